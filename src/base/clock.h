@@ -1,0 +1,8 @@
+/* The only place that asks the kernel for the time; all else takes it as an argument. */
+#pragma once
+
+#include <stdint.h>
+
+uint64_t clock_now_ns(void); /* monotonic */
+uint64_t clock_now_ms(void); /* monotonic */
+int64_t clock_unix_ms(void); /* since 1970-01-01 UTC */

@@ -1,0 +1,78 @@
+/* HTTP/1.1 server on a loop: keep-alive, pipelining, chunked requests, limits, optional TLS.
+ * Used by the daemon's I/O loops and by every worker. Parsing is http_parser's.
+ *
+ * A connection has one request at a time. It is handed to the handler when its body is complete
+ * and belongs to the handler until http_respond, which any thread may call: the answer is written
+ * by that thread, and only what the socket does not take is left to the loop. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "http/limits.h"
+
+struct err;
+struct loop;
+struct http_request;
+struct http_server;
+struct tls_server;
+
+enum request_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE,
+                      METHOD_OPTIONS, METHOD_OTHER };
+
+struct http_response {
+    int status;
+    const char *content_type; /* NULL = no such header */
+    struct slice headers;     /* further lines, each ended by CRLF; may be empty */
+    struct slice body;
+    bool close; /* end the connection after this answer */
+};
+
+/* Runs in the loop's thread, once a request. */
+typedef void (*http_handler_fn)(void *arg, struct http_request *request);
+
+struct http_server *http_server_new(struct loop *loop, const struct http_limits *limits,
+                                    http_handler_fn handler, void *arg);
+
+/* Closes all connections. Requests still with the handler must have been answered. */
+struct http_server *http_server_free(struct http_server *server);
+
+/* Accepts on listen_fd (owned from here on, also on failure); tls may be NULL, borrowed.
+ * kind is what http_request_listener tells of a request that came this way. 0 or -errno. */
+int http_server_listen(struct http_server *server, int listen_fd, struct tls_server *tls,
+                       int kind, struct err *err);
+
+/* No further connections; idle ones are closed and the others after their answer. */
+void http_server_drain(struct http_server *server);
+
+unsigned http_server_connections(const struct http_server *server);
+
+/* All results are borrowed until http_respond. */
+enum request_method http_request_method(const struct http_request *request);
+struct slice http_request_path(const struct http_request *request);  /* as sent, no query */
+struct slice http_request_query(const struct http_request *request); /* without '?' */
+struct slice http_request_body(const struct http_request *request);
+struct slice http_request_header(const struct http_request *request, const char *name);
+size_t http_request_header_count(const struct http_request *request);
+void http_request_header_at(const struct http_request *request, size_t index, struct slice *name,
+                            struct slice *value);
+int http_request_listener(const struct http_request *request);
+int http_request_fd(const struct http_request *request); /* for peer credentials */
+uint64_t http_request_start_ns(const struct http_request *request); /* handed to the handler */
+
+/* The client hung up: the answer will be thrown away. */
+bool http_request_gone(const struct http_request *request);
+
+/* A place for the handler's own pointer. */
+void http_request_set_data(struct http_request *request, void *data);
+void *http_request_data(const struct http_request *request);
+
+/* Exactly once a request; copies what it must keep. Any thread. */
+void http_respond(struct http_request *request, const struct http_response *response);
+
+/* {"detail": TEXT} as JSON with that status; text may be any bytes. */
+void http_respond_detail(struct http_request *request, int status, const char *text);
+
+/* The standard phrase; "" when unknown. */
+const char *http_status_text(int status);

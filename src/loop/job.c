@@ -1,0 +1,140 @@
+#include "loop/job.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#include "base/alloc.h"
+
+#define JOB_IDLE_S 10 /* a thread without work ends after this: an idle daemon has none */
+
+struct job {
+    struct job *next;
+    struct loop *loop; /* borrowed */
+    loop_fn work;
+    loop_fn done;
+    void *arg;
+    struct loop_task task; /* carries the finished job back */
+};
+
+struct job_pool {
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* a job came, a thread ended, or the pool stops */
+    struct job *first;
+    struct job **last; /* where the next job is linked */
+    unsigned threads_max;
+    unsigned threads;
+    unsigned idle;
+    bool stopping;
+};
+
+struct job_pool *job_pool_new(unsigned threads_max)
+{
+    struct job_pool *pool = xcalloc(1, sizeof(*pool));
+    pthread_condattr_t attributes;
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_mutex_init(&pool->lock, NULL);
+    (void)pthread_cond_init(&pool->changed, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    pool->last = &pool->first;
+    pool->threads_max = threads_max;
+    return pool;
+}
+
+struct job_pool *job_pool_free(struct job_pool *pool)
+{
+    if (!pool) {
+        return NULL;
+    }
+    pthread_mutex_lock(&pool->lock);
+    pool->stopping = true;
+    pthread_cond_broadcast(&pool->changed);
+    while (pool->threads > 0) {
+        pthread_cond_wait(&pool->changed, &pool->lock);
+    }
+    while (pool->first) {
+        struct job *job = pool->first;
+        pool->first = job->next;
+        free(job);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    (void)pthread_cond_destroy(&pool->changed);
+    (void)pthread_mutex_destroy(&pool->lock);
+    free(pool);
+    return NULL;
+}
+
+static void job_finish(void *arg)
+{
+    struct job *job = arg;
+    if (job->done) {
+        job->done(job->arg);
+    }
+    free(job);
+}
+
+/* With the lock held: the next job, or NULL when the thread shall end. */
+static struct job *next_job(struct job_pool *pool)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += JOB_IDLE_S;
+    while (!pool->first && !pool->stopping) {
+        pool->idle++;
+        int late = pthread_cond_timedwait(&pool->changed, &pool->lock, &until);
+        pool->idle--;
+        if (late && !pool->first) {
+            return NULL;
+        }
+    }
+    if (pool->stopping) {
+        return NULL;
+    }
+    struct job *job = pool->first;
+    pool->first = job->next;
+    if (!pool->first) {
+        pool->last = &pool->first;
+    }
+    return job;
+}
+
+static void *run_jobs(void *arg)
+{
+    struct job_pool *pool = arg;
+    struct job *job;
+    pthread_mutex_lock(&pool->lock);
+    while ((job = next_job(pool))) {
+        pthread_mutex_unlock(&pool->lock);
+        job->work(job->arg);
+        job->task = (struct loop_task){.fn = job_finish, .arg = job};
+        loop_post(job->loop, &job->task);
+        pthread_mutex_lock(&pool->lock);
+    }
+    pool->threads--;
+    pthread_cond_broadcast(&pool->changed);
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+void job_submit(struct job_pool *pool, struct loop *loop, loop_fn work, loop_fn done, void *arg)
+{
+    struct job *job = xcalloc(1, sizeof(*job));
+    *job = (struct job){.loop = loop, .work = work, .done = done, .arg = arg};
+
+    pthread_mutex_lock(&pool->lock);
+    *pool->last = job;
+    pool->last = &job->next;
+    if (pool->idle == 0 && pool->threads < pool->threads_max) {
+        pthread_t thread;
+        pthread_attr_t attributes;
+        (void)pthread_attr_init(&attributes);
+        (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+        if (pthread_create(&thread, &attributes, run_jobs, pool) == 0) {
+            pool->threads++;
+        }
+        (void)pthread_attr_destroy(&attributes);
+    } else {
+        pthread_cond_signal(&pool->changed);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
