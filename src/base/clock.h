@@ -6,3 +6,4 @@
 uint64_t clock_now_ns(void); /* monotonic */
 uint64_t clock_now_ms(void); /* monotonic */
 int64_t clock_unix_ms(void); /* since 1970-01-01 UTC */
+int64_t clock_unix_s(void);  /* as clock_unix_ms, cheaper, up to 4 ms late */

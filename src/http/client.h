@@ -29,8 +29,8 @@ struct http_reply { /* borrowed until the callback returns */
     struct slice body;
 };
 
-/* reply is NULL unless outcome is HTTP_REPLIED. Runs in the loop's thread. The client may be used
- * for the next request from here if http_client_usable. */
+/* reply is NULL unless outcome is HTTP_REPLIED. Runs in the loop's thread. From here the client may
+ * be used for the next request if http_client_usable, or freed (which ends the reply, too). */
 typedef void (*http_reply_fn)(void *arg, enum http_outcome outcome, const struct http_reply *reply);
 
 /* Begins to connect; never fails at once (a failure is the first request's HTTP_UNSENT).
@@ -48,8 +48,15 @@ bool http_client_usable(const struct http_client *client);
 /* Runs when an idle connection was closed by the server; the owner may free the client in it. */
 void http_client_set_closed(struct http_client *client, void (*fn)(void *arg), void *arg);
 
-/* Sends head and body (head complete with its empty line; both are copied if the socket does not
- * take them at once). connect_timeout counts for a connection not yet established. */
-void http_client_send(struct http_client *client, struct slice head, struct slice body,
-                      uint64_t timeout_ms, uint64_t connect_timeout_ms, size_t reply_bytes_max,
-                      http_reply_fn fn, void *arg);
+struct http_send {
+    struct slice head; /* request line and headers with the empty line */
+    struct slice body;
+    uint64_t timeout_ms;         /* from here (or from when the connection stands) to the reply */
+    uint64_t connect_timeout_ms; /* for a connection not yet established */
+    size_t reply_bytes_max;      /* a larger body is HTTP_BROKEN */
+};
+
+/* Head and body are copied if the socket does not take them at once. The callback may run before
+ * this returns, and may free the client. */
+void http_client_send(struct http_client *client, const struct http_send *send, http_reply_fn fn,
+                      void *arg);

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/slice.h"
-#include "http/limits.h"
+#include "http/http_limits.h"
 
 struct err;
 struct loop;
@@ -45,6 +45,11 @@ int http_server_listen(struct http_server *server, int listen_fd, struct tls_ser
 
 /* No further connections; idle ones are closed and the others after their answer. */
 void http_server_drain(struct http_server *server);
+
+/* Loop's thread. While paused no request is read or handed over: unread requests stay in the
+ * kernel's buffers, where a dying process leaves them provably unexecuted. */
+void http_server_pause(struct http_server *server);
+void http_server_resume(struct http_server *server);
 
 unsigned http_server_connections(const struct http_server *server);
 

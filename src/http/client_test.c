@@ -1,0 +1,196 @@
+/* A client against servers that misbehave in each way that decides about sending again. */
+#include "http/client.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/test.h"
+#include "loop/loop.h"
+
+enum manners {
+    ANSWER,           /* in order */
+    ANSWER_NO_LENGTH, /* ended by the close */
+    CLOSE_UNREAD,     /* accept, read nothing, close */
+    CLOSE_READ,       /* read the request, then close */
+    GARBAGE,          /* answer no HTTP */
+    CUT_SHORT,        /* announce more than is sent */
+    SILENT,           /* read and wait */
+    NOT_THERE,        /* no socket at all */
+};
+
+struct peer {
+    enum manners manners;
+    int listen_fd;
+    struct sockaddr_storage address;
+    socklen_t address_size;
+    pthread_t thread;
+};
+
+static void *serve(void *arg)
+{
+    struct peer *peer = arg;
+    int fd = accept(peer->listen_fd, NULL, NULL);
+    char data[4096];
+    const char *texts[] = {
+        [ANSWER] = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Type: a/b\r\n"
+                   "Content-Length: 2\r\n\r\nok",
+        [ANSWER_NO_LENGTH] = "HTTP/1.1 200 OK\r\n\r\nok",
+        [GARBAGE] = "\x01\x02garbage\r\n\r\n",
+        [CUT_SHORT] = "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nok",
+        [NOT_THERE] = NULL,
+    };
+    if (peer->manners == CLOSE_UNREAD) {
+        (void)usleep(20000); /* the request arrives meanwhile */
+    } else {
+        EXPECT(recv(fd, data, sizeof(data), 0) > 0);
+        const char *text = texts[peer->manners];
+        if (text) {
+            EXPECT(send(fd, text, strlen(text), MSG_NOSIGNAL) > 0);
+        }
+        if (peer->manners == ANSWER || peer->manners == SILENT) {
+            (void)recv(fd, data, sizeof(data), 0); /* until the client closes */
+        }
+    }
+    (void)close(fd);
+    return NULL;
+}
+
+static void peer_start(struct peer *peer, enum manners manners, bool local)
+{
+    *peer = (struct peer){.manners = manners};
+    if (local) {
+        struct sockaddr_un *address = (struct sockaddr_un *)&peer->address;
+        address->sun_family = AF_UNIX;
+        (void)snprintf(address->sun_path, sizeof(address->sun_path), "/tmp/jsorc-client-test-%d",
+                       (int)getpid());
+        (void)unlink(address->sun_path);
+        peer->address_size = sizeof(*address);
+    } else {
+        struct sockaddr_in *address = (struct sockaddr_in *)&peer->address;
+        address->sin_family = AF_INET;
+        address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        peer->address_size = sizeof(*address);
+    }
+    peer->listen_fd = socket(peer->address.ss_family, SOCK_STREAM, 0);
+    EXPECT_INT(bind(peer->listen_fd, (struct sockaddr *)&peer->address, peer->address_size), 0);
+    socklen_t size = sizeof(peer->address);
+    if (!local) {
+        EXPECT_INT(getsockname(peer->listen_fd, (struct sockaddr *)&peer->address, &size), 0);
+    }
+    if (manners == NOT_THERE) {
+        (void)close(peer->listen_fd);
+        return;
+    }
+    EXPECT_INT(listen(peer->listen_fd, 4), 0);
+    EXPECT_INT(pthread_create(&peer->thread, NULL, serve, peer), 0);
+}
+
+static void peer_stop(struct peer *peer)
+{
+    if (peer->manners != NOT_THERE) {
+        (void)pthread_join(peer->thread, NULL);
+        (void)close(peer->listen_fd);
+    }
+    if (peer->address.ss_family == AF_UNIX) {
+        (void)unlink(((struct sockaddr_un *)&peer->address)->sun_path);
+    }
+}
+
+struct verdict {
+    struct loop *loop;
+    struct http_client *client;
+    enum http_outcome outcome;
+    int status;
+    char body[64];
+    bool usable;
+};
+
+static void on_reply(void *arg, enum http_outcome outcome, const struct http_reply *reply)
+{
+    struct verdict *verdict = arg;
+    verdict->outcome = outcome;
+    if (reply) {
+        verdict->status = reply->status;
+        (void)snprintf(verdict->body, sizeof(verdict->body), "%.*s", (int)reply->body.size,
+                       reply->body.data);
+    }
+    verdict->usable = http_client_usable(verdict->client);
+    loop_stop(verdict->loop);
+}
+
+static struct verdict ask(enum manners manners, bool local)
+{
+    struct peer peer;
+    peer_start(&peer, manners, local);
+    struct verdict verdict = {.loop = loop_new(NULL)};
+    verdict.client = http_client_new(verdict.loop, (struct sockaddr *)&peer.address,
+                                     peer.address_size, NULL, NULL);
+    struct http_send send = {
+        .head = SLICE("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n"),
+        .body = SLICE("{}"),
+        .timeout_ms = 200,
+        .connect_timeout_ms = 1000,
+        .reply_bytes_max = 100,
+    };
+    http_client_send(verdict.client, &send, on_reply, &verdict);
+    loop_run(verdict.loop);
+    verdict.client = http_client_free(verdict.client);
+    peer_stop(&peer);
+    loop_free(verdict.loop);
+    return verdict;
+}
+
+static void delivers_a_reply_and_can_be_used_again(void)
+{
+    for (int local = 0; local < 2; local++) {
+        struct verdict verdict = ask(ANSWER, local);
+        EXPECT_INT(verdict.outcome, HTTP_REPLIED);
+        EXPECT_INT(verdict.status, 201);
+        EXPECT_STR(verdict.body, "ok");
+        EXPECT(verdict.usable);
+    }
+}
+
+static void takes_a_reply_that_the_close_ends(void)
+{
+    struct verdict verdict = ask(ANSWER_NO_LENGTH, false);
+    EXPECT_INT(verdict.outcome, HTTP_REPLIED);
+    EXPECT_STR(verdict.body, "ok");
+    EXPECT(!verdict.usable);
+}
+
+static void knows_what_a_unix_socket_closed_unread_was_never_executed(void)
+{
+    EXPECT_INT(ask(CLOSE_UNREAD, true).outcome, HTTP_UNSENT);
+}
+
+static void never_calls_unsent_what_the_server_may_have_read(void)
+{
+    EXPECT_INT(ask(CLOSE_READ, true).outcome, HTTP_LOST);
+    EXPECT_INT(ask(CLOSE_READ, false).outcome, HTTP_LOST);
+    EXPECT_INT(ask(CLOSE_UNREAD, false).outcome, HTTP_LOST); /* TCP cannot tell */
+    EXPECT_INT(ask(CUT_SHORT, true).outcome, HTTP_LOST);
+}
+
+static void tells_a_refused_connection(void)
+{
+    EXPECT_INT(ask(NOT_THERE, true).outcome, HTTP_UNSENT);
+    EXPECT_INT(ask(NOT_THERE, false).outcome, HTTP_UNSENT);
+}
+
+static void tells_garbage_and_silence(void)
+{
+    EXPECT_INT(ask(GARBAGE, true).outcome, HTTP_BROKEN);
+    EXPECT_INT(ask(SILENT, true).outcome, HTTP_TIMED_OUT);
+}
+
+TEST_MAIN(delivers_a_reply_and_can_be_used_again, takes_a_reply_that_the_close_ends,
+          knows_what_a_unix_socket_closed_unread_was_never_executed,
+          never_calls_unsent_what_the_server_may_have_read, tells_a_refused_connection,
+          tells_garbage_and_silence)

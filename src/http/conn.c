@@ -1,0 +1,486 @@
+/* One connection of a server: read a request, hand it over, be answered, go on.
+ *
+ * Events are edge-triggered and armed once, so a request costs no epoll_ctl. The protocol of
+ * ownership is described at enum CONN_* in server_priv.h. */
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "http/server_priv.h"
+#include "http/tls.h"
+
+#define KEEP_BYTES     65536 /* an idle connection gives back a larger buffer */
+#define LINGER_MS      2000  /* for the peer to read an error before the reset */
+#define READ_BYTES_MAX (1024 * 1024) /* of one connection before others get a turn */
+
+static void conn_on_event(void *arg, uint32_t events)
+{
+    struct http_request *conn = arg;
+    unsigned note = (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) ? CONN_READABLE : 0;
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+        note |= CONN_GONE;
+    }
+    unsigned before = atomic_fetch_or(&conn->state, note);
+    if (!(before & (CONN_BUSY | CONN_POSTED))) {
+        conn_continue(conn);
+    }
+}
+
+static void conn_on_task(void *arg)
+{
+    struct http_request *conn = arg;
+    (void)atomic_fetch_and(&conn->state, ~(unsigned)CONN_POSTED);
+    conn_continue(conn);
+}
+
+/* One timer a connection; what it means follows from the state. */
+static void conn_on_timer(void *arg)
+{
+    struct http_request *conn = arg;
+    const struct http_limits *limits = &conn->server->limits;
+    uint64_t now_ms = loop_now_ms(conn->server->loop);
+    if (atomic_load(&conn->state) & (CONN_BUSY | CONN_POSTED)) {
+        loop_timer_set(conn->server->loop, &conn->timer, now_ms + limits->idle_timeout_ms);
+        return;
+    }
+    uint64_t due_ms = conn->active_ms + limits->idle_timeout_ms;
+    if (conn->lingering) {
+        due_ms = conn->active_ms + LINGER_MS;
+    } else if (buf_size(&conn->out) > 0) {
+        due_ms = conn->active_ms + limits->write_timeout_ms;
+    } else if (conn->begun_ms > 0 || conn->handshaking) {
+        due_ms = (conn->begun_ms ? conn->begun_ms : conn->active_ms) + limits->request_timeout_ms +
+                 1000 * buf_size(&conn->in) / limits->body_bytes_per_s;
+    }
+    if (now_ms < due_ms) {
+        loop_timer_set(conn->server->loop, &conn->timer, due_ms);
+        return;
+    }
+    if (conn->begun_ms > 0 && !conn->lingering && buf_size(&conn->out) == 0) {
+        conn->closing = true;
+        conn->lingering = true;
+        atomic_fetch_or(&conn->state, CONN_BUSY | CONN_DISPATCHING);
+        http_respond_detail(conn, 408, "the request did not arrive in time");
+        (void)atomic_fetch_and(&conn->state, ~(unsigned)CONN_DISPATCHING);
+        conn_continue(conn);
+        return;
+    }
+    conn_close(conn);
+}
+
+void conn_open(struct http_server *server, int fd, const struct http_listener *listener)
+{
+    struct http_request *conn = xcalloc(1, sizeof(*conn));
+    conn->server = server;
+    conn->stream.fd = fd;
+    conn->listener_kind = listener->kind;
+    conn->active_ms = loop_now_ms(server->loop);
+    conn->watch = (struct loop_watch){fd, conn_on_event, conn};
+    conn->timer = (struct loop_timer){.fn = conn_on_timer, .arg = conn};
+    conn->task = (struct loop_task){.fn = conn_on_task, .arg = conn};
+    http_message_init(&conn->message, HTTP_REQUEST, &conn->in, server->limits.head_bytes_max,
+                      server->limits.body_bytes_max);
+    conn->next = server->connections;
+    if (conn->next) {
+        conn->next->previous = conn;
+    }
+    server->connections = conn;
+    server->connection_count++;
+
+    int one = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* fails on a Unix socket */
+    if (listener->tls) {
+        conn->stream.tls = tls_session_accept(listener->tls, fd);
+        conn->handshaking = true;
+        if (!conn->stream.tls) {
+            conn_close(conn);
+            return;
+        }
+    }
+    if (loop_watch(server->loop, &conn->watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) < 0) {
+        conn_close(conn);
+        return;
+    }
+    loop_timer_set(server->loop, &conn->timer,
+                   conn->active_ms + server->limits.request_timeout_ms);
+}
+
+static void unhold(struct http_request *conn)
+{
+    struct http_request **at = &conn->server->held;
+    while (conn->is_held && *at) {
+        if (*at == conn) {
+            *at = conn->next_held;
+            if (!*at) {
+                conn->server->held_last = at;
+            }
+            break;
+        }
+        at = &(*at)->next_held;
+    }
+    conn->is_held = false;
+}
+
+void conn_close(struct http_request *conn)
+{
+    struct http_server *server = conn->server;
+    assert(!(atomic_load(&conn->state) & (CONN_BUSY | CONN_POSTED)));
+    unhold(conn);
+    loop_unwatch(server->loop, &conn->watch);
+    loop_timer_clear(server->loop, &conn->timer);
+    stream_close(&conn->stream);
+    if (conn->next) {
+        conn->next->previous = conn->previous;
+    }
+    if (conn->previous) {
+        conn->previous->next = conn->next;
+    } else {
+        server->connections = conn->next;
+    }
+    server->connection_count--;
+    buf_done(&conn->in);
+    buf_done(&conn->out);
+    free(conn);
+}
+
+/* The loop answers by itself; the connection ends after the peer had time to read it. */
+static void refuse(struct http_request *conn, int status)
+{
+    static const struct {
+        int status;
+        const char *text;
+    } texts[] = {{400, "this is no valid HTTP request"},
+                 {413, "the body is larger than this server accepts"},
+                 {431, "the request line and headers are larger than this server accepts"}};
+    const char *text = http_status_text(status);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        text = texts[i].status == status ? texts[i].text : text;
+    }
+    conn->closing = true;
+    conn->lingering = true;
+    atomic_fetch_or(&conn->state, CONN_BUSY | CONN_DISPATCHING);
+    http_respond_detail(conn, status, text);
+    (void)atomic_fetch_and(&conn->state, ~(unsigned)CONN_DISPATCHING);
+}
+
+/* Answered with an error: what still comes is dropped. False when the connection is over. */
+static bool linger(struct http_request *conn)
+{
+    bool drained = false;
+    for (size_t total = 0; !drained && total < READ_BYTES_MAX;) {
+        buf_consume(&conn->in, buf_size(&conn->in));
+        ssize_t got = stream_read(&conn->stream, &conn->in, READ_BYTES_MAX, &drained);
+        if (got == 0 || (got < 0 && got != -EAGAIN)) {
+            return false;
+        }
+        total += got > 0 ? (size_t)got : 0;
+    }
+    return true;
+}
+
+/* Hands the complete request over. True when it was answered before the handler returned. */
+static bool dispatch(struct http_request *conn)
+{
+    conn->begun_ms = 0;
+    conn->continued = false;
+    conn->start_ns = clock_now_ns();
+    conn->data = NULL;
+    atomic_fetch_or(&conn->state, CONN_BUSY | CONN_DISPATCHING);
+    conn->server->handler(conn->server->arg, conn);
+    unsigned before = atomic_fetch_and(&conn->state, ~(unsigned)CONN_DISPATCHING);
+    return !(before & CONN_BUSY);
+}
+
+static void send_continue(struct http_request *conn)
+{
+    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    if (conn->continued || !conn->message.head_done || conn->message.complete ||
+        http_message_header(&conn->message, "Expect").size == 0) {
+        return;
+    }
+    conn->continued = true;
+    (void)stream_write(&conn->stream, (struct slice){text, sizeof(text) - 1}, (struct slice){0});
+}
+
+enum step { STEP_AGAIN, STEP_WAIT, STEP_OVER };
+
+static void note_begin(struct http_request *conn)
+{
+    if (conn->begun_ms == 0) {
+        conn->begun_ms = conn->active_ms;
+        loop_timer_set(conn->server->loop, &conn->timer,
+                       conn->begun_ms + conn->server->limits.request_timeout_ms);
+    }
+}
+
+/* Parses what is in the buffer, and reads more as long as the request is not complete. */
+static enum step receive(struct http_request *conn)
+{
+    size_t total = 0;
+    for (;;) {
+        if (http_message_feed(&conn->message) < 0) {
+            refuse(conn, conn->message.status);
+            return STEP_AGAIN;
+        }
+        if (conn->message.complete) {
+            return dispatch(conn) ? STEP_AGAIN : STEP_WAIT;
+        }
+        send_continue(conn);
+        if (total >= READ_BYTES_MAX) { /* let others have a turn */
+            note_begin(conn);
+            (void)atomic_fetch_or(&conn->state, CONN_READABLE | CONN_POSTED);
+            loop_post(conn->server->loop, &conn->task);
+            return STEP_WAIT;
+        }
+        if (!(atomic_load(&conn->state) & CONN_READABLE)) {
+            if (buf_size(&conn->in) > 0) {
+                note_begin(conn);
+            } else {
+                buf_shrink(&conn->in, KEEP_BYTES);
+            }
+            return STEP_WAIT;
+        }
+        bool drained = false;
+        ssize_t got = stream_read(&conn->stream, &conn->in, READ_BYTES_MAX, &drained);
+        if (got == 0 || (got < 0 && got != -EAGAIN)) {
+            return STEP_OVER;
+        }
+        /* After the peer's farewell there is no further edge: read until it shows. */
+        if (drained && (got == -EAGAIN || !(atomic_load(&conn->state) & CONN_GONE))) {
+            (void)atomic_fetch_and(&conn->state, ~(unsigned)CONN_READABLE);
+        }
+        total += got > 0 ? (size_t)got : 0;
+        conn->active_ms = loop_now_ms(conn->server->loop);
+    }
+}
+
+static enum step handshake(struct http_request *conn)
+{
+    int failed = tls_session_handshake(conn->stream.tls, NULL);
+    if (failed == -EAGAIN) {
+        return STEP_WAIT;
+    }
+    conn->handshaking = false;
+    (void)atomic_fetch_or(&conn->state, CONN_READABLE); /* TLS may hold decrypted bytes */
+    return failed ? STEP_OVER : STEP_AGAIN;
+}
+
+static enum step step(struct http_request *conn)
+{
+    if (conn->handshaking) {
+        return handshake(conn);
+    }
+    if (buf_size(&conn->out) > 0) {
+        size_t before = buf_size(&conn->out);
+        int failed = stream_flush(&conn->stream, &conn->out);
+        if (failed && failed != -EAGAIN) {
+            return STEP_OVER;
+        }
+        if (buf_size(&conn->out) < before) {
+            conn->active_ms = loop_now_ms(conn->server->loop);
+        }
+        if (failed) {
+            loop_timer_set(conn->server->loop, &conn->timer,
+                           conn->active_ms + conn->server->limits.write_timeout_ms);
+            return STEP_WAIT;
+        }
+        buf_shrink(&conn->out, KEEP_BYTES);
+    }
+    if (conn->lingering) {
+        (void)shutdown(conn->stream.fd, SHUT_WR);
+        loop_timer_set(conn->server->loop, &conn->timer, conn->active_ms + LINGER_MS);
+        return linger(conn) ? STEP_WAIT : STEP_OVER;
+    }
+    if (conn->closing) {
+        return STEP_OVER;
+    }
+    if (conn->message.complete) { /* answered: on to the next one */
+        http_message_end(&conn->message);
+    }
+    if (conn->server->draining && buf_size(&conn->in) == 0 &&
+        !(atomic_load(&conn->state) & CONN_READABLE)) {
+        return STEP_OVER;
+    }
+    if (conn->server->paused) {
+        if (!conn->is_held) {
+            conn->is_held = true;
+            conn->next_held = NULL;
+            *conn->server->held_last = conn;
+            conn->server->held_last = &conn->next_held;
+        }
+        return STEP_WAIT;
+    }
+    return receive(conn);
+}
+
+void conn_continue(struct http_request *conn)
+{
+    enum step next;
+    do {
+        next = step(conn);
+    } while (next == STEP_AGAIN);
+    if (next == STEP_OVER) {
+        conn_close(conn);
+    }
+}
+
+/* Gives the connection back: idle, or to the loop when there is something to do for it. */
+static void release(struct http_request *conn, bool needs_loop)
+{
+    unsigned before = atomic_load(&conn->state), after;
+    do {
+        after = before & ~(unsigned)CONN_BUSY;
+        if (!(before & CONN_DISPATCHING) &&
+            (needs_loop || (before & (CONN_READABLE | CONN_GONE)))) {
+            after |= CONN_POSTED;
+        }
+    } while (!atomic_compare_exchange_weak(&conn->state, &before, after));
+    if (after & CONN_POSTED) {
+        loop_post(conn->server->loop, &conn->task);
+    }
+}
+
+void http_respond(struct http_request *conn, const struct http_response *response)
+{
+    char head[RESPONSE_HEAD_MAX];
+    bool is_head = conn->message.parser.method == HTTP_HEAD;
+    bool old = conn->message.parser.http_major == 1 && conn->message.parser.http_minor == 0;
+    bool keep_alive = conn->message.keep_alive && !response->close && !conn->closing &&
+                      !conn->server->draining;
+    size_t size = response_head(head, response, old, keep_alive);
+    conn->closing = !keep_alive;
+
+    /* One copy of the handler's header lines keeps the write at two parts. */
+    char line_buffer[1024];
+    CLEANUP(str_free) char *allocated = NULL;
+    char *lines = line_buffer;
+    size_t lines_size = size + response->headers.size + 2;
+    if (lines_size > sizeof(line_buffer)) {
+        lines = allocated = xcalloc(1, lines_size);
+    }
+    memcpy(lines, head, size);
+    if (response->headers.size > 0) {
+        memcpy(lines + size, response->headers.data, response->headers.size);
+    }
+    memcpy(lines + lines_size - 2, "\r\n", 2);
+
+    struct slice first = {lines, lines_size};
+    struct slice body = is_head ? (struct slice){0} : response->body;
+    ssize_t put = stream_write(&conn->stream, first, body);
+    if (put < 0 && put != -EAGAIN) {
+        conn->closing = true;
+        conn->lingering = false;
+        put = (ssize_t)(first.size + body.size);
+    }
+    size_t done = put > 0 ? (size_t)put : 0;
+    struct slice rest = slice_from(first, done);
+    struct slice rest_body = slice_from(body, done > first.size ? done - first.size : 0);
+    if (buf_append(&conn->out, rest.data, rest.size) < 0 ||
+        buf_append(&conn->out, rest_body.data, rest_body.size) < 0) {
+        conn->closing = true; /* no memory for the rest: a cut answer, and the peer sees it */
+        buf_done(&conn->out);
+    }
+    bool pipelined = buf_size(&conn->in) > conn->message.parsed;
+    bool large = conn->in.capacity > KEEP_BYTES;
+    if (!conn->closing && !pipelined && !large && buf_size(&conn->out) == 0) {
+        http_message_end(&conn->message);
+        release(conn, false);
+    } else {
+        release(conn, true);
+    }
+}
+
+/* ---- what a handler may ask of a request ---- */
+
+enum request_method http_request_method(const struct http_request *request)
+{
+    switch (request->message.parser.method) {
+    case HTTP_GET:
+        return METHOD_GET;
+    case HTTP_HEAD:
+        return METHOD_HEAD;
+    case HTTP_POST:
+        return METHOD_POST;
+    case HTTP_PUT:
+        return METHOD_PUT;
+    case HTTP_PATCH:
+        return METHOD_PATCH;
+    case HTTP_DELETE:
+        return METHOD_DELETE;
+    case HTTP_OPTIONS:
+        return METHOD_OPTIONS;
+    default:
+        return METHOD_OTHER;
+    }
+}
+
+struct slice http_request_path(const struct http_request *request)
+{
+    struct slice url = http_message_span(&request->message, request->message.url);
+    const char *mark = url.size ? memchr(url.data, '?', url.size) : NULL;
+    return (struct slice){url.data, mark ? (size_t)(mark - url.data) : url.size};
+}
+
+struct slice http_request_query(const struct http_request *request)
+{
+    struct slice url = http_message_span(&request->message, request->message.url);
+    const char *mark = url.size ? memchr(url.data, '?', url.size) : NULL;
+    return mark ? slice_from(url, (size_t)(mark - url.data) + 1) : (struct slice){0};
+}
+
+struct slice http_request_body(const struct http_request *request)
+{
+    return http_message_body(&request->message);
+}
+
+struct slice http_request_header(const struct http_request *request, const char *name)
+{
+    return http_message_header(&request->message, name);
+}
+
+size_t http_request_header_count(const struct http_request *request)
+{
+    return request->message.header_count;
+}
+
+void http_request_header_at(const struct http_request *request, size_t index, struct slice *name,
+                            struct slice *value)
+{
+    assert(index < request->message.header_count);
+    *name = http_message_span(&request->message, request->message.names[index]);
+    *value = http_message_span(&request->message, request->message.values[index]);
+}
+
+int http_request_listener(const struct http_request *request)
+{
+    return request->listener_kind;
+}
+
+int http_request_fd(const struct http_request *request)
+{
+    return request->stream.fd;
+}
+
+uint64_t http_request_start_ns(const struct http_request *request)
+{
+    return request->start_ns;
+}
+
+bool http_request_gone(const struct http_request *request)
+{
+    return atomic_load(&request->state) & CONN_GONE;
+}
+
+void http_request_set_data(struct http_request *request, void *data)
+{
+    request->data = data;
+}
+
+void *http_request_data(const struct http_request *request)
+{
+    return request->data;
+}

@@ -1,0 +1,145 @@
+#include "http/server.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "http/server_priv.h"
+
+#define ACCEPTS_A_TURN 64  /* then others get a turn */
+#define RETRY_MS       100 /* before accepting again when descriptors ran out */
+
+struct http_server *http_server_new(struct loop *loop, const struct http_limits *limits,
+                                    http_handler_fn handler, void *arg)
+{
+    struct http_server *server = xcalloc(1, sizeof(*server));
+    server->loop = loop;
+    server->limits = *limits;
+    server->handler = handler;
+    server->arg = arg;
+    server->held_last = &server->held;
+    return server;
+}
+
+static void stop_listening(struct http_server *server)
+{
+    for (unsigned i = 0; i < server->listener_count; i++) {
+        struct http_listener *listener = &server->listeners[i];
+        int fd = listener->watch.fd;
+        loop_timer_clear(server->loop, &listener->retry);
+        loop_unwatch(server->loop, &listener->watch);
+        (void)fd_close(fd);
+    }
+    server->listener_count = 0;
+}
+
+struct http_server *http_server_free(struct http_server *server)
+{
+    if (server) {
+        stop_listening(server);
+        while (server->connections) {
+            conn_close(server->connections);
+        }
+        free(server);
+    }
+    return NULL;
+}
+
+/* Descriptors ran out: the listener stays readable, so look away for a moment. */
+static void listener_rest(struct http_listener *listener)
+{
+    (void)loop_rewatch(listener->server->loop, &listener->watch, 0);
+    loop_timer_set(listener->server->loop, &listener->retry,
+                   loop_now_ms(listener->server->loop) + RETRY_MS);
+}
+
+static void listener_on_retry(void *arg)
+{
+    struct http_listener *listener = arg;
+    (void)loop_rewatch(listener->server->loop, &listener->watch, EPOLLIN);
+}
+
+static void listener_on_event(void *arg, uint32_t events)
+{
+    struct http_listener *listener = arg;
+    struct http_server *server = listener->server;
+    (void)events;
+    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+        int fd = accept4(listener->watch.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+                listener_rest(listener);
+            }
+            return;
+        }
+        if (server->connection_count >= server->limits.connections_max) {
+            (void)fd_close(fd);
+            continue;
+        }
+        conn_open(server, fd, listener);
+    }
+}
+
+int http_server_listen(struct http_server *server, int listen_fd, struct tls_server *tls, int kind,
+                       struct err *err)
+{
+    if (server->listener_count == LISTENERS_MAX) {
+        (void)fd_close(listen_fd);
+        return err_set(err, ENOSPC, "more than %d listen addresses", LISTENERS_MAX);
+    }
+    struct http_listener *listener = &server->listeners[server->listener_count];
+    *listener = (struct http_listener){
+        .server = server,
+        .watch = {listen_fd, listener_on_event, listener},
+        .retry = {.fn = listener_on_retry, .arg = listener},
+        .tls = tls,
+        .kind = kind,
+    };
+    int failed = loop_watch(server->loop, &listener->watch, EPOLLIN);
+    if (failed) {
+        (void)fd_close(listen_fd);
+        return err_errno(err, -failed, "cannot watch a listening socket");
+    }
+    server->listener_count++;
+    return 0;
+}
+
+void http_server_drain(struct http_server *server)
+{
+    server->draining = true;
+    stop_listening(server);
+    struct http_request *next;
+    for (struct http_request *conn = server->connections; conn; conn = next) {
+        next = conn->next;
+        if (!(atomic_load(&conn->state) & (CONN_BUSY | CONN_POSTED))) {
+            conn_continue(conn); /* closes when it is idle */
+        }
+    }
+}
+
+void http_server_pause(struct http_server *server)
+{
+    server->paused = true;
+}
+
+void http_server_resume(struct http_server *server)
+{
+    server->paused = false;
+    while (server->held && !server->paused) {
+        struct http_request *conn = server->held;
+        server->held = conn->next_held;
+        if (!server->held) {
+            server->held_last = &server->held;
+        }
+        conn->is_held = false;
+        if (!(atomic_load(&conn->state) & (CONN_BUSY | CONN_POSTED))) {
+            conn_continue(conn);
+        }
+    }
+}
+
+unsigned http_server_connections(const struct http_server *server)
+{
+    return server->connection_count;
+}

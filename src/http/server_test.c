@@ -1,0 +1,317 @@
+/* A server on a loop thread of its own and plain blocking sockets as its clients. */
+#include "http/server.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/test.h"
+#include "loop/loop.h"
+
+struct fixture {
+    struct loop *loop;
+    struct http_server *server;
+    pthread_t thread;
+    pthread_t answerer;
+    struct sockaddr_in address;
+    struct http_request *parked; /* for the answering thread */
+    struct loop_task drain;
+};
+
+static void *answer_later(void *arg)
+{
+    (void)usleep(20000); /* the handler has returned by then */
+    http_respond(arg, &(struct http_response){.status = 200, .body = SLICE("later")});
+    return NULL;
+}
+
+/* Echoes "METHOD PATH QUERY BODY"; "/later" is answered by another thread. */
+static void handle(void *arg, struct http_request *request)
+{
+    struct fixture *fixture = arg;
+    if (slice_eq(http_request_path(request), SLICE("/later"))) {
+        EXPECT_INT(pthread_create(&fixture->answerer, NULL, answer_later, request), 0);
+        (void)pthread_detach(fixture->answerer);
+        return;
+    }
+    struct slice path = http_request_path(request), query = http_request_query(request);
+    struct slice body = http_request_body(request);
+    char *text = NULL;
+    int size = asprintf(&text, "%d %.*s %.*s %.*s", (int)http_request_method(request),
+                        (int)path.size, path.data, (int)query.size, query.data, (int)body.size,
+                        body.size ? body.data : "");
+    http_respond(request, &(struct http_response){.status = 200,
+                                                  .content_type = "text/plain",
+                                                  .headers = SLICE("X-Test: yes\r\n"),
+                                                  .body = {text, (size_t)size}});
+    free(text);
+}
+
+static void *run(void *arg)
+{
+    loop_run(arg);
+    return NULL;
+}
+
+static void start(struct fixture *fixture, const struct http_limits *limits)
+{
+    *fixture = (struct fixture){.loop = loop_new(NULL)};
+    fixture->server = http_server_new(fixture->loop, limits, handle, fixture);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    fixture->address = (struct sockaddr_in){.sin_family = AF_INET,
+                                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(fixture->address);
+    EXPECT_INT(bind(fd, (struct sockaddr *)&fixture->address, size), 0);
+    EXPECT_INT(listen(fd, 16), 0);
+    EXPECT_INT(getsockname(fd, (struct sockaddr *)&fixture->address, &size), 0);
+    EXPECT_INT(http_server_listen(fixture->server, fd, NULL, 0, NULL), 0);
+    EXPECT_INT(pthread_create(&fixture->thread, NULL, run, fixture->loop), 0);
+}
+
+static void stop(struct fixture *fixture)
+{
+    loop_stop(fixture->loop);
+    (void)pthread_join(fixture->thread, NULL);
+    http_server_free(fixture->server);
+    loop_free(fixture->loop);
+}
+
+static int dial(const struct fixture *fixture)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct timeval limit = {.tv_sec = 5};
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    EXPECT_INT(connect(fd, (const struct sockaddr *)&fixture->address, sizeof(fixture->address)),
+               0);
+    return fd;
+}
+
+/* Reads until text has come wanted times, the peer closed, or 5 s passed; the whole is in data. */
+static int read_until(int fd, char *data, size_t size, const char *text, int wanted)
+{
+    size_t used = 0;
+    int found = 0;
+    while (found < wanted && used < size - 1) {
+        ssize_t got = recv(fd, data + used, size - 1 - used, 0);
+        if (got <= 0) {
+            break;
+        }
+        used += (size_t)got;
+        data[used] = '\0';
+        found = 0;
+        for (const char *at = data; (at = strstr(at, text)); at++) {
+            found++;
+        }
+    }
+    data[used] = '\0';
+    return found;
+}
+
+static void put(int fd, const char *text)
+{
+    EXPECT_INT(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+static void answers_on_one_connection_again_and_again(void)
+{
+    struct fixture fixture;
+    char data[4096];
+    start(&fixture, &HTTP_LIMITS_DEFAULT);
+    int fd = dial(&fixture);
+    for (int i = 0; i < 100; i++) {
+        put(fd, "POST /a/b?x=1 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello");
+        EXPECT_INT(read_until(fd, data, sizeof(data), "2 /a/b x=1 hello", 1), 1);
+    }
+    EXPECT(strstr(data, "HTTP/1.1 200 OK\r\n") == data);
+    EXPECT(strstr(data, "\r\nContent-Type: text/plain\r\nContent-Length: 16\r\n") != NULL);
+    EXPECT(strstr(data, "\r\nX-Test: yes\r\n") != NULL);
+    (void)close(fd);
+    stop(&fixture);
+}
+
+static void answers_pipelined_requests_in_their_order(void)
+{
+    struct fixture fixture;
+    char data[65536];
+    start(&fixture, &HTTP_LIMITS_DEFAULT);
+    int fd = dial(&fixture);
+    put(fd, "GET /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /later HTTP/1.1\r\nHost: h\r\n\r\n"
+            "POST /3 HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nxGET /4 HTTP/1.1\r\nHo");
+    put(fd, "st: h\r\n\r\n");
+    EXPECT_INT(read_until(fd, data, sizeof(data), "/4", 1), 1);
+    const char *later = strstr(data, "later");
+    EXPECT(strstr(data, "0 /1") && later && strstr(data, "2 /3  x"));
+    EXPECT(strstr(data, "0 /1") < later && later < strstr(data, "2 /3  x"));
+    (void)close(fd);
+    stop(&fixture);
+}
+
+static void joins_a_chunked_body(void)
+{
+    struct fixture fixture;
+    char data[4096];
+    start(&fixture, &HTTP_LIMITS_DEFAULT);
+    int fd = dial(&fixture);
+    put(fd, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+    (void)usleep(10000);
+    put(fd, "4;ext=1\r\ndefg\r\n0\r\nTrailer: x\r\n\r\nGET /next HTTP/1.1\r\nHost: h\r\n\r\n");
+    EXPECT_INT(read_until(fd, data, sizeof(data), "/next", 1), 1);
+    EXPECT(strstr(data, "2 /  abcdefg") != NULL);
+    (void)close(fd);
+    stop(&fixture);
+}
+
+static void sends_100_continue_when_it_is_expected(void)
+{
+    struct fixture fixture;
+    char data[4096];
+    start(&fixture, &HTTP_LIMITS_DEFAULT);
+    int fd = dial(&fixture);
+    put(fd, "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    EXPECT_INT(read_until(fd, data, sizeof(data), "HTTP/1.1 100 Continue\r\n\r\n", 1), 1);
+    put(fd, "ok");
+    EXPECT_INT(read_until(fd, data, sizeof(data), "2 /  ok", 1), 1);
+    (void)close(fd);
+    stop(&fixture);
+}
+
+static void refuses_what_it_cannot_take_and_closes(void)
+{
+    char long_head[5000];
+    memset(long_head, 'x', sizeof(long_head));
+    (void)snprintf(long_head, 40, "GET / HTTP/1.1\r\nA: ");
+    long_head[strlen(long_head)] = 'x';
+    long_head[sizeof(long_head) - 1] = '\0';
+    const struct {
+        const char *text;
+        const char *answer;
+    } rows[] = {
+        {"nonsense\r\n\r\n", "HTTP/1.1 400 "},
+        {"GET / HTTP/1.1\r\nbad header\r\n\r\n", "HTTP/1.1 400 "},
+        {"POST / HTTP/1.1\r\nContent-Length: 1000001\r\n\r\n", "HTTP/1.1 413 "},
+        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc",
+         "HTTP/1.1 400 "},
+        {"POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc", "HTTP/1.1 400 "},
+        {long_head, "HTTP/1.1 431 "},
+    };
+    struct http_limits limits = HTTP_LIMITS_DEFAULT;
+    limits.body_bytes_max = 1000000;
+    limits.head_bytes_max = 4096;
+    struct fixture fixture;
+    char data[4096];
+    start(&fixture, &limits);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int fd = dial(&fixture);
+        put(fd, rows[i].text);
+        (void)read_until(fd, data, sizeof(data), "never", 1); /* until it closes */
+        EXPECT(strstr(data, rows[i].answer) == data);
+        EXPECT(strstr(data, "{\"detail\":\"") != NULL);
+        (void)close(fd);
+    }
+    stop(&fixture);
+}
+
+static void times_out_a_slow_request_with_408(void)
+{
+    struct http_limits limits = HTTP_LIMITS_DEFAULT;
+    limits.request_timeout_ms = 50;
+    struct fixture fixture;
+    char data[4096];
+    start(&fixture, &limits);
+    int fd = dial(&fixture);
+    put(fd, "GET / HTTP/1.1\r\nHo");
+    (void)read_until(fd, data, sizeof(data), "never", 1);
+    EXPECT(strstr(data, "HTTP/1.1 408 ") == data);
+    (void)close(fd);
+    stop(&fixture);
+}
+
+static void answers_a_client_that_closed_only_its_sending_side(void)
+{
+    struct fixture fixture;
+    char data[4096];
+    start(&fixture, &HTTP_LIMITS_DEFAULT);
+    int fd = dial(&fixture);
+    put(fd, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
+    EXPECT_INT(shutdown(fd, SHUT_WR), 0);
+    EXPECT_INT(read_until(fd, data, sizeof(data), "later", 1), 1);
+    (void)close(fd);
+    stop(&fixture);
+}
+
+static void drops_the_answer_to_a_client_that_is_gone(void)
+{
+    struct fixture fixture;
+    start(&fixture, &HTTP_LIMITS_DEFAULT);
+    int fd = dial(&fixture);
+    put(fd, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
+    (void)usleep(5000);
+    (void)close(fd);
+    (void)usleep(60000); /* the answer is written to a closed peer meanwhile */
+    fd = dial(&fixture);
+    char data[4096];
+    put(fd, "GET /alive HTTP/1.1\r\nHost: h\r\n\r\n");
+    EXPECT_INT(read_until(fd, data, sizeof(data), "/alive", 1), 1);
+    (void)close(fd);
+    stop(&fixture);
+}
+
+static void speaks_http_1_0_and_head(void)
+{
+    struct fixture fixture;
+    char data[4096];
+    start(&fixture, &HTTP_LIMITS_DEFAULT);
+    int fd = dial(&fixture);
+    put(fd, "GET /old HTTP/1.0\r\n\r\n");
+    (void)read_until(fd, data, sizeof(data), "never", 1);
+    EXPECT(strstr(data, "Connection: close\r\n") != NULL && strstr(data, "0 /old") != NULL);
+    (void)close(fd);
+    fd = dial(&fixture);
+    put(fd, "HEAD /h HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    (void)read_until(fd, data, sizeof(data), "never", 1);
+    EXPECT(strstr(data, "Content-Length: 6\r\n") != NULL && strstr(data, "1 /h") == NULL);
+    (void)close(fd);
+    stop(&fixture);
+}
+
+static void passes_large_bodies_both_ways(void)
+{
+    struct fixture fixture;
+    start(&fixture, &HTTP_LIMITS_DEFAULT);
+    size_t size = 8 * 1024 * 1024;
+    char *body = malloc(size + 1), *back = malloc(size + 4096);
+    for (size_t i = 0; i < size; i++) {
+        body[i] = (char)('a' + i % 23);
+    }
+    body[size] = '\0';
+    int fd = dial(&fixture);
+    char head[200];
+    (void)snprintf(head, sizeof(head), "POST / HTTP/1.1\r\nConnection: close\r\n"
+                                       "Content-Length: %zu\r\n\r\n", size);
+    put(fd, head);
+    for (size_t sent = 0; sent < size;) {
+        ssize_t put_now = send(fd, body + sent, size - sent, MSG_NOSIGNAL);
+        EXPECT(put_now > 0);
+        sent += put_now > 0 ? (size_t)put_now : size;
+    }
+    size_t got = 0;
+    for (ssize_t n; (n = recv(fd, back + got, size + 4095 - got, 0)) > 0;) {
+        got += (size_t)n;
+    }
+    back[got] = '\0';
+    const char *start_of_body = strstr(back, "2 /  ");
+    EXPECT(start_of_body && strcmp(start_of_body + 5, body) == 0);
+    (void)close(fd);
+    free(body);
+    free(back);
+    stop(&fixture);
+}
+
+TEST_MAIN(answers_on_one_connection_again_and_again, answers_pipelined_requests_in_their_order,
+          joins_a_chunked_body, sends_100_continue_when_it_is_expected,
+          refuses_what_it_cannot_take_and_closes, times_out_a_slow_request_with_408,
+          answers_a_client_that_closed_only_its_sending_side,
+          drops_the_answer_to_a_client_that_is_gone, speaks_http_1_0_and_head,
+          passes_large_bodies_both_ways)
