@@ -117,6 +117,8 @@ struct worker_action_def {
     const char *params;         /* see above */
     const char *doc;            /* may be NULL */
     const char *returns;        /* text of the result's type; may be NULL */
+    bool idempotent;            /* a lost call may be sent again; told in ?full=1 and the ready line */
+    uint64_t timeout_ms;        /* declared limit of a call, told likewise; 0 = none declared */
     const struct worker_loader *loader;
     worker_call_fn call;
     void *arg;
@@ -210,6 +212,7 @@ struct worker_action *worker_action_find(const struct worker *worker, struct sli
 struct worker_stat *worker_action_stat(struct worker_action *action);
 const char *worker_action_name(const struct worker_action *action); /* full */
 const struct worker_loader *worker_action_loader(const struct worker_action *action);
+const char *worker_action_params(const struct worker_action *action); /* as given, JSON text */
 
 /* Calls action here and now with a JSON object of arguments, counts it, and fills answer (preset
  * by this function). The caller has left its own loader (Python: released the GIL); the action's
