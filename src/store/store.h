@@ -2,8 +2,8 @@
  * SQLite file. Owner: the control thread; no function here may be called from another one.
  *
  * Each change is a transaction of its own, or part of the one that store_transact runs. When a
- * change has returned 0 it survives kill -9 of the process and of the machine's other programs; a
- * failed one has changed nothing. Functions that change or read return 0 or
+ * change has returned 0 it survives kill -9 of this process (a power failure may take back the
+ * last ones: store.c); a failed one has changed nothing. What changes or reads returns 0 or
  *   -ENOSPC  the disk or the file is full          -EIO     the disk failed, or the file is damaged
  *   -EROFS   the file may not be written           -EBUSY   another program holds the file locked
  *   -E2BIG   a text is over STORE_TEXT_BYTES_MAX or a name over STORE_NAME_BYTES_MAX
@@ -19,9 +19,9 @@
 struct err;
 struct store;
 
-#define STORE_NAME_BYTES_MAX 255             /* names of configs, modules, meta keys; e-mails */
-#define STORE_TEXT_BYTES_MAX (16 * 1024 * 1024) /* one text: the Elastic manifest has 1 MiB */
-#define STORE_SECRET_HASH_BYTES 32           /* BLAKE2b-256 of a token or a code */
+#define STORE_NAME_BYTES_MAX    255 /* names of configs, modules, meta keys; e-mails */
+#define STORE_TEXT_BYTES_MAX    (16 * 1024 * 1024) /* one text: the Elastic manifest has 1 MiB */
+#define STORE_SECRET_HASH_BYTES 32                 /* BLAKE2b-256 of a token or a code */
 
 /* Opens path, making it (mode 0600) when it is absent, and brings its tables to this version's
  * schema. Beyond the above: -ENOTSUP (written by a newer jsorc), -EMEDIUMTYPE (no SQLite file,
@@ -124,10 +124,10 @@ struct store_user_search {
     bool oldest_first; /* else the newest */
 };
 
-/* Calls fn for the users of that page; *ret_total is the number that match. As store_config_each. */
+/* Calls fn for the users of that page, as store_config_each; *ret_total = how many match. */
 typedef int (*store_user_fn)(void *arg, const struct store_user *user);
-int store_user_search(struct store *store, const struct store_user_search *search,
-                      store_user_fn fn, void *arg, int64_t *ret_total, struct err *err);
+int store_user_search(struct store *store, const struct store_user_search *search, store_user_fn fn,
+                      void *arg, int64_t *ret_total, struct err *err);
 
 /* ---- tokens: only their hashes ---- */
 

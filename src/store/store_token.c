@@ -1,0 +1,123 @@
+#include <errno.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "store/store_priv.h"
+
+struct token_add {
+    struct store *store;
+    const struct store_token *token;
+    int64_t per_user_max;
+};
+
+static int add_and_trim(void *arg, struct err *err)
+{
+    const struct token_add *add = arg;
+    const struct store_token *token = add->token;
+    int failed =
+        store_run(add->store, err, NULL, NULL,
+                  "INSERT INTO tokens (hash, user_id, created_ms, expiry_ms)"
+                  " VALUES (?1, ?2, ?3, ?4)",
+                  "hiii", token->hash, token->user_id, token->created_ms, token->expiry_ms);
+    if (failed) {
+        return failed;
+    }
+    return store_run(add->store, err, NULL, NULL,
+                     "DELETE FROM tokens WHERE rowid IN (SELECT rowid FROM tokens"
+                     " WHERE user_id = ?1 ORDER BY created_ms DESC, rowid DESC"
+                     " LIMIT -1 OFFSET ?2)",
+                     "ii", token->user_id, add->per_user_max);
+}
+
+int store_token_add(struct store *store, const struct store_token *token, int64_t per_user_max,
+                    struct err *err)
+{
+    struct token_add add = {.store = store, .token = token, .per_user_max = per_user_max};
+    return store->in_transact ? add_and_trim(&add, err)
+                              : store_transact(store, add_and_trim, &add, err);
+}
+
+int store_token_delete_all(struct store *store, struct err *err)
+{
+    return store_run(store, err, NULL, NULL, "DELETE FROM tokens", "");
+}
+
+int store_token_delete_user(struct store *store, int64_t user_id, const unsigned char *except,
+                            struct err *err)
+{
+    return store_run(store, err, NULL, NULL,
+                     "DELETE FROM tokens WHERE user_id = ?1 AND hash IS NOT ?2", "ih", user_id,
+                     except);
+}
+
+int store_token_delete_expired(struct store *store, int64_t now_unix_ms, struct err *err)
+{
+    return store_run(store, err, NULL, NULL,
+                     "DELETE FROM tokens WHERE expiry_ms != 0 AND expiry_ms <= ?1", "i",
+                     now_unix_ms);
+}
+
+struct token_walk {
+    store_token_fn fn;
+    void *arg;
+};
+
+static int token_row(void *arg, sqlite3_stmt *row)
+{
+    struct token_walk *walk = arg;
+    struct store_token token = {
+        .user_id = sqlite3_column_int64(row, 1),
+        .is_superuser = sqlite3_column_int(row, 2) != 0,
+        .created_ms = sqlite3_column_int64(row, 3),
+        .expiry_ms = sqlite3_column_int64(row, 4),
+    };
+    const void *hash = sqlite3_column_blob(row, 0);
+    if (!hash || sqlite3_column_bytes(row, 0) != STORE_SECRET_HASH_BYTES) {
+        return 0; /* edited by hand: it can match no token */
+    }
+    memcpy(token.hash, hash, sizeof(token.hash));
+    return walk->fn(walk->arg, &token);
+}
+
+int store_token_each(struct store *store, store_token_fn fn, void *arg, struct err *err)
+{
+    struct token_walk walk = {.fn = fn, .arg = arg};
+    return store_run(store, err, token_row, &walk,
+                     "SELECT hash, user_id, is_superuser, tokens.created_ms, expiry_ms"
+                     " FROM tokens JOIN users ON users.id = user_id",
+                     "");
+}
+
+int store_code_put(struct store *store, enum store_code_kind kind, int64_t user_id,
+                   const unsigned char *hash, int64_t expiry_ms, struct err *err)
+{
+    return store_run(store, err, NULL, NULL,
+                     "INSERT INTO codes (kind, user_id, hash, expiry_ms) VALUES (?1, ?2, ?3, ?4)"
+                     " ON CONFLICT (kind, user_id) DO UPDATE SET hash = excluded.hash,"
+                     " expiry_ms = excluded.expiry_ms",
+                     "iihi", (int64_t)kind, user_id, hash, expiry_ms);
+}
+
+int store_code_find(struct store *store, enum store_code_kind kind, const unsigned char *hash,
+                    int64_t now_unix_ms, int64_t *ret_user_id, struct err *err)
+{
+    int64_t user_id = 0;
+    int failed = store_run(store, err, store_take_int, &user_id,
+                           "SELECT user_id FROM codes"
+                           " WHERE kind = ?1 AND hash = ?2 AND expiry_ms > ?3",
+                           "ihi", (int64_t)kind, hash, now_unix_ms);
+    if (!failed && user_id == 0) {
+        return err_set(err, ENOENT, "the code is unknown or expired");
+    }
+    if (!failed) {
+        *ret_user_id = user_id;
+    }
+    return failed;
+}
+
+int store_code_delete_user(struct store *store, enum store_code_kind kind, int64_t user_id,
+                           struct err *err)
+{
+    return store_run(store, err, NULL, NULL, "DELETE FROM codes WHERE kind = ?1 AND user_id = ?2",
+                     "ii", (int64_t)kind, user_id);
+}
