@@ -35,8 +35,7 @@ struct tls_session *tls_session_accept(struct tls_server *server, int fd);
 
 /* A session on a connecting socket. The server's certificate must be for server_name, a host name
  * (then also sent as SNI) or a numeric address. NULL = no memory or a name that cannot be one. */
-struct tls_session *tls_session_connect(struct tls_client *client, int fd,
-                                        const char *server_name);
+struct tls_session *tls_session_connect(struct tls_client *client, int fd, const char *server_name);
 
 /* Frees without a word to the peer; NULL allowed; returns NULL. */
 struct tls_session *tls_session_free(struct tls_session *session);

@@ -42,8 +42,8 @@ static X509 *cert_make(EVP_PKEY *key)
     (void)X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1,
                                      -1, 0);
     (void)X509_set_issuer_name(cert, name);
-    X509_EXTENSION *names = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name,
-                                                "DNS:localhost,IP:127.0.0.1");
+    X509_EXTENSION *names =
+        X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
     X509_EXTENSION *ca = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "CA:TRUE");
     (void)X509_add_ext(cert, names, -1);
     (void)X509_add_ext(cert, ca, -1);
