@@ -124,8 +124,8 @@ static int bind_all(sqlite3_stmt *statement, const char *types, va_list values, 
     return failed;
 }
 
-int store_run(struct store *store, struct err *err, store_row_fn row_fn, void *arg, const char *sql,
-              const char *types, ...)
+static int run(struct store *store, struct err *err, struct store_rows rows, const char *sql,
+               const char *types, va_list values)
 {
     CLEANUP(statement_free) sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
@@ -133,20 +133,36 @@ int store_run(struct store *store, struct err *err, store_row_fn row_fn, void *a
         return store_fail(store, err, code, "cannot read");
     }
     const char *what = sqlite3_stmt_readonly(statement) ? "cannot read" : "cannot write";
-    va_list values;
-    va_start(values, types);
     int failed = bind_all(statement, types, values, err);
-    va_end(values);
     if (failed) {
         return failed;
     }
     while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-        failed = row_fn ? row_fn(arg, statement) : 0;
+        failed = rows.fn ? rows.fn(rows.arg, statement) : 0;
         if (failed) {
             return failed;
         }
     }
     return code == SQLITE_DONE ? 0 : store_fail(store, err, code, what);
+}
+
+int store_run(struct store *store, struct err *err, const char *sql, const char *types, ...)
+{
+    va_list values;
+    va_start(values, types);
+    int failed = run(store, err, (struct store_rows){0}, sql, types, values);
+    va_end(values);
+    return failed;
+}
+
+int store_query(struct store *store, struct err *err, struct store_rows rows, const char *sql,
+                const char *types, ...)
+{
+    va_list values;
+    va_start(values, types);
+    int failed = run(store, err, rows, sql, types, values);
+    va_end(values);
+    return failed;
 }
 
 int64_t store_changes(const struct store *store)
@@ -178,17 +194,17 @@ int store_transact(struct store *store, int (*fn)(void *arg, struct err *err), v
     assert(!store->in_transact);
 
     /* Immediate: a lock that another program holds is met here, before fn has done anything. */
-    int failed = store_run(store, err, NULL, NULL, "BEGIN IMMEDIATE", "");
+    int failed = store_run(store, err, "BEGIN IMMEDIATE", "");
     if (failed) {
         return failed;
     }
     store->in_transact = true;
     failed = fn(arg, err);
     if (!failed) {
-        failed = store_run(store, err, NULL, NULL, "COMMIT", "");
+        failed = store_run(store, err, "COMMIT", "");
     }
     if (failed && !sqlite3_get_autocommit(store->db)) { /* SQLite may have undone it already */
-        (void)store_run(store, NULL, NULL, NULL, "ROLLBACK", "");
+        (void)store_run(store, NULL, "ROLLBACK", "");
     }
     store->in_transact = false;
     return failed;
@@ -218,7 +234,7 @@ static int set_up(struct store *store, struct err *err)
         "PRAGMA journal_size_limit = 4194304", /* bytes that a -wal file keeps after a checkpoint */
     };
     for (size_t i = 0; i < sizeof(pragmas) / sizeof(pragmas[0]); i++) {
-        int failed = store_run(store, err, NULL, NULL, pragmas[i], "");
+        int failed = store_run(store, err, pragmas[i], "");
         if (failed) {
             return failed;
         }

@@ -8,7 +8,8 @@ static int get(struct store *store, const char *sql, const char *name, char **re
                struct err *err)
 {
     CLEANUP(str_free) char *text = NULL;
-    int failed = store_run(store, err, store_take_text, &text, sql, "n", name);
+    int failed =
+        store_query(store, err, (struct store_rows){store_take_text, &text}, sql, "n", name);
     if (failed) {
         return failed;
     }
@@ -21,7 +22,7 @@ static int get(struct store *store, const char *sql, const char *name, char **re
 
 static int forget(struct store *store, const char *sql, const char *name, struct err *err)
 {
-    int failed = store_run(store, err, NULL, NULL, sql, "n", name);
+    int failed = store_run(store, err, sql, "n", name);
     if (!failed && store_changes(store) == 0) {
         return err_set(err, ENOENT, "'%s' is not set", name);
     }
@@ -35,7 +36,7 @@ int store_config_get(struct store *store, const char *name, char **ret_text, str
 
 int store_config_set(struct store *store, const char *name, const char *text, struct err *err)
 {
-    return store_run(store, err, NULL, NULL,
+    return store_run(store, err,
                      "INSERT INTO configs VALUES (?1, ?2) "
                      "ON CONFLICT (name) DO UPDATE SET text = excluded.text",
                      "ns", name, text);
@@ -60,8 +61,8 @@ static int config_row(void *arg, sqlite3_stmt *row)
 int store_config_each(struct store *store, store_config_fn fn, void *arg, struct err *err)
 {
     struct config_walk walk = {.fn = fn, .arg = arg};
-    return store_run(store, err, config_row, &walk, "SELECT name, text FROM configs ORDER BY name",
-                     "");
+    return store_query(store, err, (struct store_rows){config_row, &walk},
+                       "SELECT name, text FROM configs ORDER BY name", "");
 }
 
 int store_meta_get(struct store *store, const char *key, char **ret_text, struct err *err)
@@ -71,7 +72,7 @@ int store_meta_get(struct store *store, const char *key, char **ret_text, struct
 
 int store_meta_set(struct store *store, const char *key, const char *text, struct err *err)
 {
-    return store_run(store, err, NULL, NULL,
+    return store_run(store, err,
                      "INSERT INTO meta VALUES (?1, ?2) "
                      "ON CONFLICT (key) DO UPDATE SET text = excluded.text",
                      "ns", key, text);

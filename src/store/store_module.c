@@ -10,7 +10,7 @@ static const char * or (const char *text, const char *fallback)
 
 int store_module_put(struct store *store, const struct store_module *module, struct err *err)
 {
-    return store_run(store, err, NULL, NULL,
+    return store_run(store, err,
                      "INSERT INTO modules (name, kind, source, config, ctx, place, loaded_by,"
                      " learnt, position) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
                      " CASE WHEN ?9 > 0 THEN ?9"
@@ -36,23 +36,22 @@ static int found(struct store *store, int failed, const char *name, struct err *
 int store_module_set_place(struct store *store, const char *name, const char *place,
                            struct err *err)
 {
-    int failed = store_run(store, err, NULL, NULL, "UPDATE modules SET place = ?2 WHERE name = ?1",
-                           "ns", name, place);
+    int failed =
+        store_run(store, err, "UPDATE modules SET place = ?2 WHERE name = ?1", "ns", name, place);
     return found(store, failed, name, err);
 }
 
 int store_module_set_learnt(struct store *store, const char *name, const char *learnt,
                             struct err *err)
 {
-    int failed = store_run(store, err, NULL, NULL, "UPDATE modules SET learnt = ?2 WHERE name = ?1",
-                           "ns", name, learnt);
+    int failed =
+        store_run(store, err, "UPDATE modules SET learnt = ?2 WHERE name = ?1", "ns", name, learnt);
     return found(store, failed, name, err);
 }
 
 int store_module_delete(struct store *store, const char *name, struct err *err)
 {
-    int failed =
-        store_run(store, err, NULL, NULL, "DELETE FROM modules WHERE name = ?1", "n", name);
+    int failed = store_run(store, err, "DELETE FROM modules WHERE name = ?1", "n", name);
     return found(store, failed, name, err);
 }
 
@@ -81,8 +80,8 @@ static int module_row(void *arg, sqlite3_stmt *row)
 int store_module_each(struct store *store, store_module_fn fn, void *arg, struct err *err)
 {
     struct module_walk walk = {.fn = fn, .arg = arg};
-    return store_run(store, err, module_row, &walk,
-                     "SELECT name, kind, source, config, ctx, place, loaded_by, learnt, position "
-                     "FROM modules ORDER BY position, name",
-                     "");
+    return store_query(store, err, (struct store_rows){module_row, &walk},
+                       "SELECT name, kind, source, config, ctx, place, loaded_by, learnt, position "
+                       "FROM modules ORDER BY position, name",
+                       "");
 }

@@ -16,15 +16,23 @@ struct store {
  * the walk and is passed on. */
 typedef int (*store_row_fn)(void *arg, sqlite3_stmt *row);
 
-/* Runs one statement. types names the values that follow, in order of ?1, ?2 ...:
+struct store_rows {
+    store_row_fn fn;
+    void *arg;
+};
+
+/* Runs one statement that has no rows. types names the values that follow, in order of ?1, ?2 ...:
  *   n  const char *           a name, at most STORE_NAME_BYTES_MAX bytes
  *   s  const char *           a text, at most STORE_TEXT_BYTES_MAX bytes; NULL is SQL's NULL
  *   i  int64_t
  *   h  const unsigned char *  STORE_SECRET_HASH_BYTES bytes; NULL is SQL's NULL
- * row_fn may be NULL. 0 or what store.h lists, and -EEXIST (a unique column's value is taken),
- * -ENOENT (a foreign key names nothing). */
-int store_run(struct store *store, struct err *err, store_row_fn row_fn, void *arg, const char *sql,
-              const char *types, ...);
+ * 0 or what store.h lists, and -EEXIST (a unique column's value is taken), -ENOENT (a foreign key
+ * names nothing). */
+int store_run(struct store *store, struct err *err, const char *sql, const char *types, ...);
+
+/* As store_run, for a statement with rows. */
+int store_query(struct store *store, struct err *err, struct store_rows rows, const char *sql,
+                const char *types, ...);
 
 /* Rows that the last statement changed. */
 int64_t store_changes(const struct store *store);

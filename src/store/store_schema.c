@@ -51,7 +51,7 @@ static int look(struct store *store, const char *sql, store_row_fn row_fn, void 
                 struct err *err)
 {
     struct err inner = {0};
-    int failed = store_run(store, &inner, row_fn, arg, sql, "");
+    int failed = store_query(store, &inner, (struct store_rows){row_fn, arg}, sql, "");
     int code = sqlite3_errcode(store->db) & 0xff;
     if (failed && (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)) {
         CLEANUP(str_free) char *reason = xstrdup(sqlite3_errmsg(store->db));

@@ -15,14 +15,14 @@ static int add_and_trim(void *arg, struct err *err)
     const struct token_add *add = arg;
     const struct store_token *token = add->token;
     int failed =
-        store_run(add->store, err, NULL, NULL,
+        store_run(add->store, err,
                   "INSERT INTO tokens (hash, user_id, created_ms, expiry_ms)"
                   " VALUES (?1, ?2, ?3, ?4)",
                   "hiii", token->hash, token->user_id, token->created_ms, token->expiry_ms);
     if (failed) {
         return failed;
     }
-    return store_run(add->store, err, NULL, NULL,
+    return store_run(add->store, err,
                      "DELETE FROM tokens WHERE rowid IN (SELECT rowid FROM tokens"
                      " WHERE user_id = ?1 ORDER BY created_ms DESC, rowid DESC"
                      " LIMIT -1 OFFSET ?2)",
@@ -39,21 +39,19 @@ int store_token_add(struct store *store, const struct store_token *token, int64_
 
 int store_token_delete_all(struct store *store, struct err *err)
 {
-    return store_run(store, err, NULL, NULL, "DELETE FROM tokens", "");
+    return store_run(store, err, "DELETE FROM tokens", "");
 }
 
 int store_token_delete_user(struct store *store, int64_t user_id, const unsigned char *except,
                             struct err *err)
 {
-    return store_run(store, err, NULL, NULL,
-                     "DELETE FROM tokens WHERE user_id = ?1 AND hash IS NOT ?2", "ih", user_id,
-                     except);
+    return store_run(store, err, "DELETE FROM tokens WHERE user_id = ?1 AND hash IS NOT ?2", "ih",
+                     user_id, except);
 }
 
 int store_token_delete_expired(struct store *store, int64_t now_unix_ms, struct err *err)
 {
-    return store_run(store, err, NULL, NULL,
-                     "DELETE FROM tokens WHERE expiry_ms != 0 AND expiry_ms <= ?1", "i",
+    return store_run(store, err, "DELETE FROM tokens WHERE expiry_ms != 0 AND expiry_ms <= ?1", "i",
                      now_unix_ms);
 }
 
@@ -82,16 +80,16 @@ static int token_row(void *arg, sqlite3_stmt *row)
 int store_token_each(struct store *store, store_token_fn fn, void *arg, struct err *err)
 {
     struct token_walk walk = {.fn = fn, .arg = arg};
-    return store_run(store, err, token_row, &walk,
-                     "SELECT hash, user_id, is_superuser, tokens.created_ms, expiry_ms"
-                     " FROM tokens JOIN users ON users.id = user_id",
-                     "");
+    return store_query(store, err, (struct store_rows){token_row, &walk},
+                       "SELECT hash, user_id, is_superuser, tokens.created_ms, expiry_ms"
+                       " FROM tokens JOIN users ON users.id = user_id",
+                       "");
 }
 
 int store_code_put(struct store *store, enum store_code_kind kind, int64_t user_id,
                    const unsigned char *hash, int64_t expiry_ms, struct err *err)
 {
-    return store_run(store, err, NULL, NULL,
+    return store_run(store, err,
                      "INSERT INTO codes (kind, user_id, hash, expiry_ms) VALUES (?1, ?2, ?3, ?4)"
                      " ON CONFLICT (kind, user_id) DO UPDATE SET hash = excluded.hash,"
                      " expiry_ms = excluded.expiry_ms",
@@ -102,10 +100,10 @@ int store_code_find(struct store *store, enum store_code_kind kind, const unsign
                     int64_t now_unix_ms, int64_t *ret_user_id, struct err *err)
 {
     int64_t user_id = 0;
-    int failed = store_run(store, err, store_take_int, &user_id,
-                           "SELECT user_id FROM codes"
-                           " WHERE kind = ?1 AND hash = ?2 AND expiry_ms > ?3",
-                           "ihi", (int64_t)kind, hash, now_unix_ms);
+    int failed = store_query(store, err, (struct store_rows){store_take_int, &user_id},
+                             "SELECT user_id FROM codes"
+                             " WHERE kind = ?1 AND hash = ?2 AND expiry_ms > ?3",
+                             "ihi", (int64_t)kind, hash, now_unix_ms);
     if (!failed && user_id == 0) {
         return err_set(err, ENOENT, "the code is unknown or expired");
     }
@@ -118,6 +116,6 @@ int store_code_find(struct store *store, enum store_code_kind kind, const unsign
 int store_code_delete_user(struct store *store, enum store_code_kind kind, int64_t user_id,
                            struct err *err)
 {
-    return store_run(store, err, NULL, NULL, "DELETE FROM codes WHERE kind = ?1 AND user_id = ?2",
-                     "ii", (int64_t)kind, user_id);
+    return store_run(store, err, "DELETE FROM codes WHERE kind = ?1 AND user_id = ?2", "ii",
+                     (int64_t)kind, user_id);
 }

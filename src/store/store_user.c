@@ -42,7 +42,7 @@ static int taken(int failed, const char *email, struct err *err)
 int store_user_add(struct store *store, const struct store_user *user, int64_t *ret_id,
                    struct err *err)
 {
-    int failed = store_run(store, err, NULL, NULL,
+    int failed = store_run(store, err,
                            "INSERT INTO users (email, name, jid, password_hash, is_activated,"
                            " is_superuser, created_ms, last_login_ms)"
                            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -59,8 +59,8 @@ int store_user_add(struct store *store, const struct store_user *user, int64_t *
 int store_user_by_id(struct store *store, int64_t id, struct store_user *ret_user, struct err *err)
 {
     struct store_user user = {0};
-    int failed = store_run(store, err, take_user, &user,
-                           "SELECT " USER_COLUMNS " FROM users WHERE id = ?1", "i", id);
+    int failed = store_query(store, err, (struct store_rows){take_user, &user},
+                             "SELECT " USER_COLUMNS " FROM users WHERE id = ?1", "i", id);
     if (!failed && user.id == 0) {
         return err_set(err, ENOENT, "no account has the id %lld", (long long)id);
     }
@@ -74,8 +74,8 @@ int store_user_by_email(struct store *store, const char *email, struct store_use
                         struct err *err)
 {
     struct store_user user = {0};
-    int failed = store_run(store, err, take_user, &user,
-                           "SELECT " USER_COLUMNS " FROM users WHERE email = ?1", "s", email);
+    int failed = store_query(store, err, (struct store_rows){take_user, &user},
+                             "SELECT " USER_COLUMNS " FROM users WHERE email = ?1", "s", email);
     if (!failed && user.id == 0) {
         return err_set(err, ENOENT, "no account has the e-mail '%.*s'", STORE_NAME_BYTES_MAX,
                        email);
@@ -88,7 +88,7 @@ int store_user_by_email(struct store *store, const char *email, struct store_use
 
 int store_user_update(struct store *store, const struct store_user *user, struct err *err)
 {
-    int failed = store_run(store, err, NULL, NULL,
+    int failed = store_run(store, err,
                            "UPDATE users SET email = ?2, name = ?3, jid = ?4, password_hash = ?5,"
                            " is_activated = ?6, is_superuser = ?7, created_ms = ?8,"
                            " last_login_ms = ?9 WHERE id = ?1",
@@ -103,7 +103,7 @@ int store_user_update(struct store *store, const struct store_user *user, struct
 
 int store_user_delete(struct store *store, int64_t id, struct err *err)
 {
-    int failed = store_run(store, err, NULL, NULL, "DELETE FROM users WHERE id = ?1", "i", id);
+    int failed = store_run(store, err, "DELETE FROM users WHERE id = ?1", "i", id);
     if (!failed && store_changes(store) == 0) {
         return err_set(err, ENOENT, "no account has the id %lld", (long long)id);
     }
@@ -122,10 +122,10 @@ static int take_counts(void *arg, sqlite3_stmt *row)
 
 int store_user_count(struct store *store, struct store_user_counts *ret_counts, struct err *err)
 {
-    return store_run(store, err, take_counts, ret_counts,
-                     "SELECT count(*), coalesce(sum(is_superuser), 0),"
-                     " (SELECT count(*) FROM sqlite_sequence WHERE name = 'users') FROM users",
-                     "");
+    return store_query(store, err, (struct store_rows){take_counts, ret_counts},
+                       "SELECT count(*), coalesce(sum(is_superuser), 0),"
+                       " (SELECT count(*) FROM sqlite_sequence WHERE name = 'users') FROM users",
+                       "");
 }
 
 struct user_walk {
@@ -148,15 +148,15 @@ int store_user_search(struct store *store, const struct store_user_search *searc
                       void *arg, int64_t *ret_total, struct err *err)
 {
     const char *text = search->text ? search->text : "";
-    int failed = store_run(store, err, store_take_int, ret_total,
-                           "SELECT count(*) FROM users WHERE " USER_MATCHES, "s", text);
+    int failed = store_query(store, err, (struct store_rows){store_take_int, ret_total},
+                             "SELECT count(*) FROM users WHERE " USER_MATCHES, "s", text);
     if (failed) {
         return failed;
     }
     struct user_walk walk = {.fn = fn, .arg = arg};
-    return store_run(store, err, user_row, &walk,
-                     "SELECT " USER_COLUMNS " FROM users WHERE " USER_MATCHES
-                     " ORDER BY CASE WHEN ?2 THEN id ELSE -id END"
-                     " LIMIT CASE WHEN ?3 > 0 THEN ?3 ELSE -1 END OFFSET ?4",
-                     "siii", text, (int64_t)search->oldest_first, search->limit, search->offset);
+    return store_query(store, err, (struct store_rows){user_row, &walk},
+                       "SELECT " USER_COLUMNS " FROM users WHERE " USER_MATCHES
+                       " ORDER BY CASE WHEN ?2 THEN id ELSE -id END"
+                       " LIMIT CASE WHEN ?3 > 0 THEN ?3 ELSE -1 END OFFSET ?4",
+                       "siii", text, (int64_t)search->oldest_first, search->limit, search->offset);
 }

@@ -44,7 +44,7 @@ static void adds_finds_and_changes_users(void)
     EXPECT_INT(store_user_by_id(store, 1, &user, NULL), 0);
     EXPECT(user.is_activated);
     EXPECT_INT(user.last_login_ms, 77);
-    strcpy(user.email, "b@b.c");
+    (void)snprintf(user.email, sizeof(user.email), "b@b.c");
     EXPECT_INT(store_user_update(store, &user, &err), -EEXIST);
     user.id = 9;
     EXPECT_INT(store_user_update(store, &user, &err), -ENOENT);
