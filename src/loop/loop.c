@@ -19,7 +19,6 @@
 #include "base/err.h"
 
 #define LOOP_EVENTS_MAX 128 /* delivered a turn; more wait for the next one */
-#define LOOP_WAIT_MS_MAX 60000
 
 struct loop {
     int epoll_fd;
@@ -192,16 +191,33 @@ static void run_timers(struct loop *loop)
     }
 }
 
-static int wait_ms(const struct loop *loop)
+static int wait_ms(const struct loop *loop, int wait_ms_max)
 {
-    if (loop->timer_count == 0) {
-        return LOOP_WAIT_MS_MAX;
+    if (loop->timer_count == 0 || wait_ms_max == 0) {
+        return wait_ms_max;
     }
     uint64_t due_ms = loop->heap[0]->queued_ms, now_ms = clock_now_ms();
     if (due_ms <= now_ms) {
         return 0;
     }
-    return due_ms - now_ms < LOOP_WAIT_MS_MAX ? (int)(due_ms - now_ms) : LOOP_WAIT_MS_MAX;
+    return due_ms - now_ms < (uint64_t)wait_ms_max ? (int)(due_ms - now_ms) : wait_ms_max;
+}
+
+void loop_turn(struct loop *loop, int wait_ms_max)
+{
+    int count =
+        epoll_wait(loop->epoll_fd, loop->events, LOOP_EVENTS_MAX, wait_ms(loop, wait_ms_max));
+    loop->now_ms = clock_now_ms();
+    loop->event_count = count > 0 ? count : 0;
+    for (loop->event_next = 0; loop->event_next < loop->event_count;) {
+        struct epoll_event *event = &loop->events[loop->event_next++];
+        struct loop_watch *watch = event->data.ptr;
+        if (watch) {
+            watch->fn(watch->arg, event->events);
+        }
+    }
+    loop->event_count = 0;
+    run_timers(loop);
 }
 
 void loop_run(struct loop *loop)
@@ -210,18 +226,7 @@ void loop_run(struct loop *loop)
         if (loop->turn) {
             loop->turn(loop->turn_arg);
         }
-        int count = epoll_wait(loop->epoll_fd, loop->events, LOOP_EVENTS_MAX, wait_ms(loop));
-        loop->now_ms = clock_now_ms();
-        loop->event_count = count > 0 ? count : 0;
-        for (loop->event_next = 0; loop->event_next < loop->event_count;) {
-            struct epoll_event *event = &loop->events[loop->event_next++];
-            struct loop_watch *watch = event->data.ptr;
-            if (watch) {
-                watch->fn(watch->arg, event->events);
-            }
-        }
-        loop->event_count = 0;
-        run_timers(loop);
+        loop_turn(loop, LOOP_WAIT_MS_MAX);
     }
 }
 

@@ -40,7 +40,14 @@ struct loop *loop_free(struct loop *loop); /* NULL allowed; registered objects a
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop); /* any thread, signal-safe */
 
-/* Called before each wait: the point at which the loop holds no borrowed shared state. */
+#define LOOP_WAIT_MS_MAX 60000 /* of one turn; a bound, not a limit: the next turn waits on */
+
+/* One turn of loop_run: waits up to wait_ms_max for events, delivers what came, runs due timers.
+ * For an owner that has other work between turns. Several threads may take turns one after the
+ * other if a lock orders them: between two turns nothing of the loop is on a stack. */
+void loop_turn(struct loop *loop, int wait_ms_max);
+
+/* Called before each wait of loop_run: the point at which the loop holds no borrowed shared state. */
 void loop_set_turn(struct loop *loop, loop_fn fn, void *arg);
 
 /* Time at the start of this turn, monotonic. */
