@@ -12,7 +12,7 @@ struct op_call;
 
 enum op_access { OP_PUBLIC, OP_USER, OP_ADMIN }; /* /js_public/, /js/, /js_admin/ */
 
-enum op_type { OP_STR, OP_INT, OP_FLOAT, OP_BOOL, OP_DICT, OP_LIST, OP_STR_OR_DICT };
+enum op_type { OP_STR, OP_INT, OP_FLOAT, OP_BOOL, OP_DICT, OP_LIST, OP_STR_OR_DICT, OP_ANY };
 
 struct op_param {
     const char *name;     /* NULL ends the list */

@@ -27,25 +27,46 @@ static size_t sequence(unsigned char lead, unsigned char *ret_low, unsigned char
     return 0;
 }
 
-bool utf8_valid(struct slice text)
+/* Bytes of the well-formed sequence at the start of text; 0 = there is none. */
+static size_t sequence_size(struct slice text)
 {
     const unsigned char *bytes = (const unsigned char *)text.data;
-    size_t i = 0;
-    while (i < text.size) {
-        unsigned char low;
-        unsigned char high;
-        size_t size = sequence(bytes[i], &low, &high);
-        if (size == 0 || size > text.size - i) {
+    unsigned char low;
+    unsigned char high;
+    size_t size = sequence(bytes[0], &low, &high);
+    if (size > text.size) {
+        return 0;
+    }
+    for (size_t i = 1; i < size; i++) {
+        if (bytes[i] < low || bytes[i] > high) {
+            return 0;
+        }
+        low = 0x80;
+        high = 0xbf;
+    }
+    return size;
+}
+
+bool utf8_valid(struct slice text)
+{
+    while (text.size > 0) {
+        size_t size = sequence_size(text);
+        if (size == 0) {
             return false;
         }
-        for (size_t k = 1; k < size; k++) {
-            if (bytes[i + k] < low || bytes[i + k] > high) {
-                return false;
-            }
-            low = 0x80;
-            high = 0xbf;
-        }
-        i += size;
+        text = slice_from(text, size);
     }
     return true;
+}
+
+void utf8_repair(char *text, size_t size)
+{
+    for (size_t i = 0; i < size;) {
+        size_t length = sequence_size((struct slice){text + i, size - i});
+        if (length == 0) {
+            text[i] = '?';
+            length = 1;
+        }
+        i += length;
+    }
 }

@@ -7,3 +7,6 @@
 
 /* True for well-formed UTF-8 without surrogates and overlong forms (RFC 3629). */
 bool utf8_valid(struct slice text);
+
+/* Puts '?' for each byte of text[size] that is no part of well-formed UTF-8. */
+void utf8_repair(char *text, size_t size);

@@ -27,4 +27,12 @@ static void refuses_bytes_that_are_no_text(void)
     EXPECT(!utf8_valid(SLICE("\xff")));
 }
 
-TEST_MAIN(accepts_text, refuses_bytes_that_are_no_text)
+static void repairs_what_is_no_text(void)
+{
+    char text[] = "a\xff\xc3\xa9\xe2\x82z\xc3";
+    utf8_repair(text, sizeof(text) - 1);
+    EXPECT_STR(text, "a?\xc3\xa9??z?");
+    utf8_repair(text, 0);
+}
+
+TEST_MAIN(accepts_text, refuses_bytes_that_are_no_text, repairs_what_is_no_text)
