@@ -21,6 +21,7 @@ BENCH = Path(__file__).resolve().parent
 START_SECONDS_MAX = 60  # the original takes 2 s, on a busy machine more
 STOP_SECONDS_MAX = 10
 CALL_SECONDS_MAX = 30
+NOT_YET = (404, 503)  # listens, and is still loading
 
 
 @dataclass
@@ -33,8 +34,17 @@ class Work:
 
 
 @dataclass
+class Target:
+    """Where a work is posted to, if it has another body there, or an answer wrapped in another."""
+
+    path: str
+    body: bytes = None
+    unwrap: object = None
+
+
+@dataclass
 class Server:
-    """argv: {port}, {tmp} are filled in. paths: work name -> path that it is posted to.
+    """argv: {port}, {tmp} are filled in. paths: work name -> path, or Target.
 
     check False: the answer is fixed and says nothing of the request (nginx)."""
 
@@ -51,6 +61,14 @@ class Server:
     process = None
     failed = ""
     start_ms = None
+    pss_kb = None
+
+    def target(self, work):
+        target = self.paths[work.name]
+        if not isinstance(target, Target):
+            target = Target(target)
+        return Target(target.path, target.body or work.body,
+                      target.unwrap or (lambda answer: answer))
 
 
 def free_port():
@@ -99,6 +117,20 @@ def start(server, works, folder):
     server.failed = wait_for_answers(server, works, begin, log)
 
 
+def answer_error(server, work):
+    """Posts the work once. Returns "" when the answer is right, else what is wrong."""
+    target = server.target(work)
+    status, body = post(server.port, target.path, target.body)
+    if status in NOT_YET:
+        raise ConnectionError(f"answered {status}: {body[:200]!r}")
+    try:
+        right = status == 200 and (
+            not server.check or target.unwrap(json.loads(body)) == work.answer)
+    except (ValueError, LookupError, TypeError):
+        right = False
+    return "" if right else f"{work.name} answered {status}: {body[:200]!r}"
+
+
 def wait_for_answers(server, works, begin, log):
     """Returns "" once each work got its answer, else the reason."""
     mine = [work for work in works if work.name in server.paths]
@@ -107,21 +139,12 @@ def wait_for_answers(server, works, begin, log):
         if server.process.poll() is not None:
             return f"exited with {server.process.returncode}: {log_tail(log)}"
         try:
-            status, body = post(server.port, server.paths[mine[0].name], mine[0].body)
+            wrong = answer_error(server, mine[0])
+            server.start_ms = (time.monotonic() - begin) * 1000
+            return wrong or next(filter(None, (answer_error(server, w) for w in mine)), "")
         except OSError as error:
             reason = str(error)
             time.sleep(0.002)
-            continue
-        if status in (404, 503):  # listens, and is still loading
-            reason = f"answered {status}: {body[:200]!r}"
-            time.sleep(0.02)
-            continue
-        server.start_ms = (time.monotonic() - begin) * 1000
-        for work in mine:
-            status, body = post(server.port, server.paths[work.name], work.body)
-            if status != 200 or (server.check and json.loads(body) != work.answer):
-                return f"{work.name} answered {status}: {body[:200]!r}"
-        return ""
     return f"no answer in {START_SECONDS_MAX} s: {reason}; {log_tail(log)}"
 
 
@@ -146,11 +169,11 @@ def tree(pid):
 
 
 def memory_kb(pid):
-    """RSS of the process and its children; shared pages count in each."""
+    """PSS of the process and its children: shared pages count once."""
     total = 0
     for one in tree(pid):
-        for line in Path(f"/proc/{one}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+        for line in Path(f"/proc/{one}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
                 total += int(line.split()[1])
     return total
 
@@ -167,10 +190,11 @@ def cpu_seconds(pid):
 def load(server, work, connections, seconds):
     """One run of wrk with one thread. cpu_us: what the server's processes spent, a request."""
     before = cpu_seconds(server.process.pid)
-    url = f"http://127.0.0.1:{server.port}{server.paths[work.name]}"
+    target = server.target(work)
+    url = f"http://127.0.0.1:{server.port}{target.path}"
     run = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "--latency",
-         "-s", BENCH / "post.lua", url, "--", work.body.decode()],
+         "-s", BENCH / "post.lua", url, "--", target.body.decode()],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds + 60)
     for line in run.stdout.splitlines():
         if line.startswith("RESULT "):
@@ -202,7 +226,7 @@ def run_all(servers, works, connections, seconds, repeat, progress=print):
                                 key = (server.name, work.name, count)
                                 rows.setdefault(key, []).append(result)
             for server in servers:
-                server.rss_kb = None if server.failed else memory_kb(server.process.pid)
+                server.pss_kb = None if server.failed else memory_kb(server.process.pid)
         finally:
             for server in servers:
                 stop(server)
@@ -241,7 +265,7 @@ def table(servers, rows, works, connections, base):
     cells = {(row["server"], row["work"], row["connections"]): row for row in rows}
     width = max(len(server.name) for server in servers)
     for work in works:
-        mine = [server for server in servers if work.name in server.paths or server.failed]
+        mine = [server for server in servers if work.name in server.paths]
         for count in connections:
             plural = "s" if count > 1 else ""
             yield ""
@@ -254,10 +278,10 @@ def table(servers, rows, works, connections, base):
                 else:
                     yield row_text(server, cells[server.name, work.name, count], reference, width)
     yield ""
-    yield f"{'start and memory':{width}}{'ms':>9}{'RSS MB':>8}"
+    yield f"{'start and memory':{width}}{'ms':>9}{'PSS MB':>8}"
     for server in servers:
         if not server.failed:
-            yield f"{server.name:{width}}{server.start_ms:9.0f}{server.rss_kb / 1024:8.1f}"
+            yield f"{server.name:{width}}{server.start_ms:9.0f}{server.pss_kb / 1024:8.1f}"
     yield f"ratio: requests/s over those of '{base}'; CPU: of the server's processes, a request"
 
 
@@ -272,7 +296,7 @@ def write_json(path, servers, rows, extra):
     document = {
         "machine": fingerprint(), **extra,
         "servers": [{"name": s.name, "failed": s.failed, "start_ms": s.start_ms,
-                     "rss_kb": getattr(s, "rss_kb", None)} for s in servers],
+                     "pss_kb": s.pss_kb} for s in servers],
         "rows": rows,
     }
     path.write_text(json.dumps(document, indent=1) + "\n")
