@@ -24,5 +24,13 @@
 #define CLEANUP_FD __attribute__((cleanup(fd_close_cleanup)))
 void fd_close_cleanup(int *fd);
 
+/* As TAKE for a descriptor: its number, and -1 in its place. */
+#define TAKE_FD(fd)                                                                                \
+    __extension__({                                                                                \
+        int taken_ = (fd);                                                                         \
+        (fd) = -1;                                                                                 \
+        taken_;                                                                                    \
+    })
+
 /* Closes fd unless it is -1; returns -1, keeps errno. */
 int fd_close(int fd);
