@@ -1,0 +1,152 @@
+"""Converters for classes of the standard library, enumerations, dataclasses and pydantic models.
+Loaded when a function is annotated with one."""
+
+import datetime
+
+from ._convert import ANY, Invalid, Type, fail, make as make_type, not_null
+
+
+def make(cls):
+    if hasattr(cls, "__members__"):
+        return _enum(cls)
+    if hasattr(cls, "model_validate"):
+        return Type(_model(cls, cls.model_validate), {"type": "object"})
+    if hasattr(cls, "parse_obj"):
+        return Type(_model(cls, cls.parse_obj), {"type": "object"})
+    if hasattr(cls, "__dataclass_fields__"):
+        return _dataclass(cls)
+    return _LIBRARY.get(cls.__name__, lambda _: ANY)(cls)
+
+
+def _enum(cls):
+    values = [member.value for member in cls]
+    shown = ", ".join(repr(value) for value in values)
+
+    def convert(value):
+        try:
+            return cls(value)
+        except (TypeError, ValueError):
+            return fail(f"value is not a valid enumeration member; permitted: {shown}",
+                        "type_error.enum", {"enum_values": values})
+
+    return Type(convert, {"enum": values})
+
+
+def _model(cls, validate):
+    """A pydantic model of either generation: its own rules, and its errors below our path."""
+
+    def convert(value):
+        if isinstance(value, cls):
+            return value
+        try:
+            return validate(value)
+        except ValueError as error:  # both generations derive from it
+            if not hasattr(error, "errors"):
+                raise
+            raise Invalid([(tuple(one["loc"]), one["msg"], one["type"], None)
+                           for one in error.errors()]) from None
+
+    return convert
+
+
+def _dataclass(cls):
+    from . import _signature
+
+    converts = {param.name: (param, not_null(param.type)) for param in
+                _signature.params_of(cls.__init__)[1:]}
+
+    def convert(value):
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, dict):
+            fail("value is not a valid dict", "type_error.dict")
+        made, errors = {}, []
+        for name, (param, to_field) in converts.items():
+            if name not in value:
+                if param.required:
+                    errors.append(((name,), "field required", "value_error.missing", None))
+                continue
+            try:
+                nullable = value[name] is None and param.default is None
+                made[name] = to_field(value[name]) if to_field and not nullable else value[name]
+            except Invalid as invalid:
+                errors += [((name, *path), *rest) for path, *rest in invalid.errors]
+        errors += [((name,), "extra fields not permitted", "value_error.extra", None)
+                   for name in value if name not in converts]
+        if errors:
+            raise Invalid(errors)
+        return cls(**made)
+
+    return Type(convert, {"type": "object"})
+
+
+def _parsed(cls, from_text, message, kind, schema):
+    """A class made from text (ISO 8601 for times), or from a number where from_text takes it."""
+
+    def convert(value):
+        if isinstance(value, cls):
+            return value
+        try:
+            return from_text(value)
+        except (TypeError, ValueError, OverflowError, ArithmeticError, AttributeError, OSError):
+            return fail(message, kind)
+
+    return Type(convert, schema)
+
+
+def _to_datetime(value):
+    if isinstance(value, (int, float)):
+        # The original's rule: beyond this, the number is meant in milliseconds.
+        seconds = value / 1000 if abs(value) > 2e10 else value
+        return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    return datetime.datetime.fromisoformat(value)
+
+
+def _to_date(value):
+    if isinstance(value, (int, float)):
+        return _to_datetime(value).date()
+    return datetime.date.fromisoformat(value)
+
+
+def _to_timedelta(value):
+    if isinstance(value, (int, float)):
+        return datetime.timedelta(seconds=value)
+    sign = -1 if value.startswith("-") else 1
+    days, _, clock = value.lstrip("+-").rpartition(" ")
+    days = float(days.split()[0]) if days else 0
+    hours, minutes, seconds = ([0, 0] + [float(part) for part in clock.split(":")])[-3:]
+    return sign * datetime.timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+def _time_type(fmt):
+    return {"type": "string", "format": fmt}
+
+
+def _number(cls):
+    name = cls.__name__.lower()
+    return _parsed(cls, lambda value: cls(str(value).strip()), f"value is not a valid {name}",
+                   f"type_error.{name}", {"type": "number"})
+
+
+def _path(cls):
+    return _parsed(cls, cls, "value is not a valid path", "type_error.path", {"type": "string"})
+
+
+_LIBRARY = {
+    "datetime": lambda cls: _parsed(cls, _to_datetime, "invalid datetime format",
+                                    "value_error.datetime", _time_type("date-time")),
+    "date": lambda cls: _parsed(cls, _to_date, "invalid date format", "value_error.date",
+                                _time_type("date")),
+    "time": lambda cls: _parsed(cls, cls.fromisoformat, "invalid time format", "value_error.time",
+                                _time_type("time")),
+    "timedelta": lambda cls: _parsed(cls, _to_timedelta, "invalid duration format",
+                                     "value_error.duration", _time_type("duration")),
+    "Decimal": _number,
+    "Fraction": _number,
+    "UUID": lambda cls: _parsed(cls, cls, "value is not a valid uuid", "type_error.uuid",
+                                _time_type("uuid")),
+    "Path": _path,
+    "PurePath": _path,
+    "PosixPath": _path,
+    "PurePosixPath": _path,
+}

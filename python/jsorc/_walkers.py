@@ -1,0 +1,131 @@
+"""walker_run: from the request's envelope to a walker's call, and back into the envelope."""
+
+import os
+import sys
+
+from . import _answers
+from ._jsorc_or_none import _jsorc
+
+_table = {}  # walker's name or alias -> its action object in the extension
+
+
+def add(names, action):
+    for name in names:
+        _table[name] = action
+
+
+def _failure(reports, *errors):
+    return {"report": reports, "success": False, "errors": list(errors)}
+
+
+def _ctx(body):
+    """The dict of the walker's arguments; a JSON text is allowed as everywhere in the API."""
+    ctx = body.get("ctx")
+    if isinstance(ctx, str) and ctx:
+        import json
+
+        ctx = json.loads(ctx)
+    if ctx is None or ctx == "":
+        return {}
+    if not isinstance(ctx, dict):
+        raise ValueError(f"ctx must be an object, not a {type(ctx).__name__}")
+    return ctx
+
+
+def _flag(value):
+    return value is True or (isinstance(value, str) and value.lower() == "true")
+
+
+def run(context, name, body):
+    """(status, value of the answer). name: None = the one in the body."""
+    name = body.get("name") if name is None else name
+    action = _table.get(name) if isinstance(name, str) else None
+    if action is None:
+        return 200, _failure([], f"Walker {name} not found!")
+    context.walker = name
+    try:
+        ctx = _ctx(body)
+    except ValueError as error:
+        return 200, _failure([], f"{name}: {error}")
+    if _flag(body.get("profiling")):
+        envelope = _run_profiled(context, name, action, ctx, body)
+    else:
+        envelope = _run_one(context, name, action, ctx, body)
+    status = context.status_code or 200
+    if context.report_custom is not None:
+        return status, context.report_custom
+    if context.status_code:
+        envelope["status_code"] = status
+    if _flag(body.get("is_async")):
+        envelope = {"is_queued": False, "result": envelope}
+    return status, envelope
+
+
+def _run_one(context, name, action, ctx, body):
+    reports = context.reports
+    try:
+        value = _jsorc.bind_call(action, ctx)
+    except _jsorc.InvalidArguments as error:
+        return _failure(reports, *(f"{name}: {text}" for text in _invalid_lines(error)))
+    except BaseException as error:  # SystemExit must not end the worker
+        context.failed = True
+        _answers.log_exception(f"walker {name}", error)
+        failure = _failure(reports, _error_line(name, error))
+        failure["stack_trace"] = _stack(error)
+        return failure
+    if value is not None:
+        reports.append(value)
+    return {"success": True, "report": reports, "final_node": body.get("nd"), "yielded": False}
+
+
+def _invalid_lines(error):
+    for entry in error.args[0]:
+        where = ".".join(str(part) for part in entry["loc"][1:])
+        yield f"{where}: {entry['msg']}" if where else entry["msg"]
+
+
+def _error_line(name, error):
+    """As the original words it: FILE:WALKER - line L, col C - rule R - MESSAGE."""
+    message = f"{type(error).__name__}: {_answers.text_of(error)}"
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or trace.tb_frame.f_code is _run_one.__code__:
+        return f"{name} - {message}"
+    code = trace.tb_frame.f_code
+    file = os.path.basename(code.co_filename)
+    return f"{file}:{name} - line {trace.tb_lineno}, col 0 - rule {code.co_name} - {message}"
+
+
+def _stack(error):
+    import traceback
+
+    trace = error.__traceback__
+    if trace is not None and trace.tb_frame.f_code is _run_one.__code__:
+        trace = trace.tb_next
+    return traceback.format_exception(type(error), error, trace)
+
+
+def _run_profiled(context, name, action, ctx, body):
+    """Adds what the profiler saw, as CSV: function, calls, seconds in itself, seconds in all."""
+    import cProfile
+
+    profile = cProfile.Profile()
+    try:
+        profile.enable()
+    except ValueError:  # another thread profiles: one at a time in an interpreter
+        print("jsorc: warning: another walker is being profiled", file=sys.stderr)
+        return _run_one(context, name, action, ctx, body)
+    try:
+        envelope = _run_one(context, name, action, ctx, body)
+    finally:
+        profile.disable()
+    lines = ["function,calls,self_s,total_s"]
+    for entry in sorted(profile.getstats(), key=lambda entry: -entry.totaltime)[:200]:
+        code = entry.code
+        where = code if isinstance(code, str) else (
+            f"{os.path.basename(code.co_filename)}:{code.co_firstlineno}({code.co_name})")
+        where = where.replace('"', "'")
+        lines.append(f'"{where}",{entry.callcount},{entry.inlinetime:.6f},{entry.totaltime:.6f}')
+    envelope["profile"] = {"jac": "", "perf": "\n".join(lines) + "\n", "graph": None}
+    return envelope

@@ -1,0 +1,174 @@
+"""Calls of actions that are not Python functions of this process: how arguments become the JSON
+object of the wire format, and what becomes of the answer."""
+
+import sys
+
+from . import _registry
+from ._jsorc_or_none import _jsorc
+from .errors import ActionError
+
+_names = {}  # action -> names of its parameters, stars included, as its server listed them
+
+
+def arrange(action, names, args, kwargs, lenient=False):
+    """The body of a call: parameter name -> value.
+
+    names    parameters in signature order as the spec lists them: ``"text"``, ``"*parts"``,
+             ``"**options"``; what follows a colon is ignored
+    lenient  drop what fits nowhere, as the original client does, instead of raising TypeError
+
+    Values that are None are left out, so that the server's default applies.
+    """
+    names = [name.split(":", 1)[0].strip() for name in names]
+    left, keywords, body = list(args), dict(kwargs), {}
+    for name in names:
+        if not left or name.startswith("**"):
+            break
+        if name.startswith("*"):
+            body[name], left = left, []
+            break
+        body[name] = left.pop(0)
+    if left and not lenient:
+        count = sum(not name.startswith("*") for name in names)
+        raise TypeError(f"{action}() takes at most {count} positional arguments, "
+                        f"{len(args)} were given")
+    if not lenient:
+        twice = [name for name in keywords if name in body]
+        if twice:
+            raise TypeError(f"{action}() got {twice[0]!r} twice: by position and by name")
+    for name in names:
+        if name in body:
+            continue
+        if name.startswith("**"):
+            if keywords:
+                body[name], keywords = keywords, {}
+            break
+        if not name.startswith("*") and name in keywords:
+            body[name] = keywords.pop(name)
+    if keywords and not lenient:
+        known = ", ".join(names) or "none"
+        raise TypeError(f"{action}() has no parameter {next(iter(keywords))!r} (it has: {known})")
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def call(name, args, kwargs):
+    """A call that the extension did not find in its table of Python actions."""
+    if not isinstance(name, str):
+        raise TypeError(f"the name of an action is a text like 'text.split', not {name!r}")
+    if _jsorc is None or not _jsorc.serving():
+        return _call_unserved(name, args, kwargs)
+    native = _jsorc.native_params(name)
+    if native is not None:
+        body = arrange(name, [param["name"] for param in _loads(native)], args, kwargs)
+        return _result(name, *_jsorc.native_call(name, _encode(body)))
+    return _call_remote(name, args, kwargs)
+
+
+def call_with_meta(function, args, kwargs):
+    """A local action that asks for the caller's context, as the original passes it."""
+    kwargs = dict(kwargs or {})
+    code = getattr(function, "__code__", None)
+    if "meta" not in kwargs and not (code and "meta" in code.co_varnames[:len(args)]):
+        context = _jsorc.context_or_none()
+        scope = {"walker": context.walker} if context is not None else None
+        kwargs["meta"] = {"m_id": None, "h": None, "scope": scope, "interp": None}
+    return function(*args, **kwargs)
+
+
+def _call_unserved(name, args, kwargs):
+    """While modules load, and in a program that is no worker (a test of the user's)."""
+    function = _registry.find(name)
+    if function is None:
+        raise ActionError(name, 404, "not found: its module is not loaded in this process, and "
+                                     "this process is not (yet) a worker that could ask others")
+    value = function(*args, **kwargs)
+    if hasattr(type(value), "__await__"):
+        from . import _asyncrun
+
+        return _asyncrun.run(value)
+    return value
+
+
+def _call_remote(name, args, kwargs):
+    names = _names.get(name)
+    if names is None and args:
+        names = _ask_names(name)
+    if names is None:
+        body = {key: value for key, value in kwargs.items() if value is not None}
+    else:
+        body = arrange(name, names, args, kwargs)
+    status, data = _remote(name, body)
+    if status == 422 and names is None:
+        # Not executed. The names may be meant for **options: ask how they are called there.
+        names = _ask_names(name)
+        better = arrange(name, names, args, kwargs)
+        if better != body:
+            status, data = _remote(name, better)
+    elif status in (404, 422):
+        _names.pop(name, None)  # the module may have been replaced
+    return _result(name, status, data)
+
+
+def _remote(name, body):
+    try:
+        return _jsorc.remote_call(name, _encode(body))
+    except OSError as error:
+        raise ActionError(name, 0, error.strerror or str(error)) from None
+
+
+def _ask_names(name):
+    """Names of the parameters, from the daemon's spec."""
+    from .client import spec_of
+
+    try:
+        _names.update(spec_of(_jsorc.daemon_path()))
+    except OSError as error:
+        raise ActionError(name, 0, f"the parameters' names are not known: {error}") from None
+    if name not in _names:
+        raise ActionError(name, 404, "not found: no module that is loaded has it")
+    return _names[name]
+
+
+def _encode(body):
+    return _jsorc.dumps(body)
+
+
+def _loads(data):
+    return _jsorc.loads(data)
+
+
+def _result(name, status, data):
+    if 200 <= status <= 299:
+        return _loads(data) if data else None
+    try:
+        answer = _loads(data)
+    except ValueError:
+        answer = None
+    if isinstance(answer, dict) and "detail" in answer:
+        raise ActionError(name, status, answer["detail"], answer.get("type"))
+    raise ActionError(name, status, bytes(data[:512]).decode(errors="replace") or "no reason given")
+
+
+class Actions:
+    """``jsorc.actions.text.split(text="a b")`` is ``jsorc.call("text.split", text="a b")``."""
+
+    def __init__(self, call_fn, name=""):
+        self.__dict__["_call"] = call_fn
+        self.__dict__["_name"] = name
+
+    def __getattr__(self, name):
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)  # what copy, pickle and inspect ask for
+        below = Actions(self._call, f"{self._name}.{name}" if self._name else name)
+        self.__dict__[name] = below
+        return below
+
+    def __call__(self, *args, **kwargs):
+        return self._call(self._name, *args, **kwargs)
+
+    def __repr__(self):
+        return f"<jsorc.actions{'.' * bool(self._name)}{self._name}>"
+
+
+def warn(text):
+    print(f"jsorc: warning: {text}", file=sys.stderr)
