@@ -1,0 +1,130 @@
+"""Fixtures: `serve` starts a daemon, `host` a worker alone. Each test's programs are ended after it
+and looked at: nothing may be left running, leak descriptors, or have complained."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from programs import JSORC, Daemon, Host, wait_until
+
+COMPLAINT = re.compile(r"level=(warn|error)\b|^Traceback |^jsorc: (warning|error):")
+SANITIZER = re.compile(r"(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:")
+# Idle connections that a pool may keep, and what libraries open once at the first use.
+FD_GROWTH_MAX = 16
+
+
+def pytest_configure(config):
+    if not JSORC.exists():
+        pytest.exit(f"{JSORC} is missing: run `make` first, or set JSORC_BUILD", returncode=2)
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """serve(*sources, options=(), env=None, start=True) -> Daemon, ready to answer."""
+    yield from _started(Daemon, tmp_path)
+
+
+@pytest.fixture
+def host(tmp_path):
+    """host(source, *options, env=None, start=True) -> Host, ready to answer."""
+    yield from _started(Host, tmp_path)
+
+
+@pytest.fixture
+def write(tmp_path):
+    """write(name, text) -> path of a file for this test."""
+
+    def write_file(name, text):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    return write_file
+
+
+def _started(kind, folder):
+    programs = []
+
+    def make(*args, start=True, **options):
+        program = kind(folder / f"{kind.__name__.lower()}-{len(programs)}", *args, **options)
+        programs.append(program)
+        if start:
+            program.start()
+            program.fds_at_start = _descriptors(program)
+        return program
+
+    yield make
+
+    findings = []
+    for program in programs:
+        findings.extend(_end(program))
+    assert not findings, "\n".join(findings)
+
+
+def _end(program):
+    """Ends one program; yields what is wrong with it."""
+    if not program.process:
+        return
+    if program.process.poll() is None:
+        yield from _check_descriptors(program)
+        status = program.stop()
+        if status != 0:
+            yield f"exited with {status} after SIGTERM"
+    elif program.process.returncode < 0 and not getattr(program, "killed", False):
+        yield f"ended by signal {-program.process.returncode} during the test"
+    try:
+        wait_until(lambda: not program.pids(), 10, "the end of all children")
+    except AssertionError:
+        yield f"left running: {[_command(pid) for pid in program.pids()]}"
+        program.kill()
+    yield from _check_log(program)
+
+
+def _command(pid):
+    try:
+        return f"{pid} " + Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return str(pid)
+
+
+def _descriptors(program):
+    """pid -> number of open descriptors, of all its processes."""
+    counts = {}
+    for pid in program.pids():
+        try:
+            counts[pid] = len(os.listdir(f"/proc/{pid}/fd"))
+        except OSError:
+            pass
+    return counts
+
+
+def _check_descriptors(program):
+    """Connections of this test are closed by now, so counts must come back to about the first."""
+    before = getattr(program, "fds_at_start", {})
+
+    def grown():
+        now = _descriptors(program)
+        return {pid: (before[pid], now[pid]) for pid in before.keys() & now.keys()
+                if now[pid] > before[pid] + FD_GROWTH_MAX}
+
+    try:
+        wait_until(lambda: not grown(), 5, "descriptors closed")
+    except AssertionError:
+        for pid, (first, last) in grown().items():
+            yield f"descriptors grew from {first} to {last} in {_command(pid)}"
+
+
+def _check_log(program):
+    logs = {program.log.name: program.log_text()}
+    if isinstance(program, Daemon) and (program.state / "logs").is_dir():
+        for path in (program.state / "logs").iterdir():
+            logs[path.name] = path.read_text(errors="replace")
+    for name, text in logs.items():
+        for line in text.splitlines():
+            complaint = SANITIZER.search(line) or (
+                name == program.log.name and COMPLAINT.search(line)
+                and not any(pattern.search(line) for pattern in program.expected_log))
+            if complaint:
+                yield f"{name}: {line}"
