@@ -217,11 +217,11 @@ class Daemon(Program):
         """An action; returns the Reply."""
         return self.post(f"/actions/{action}", arguments)
 
-    def cli(self, *words, stdin=None):
+    def cli(self, *words, stdin=""):
         """`jsorc WORDS` against this daemon; returns the CompletedProcess."""
         return subprocess.run(
-            [str(JSORC), *map(str, words)], input=stdin, stdin=None if stdin else subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=120, env={**self.env, "JSORC_STATE": self.state})
+            [str(JSORC), *map(str, words)], input=stdin, capture_output=True, text=True, timeout=120,
+            env={**self.env, "JSORC_STATE": str(self.state)})
 
     def daemon_pid(self):
         """Of the daemon proper; `process` is its supervisor."""

@@ -161,8 +161,12 @@ def test_the_daemon_registers_and_calls_the_original_server(serve, original):
 
 
 def test_walkers_reach_actions_of_the_original_server(serve, write, original):
-    flow = write("flow.py", "import jsorc\n\n\n@jsorc.walker\ndef shout(word):\n"
-                 "    jsorc.report(jsorc.call('kit.join_all', '-', word, 'b', upper=True, trim=1))\n")
+    flow = write("flow.py", """import jsorc
+
+@jsorc.walker
+def shout(word):
+    jsorc.report(jsorc.call("kit.join_all", "-", word, "b", upper=True, trim=1))
+""")
     daemon = serve(flow)
     assert daemon.op("actions_load_remote", url=f"http://127.0.0.1:{original.port}")["success"]
     reply = daemon.post("/walker_run", {"name": "shout", "ctx": {"word": "a"}})
