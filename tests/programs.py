@@ -220,8 +220,8 @@ class Daemon(Program):
     def cli(self, *words, stdin=""):
         """`jsorc WORDS` against this daemon; returns the CompletedProcess."""
         return subprocess.run(
-            [str(JSORC), *map(str, words)], input=stdin, capture_output=True, text=True, timeout=120,
-            env={**self.env, "JSORC_STATE": str(self.state)})
+            [str(JSORC), *map(str, words)], input=stdin, capture_output=True, text=True,
+            timeout=120, env={**self.env, "JSORC_STATE": str(self.state)})
 
     def daemon_pid(self):
         """Of the daemon proper; `process` is its supervisor."""
