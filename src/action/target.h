@@ -1,0 +1,42 @@
+/* Where calls of a module are sent: a worker of ours, or a server of somebody else's that speaks
+ * the action wire format. Shared: a snapshot and each call under way hold a reference, so a target
+ * is gone when it serves nothing any more. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct tls_client;
+
+#define TARGET_LOOPS_MAX 16 /* I/O loops; each keeps its own connections */
+
+struct target {
+    atomic_uint refs;
+    uint32_t id; /* unique in the daemon's life */
+    struct sockaddr_storage address;
+    socklen_t address_size;
+    bool external;          /* somebody else's server: bare paths, redirects, breaker */
+    char *host;             /* Host header and TLS name; owned */
+    char *base_path;        /* of a server's URL, without a slash at its end; owned */
+    struct tls_client *tls; /* owned; NULL = plain */
+
+    atomic_uint in_flight;   /* calls sent or about to be */
+    atomic_uint failures;    /* consecutive: refused, lost, broken; 0 after an answer */
+    atomic_uint timeouts;    /* calls that ran over their limit, in all */
+    atomic_uint_fast64_t open_until_ms; /* breaker of an external server: no calls before */
+    atomic_bool retired;     /* in no snapshot any more: loops close their connections */
+
+    void *pools[TARGET_LOOPS_MAX]; /* each slot belongs to its loop (src/call) */
+};
+
+/* For a worker's Unix socket. */
+struct target *target_new_local(uint32_t id, const char *socket_path);
+
+/* For a server at address, whose URL was http[s]://host base_path. tls is taken over. */
+struct target *target_new_server(uint32_t id, const struct sockaddr *address, socklen_t size,
+                                 const char *host, const char *base_path, struct tls_client *tls);
+
+struct target *target_ref(struct target *target);
+void target_unref(struct target *target); /* NULL allowed; any thread */

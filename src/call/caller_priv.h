@@ -1,0 +1,49 @@
+/* Shared by caller.c (a loop's calls: where they go, waiting, retrying) and request.c (what is
+ * sent to a target and how its answer is read). */
+#pragma once
+
+#include "base/slice.h"
+#include "call/caller.h"
+#include "http/client.h"
+
+struct call_stats;
+struct pool;
+
+#define CALL_ATTEMPTS_MAX 5  /* sends of one call that were not executed */
+#define CALL_NAME_MAX     256 /* longer action names do not exist: registration refuses them */
+#define CALL_WAIT_MS      50 /* how often waiting calls are looked at without a new snapshot */
+
+struct call {
+    struct call *next; /* in the list of parked ones, oldest first; or of free ones */
+    struct caller *caller;
+    struct http_request *request;
+    char name[CALL_NAME_MAX]; /* action, or path of a walker's route */
+    char user[CALL_NAME_MAX];
+    bool walker;
+    uint64_t since_ms;    /* came in */
+    uint64_t not_before_ms; /* parked: not sent again before */
+    uint32_t tried_target;  /* id of the target of the last attempt; 0 = none */
+    unsigned attempts;
+    bool without_slash; /* external: the path with it was answered 404 or 405 */
+    bool redirected;
+    char *path;         /* external: where a redirect led; owned */
+    /* set while it is sent */
+    struct pool *pool;
+    struct http_client *client;
+    struct call_stats *stats;
+    uint64_t timeout_ms;
+    bool idempotent;
+};
+
+#define CALL_HEAD_MAX 2048
+
+/* Writes the request's head for the target to head[CALL_HEAD_MAX]; its size, 0 = too long. */
+size_t call_head(const struct call *call, const struct target *target, size_t body_size,
+                 char *head);
+
+/* An external server's answer that is not the action's: true when the call shall be sent again as
+ * changed in call (other path). */
+bool call_redirect(struct call *call, const struct target *target, const struct http_reply *reply);
+
+/* Execution time told by Server-Timing ("exec;dur=MS", W3C Server Timing), in ns; 0 = not told. */
+uint64_t call_exec_ns(struct slice server_timing);

@@ -1,0 +1,29 @@
+#include "call/outcome.h"
+
+#include <assert.h>
+
+static const struct call_outcome_row rows[CALL_OUTCOMES] = {
+    [CALL_UNKNOWN] = {404, "UnknownAction",
+                      "there is no action '%s'; 'jsorc actions list' shows those that are loaded"},
+    [CALL_UNAVAILABLE] = {503, "Unavailable",
+                          "the module of '%s' is not running; 'jsorc status' shows why"},
+    [CALL_OVERLOADED] = {503, "Overloaded", "too many calls wait for '%s'; try again later"},
+    [CALL_TIMED_OUT] = {504, "TimedOut",
+                        "'%s' did not answer in time; it may still be running (the limit is the "
+                        "setting timeout_s)"},
+    [CALL_LOST] = {502, "WorkerLost",
+                   "the worker of '%s' ended during the call, which may have been executed in "
+                   "part; 'jsorc logs' shows its last words"},
+    [CALL_BROKEN] = {502, "BrokenAnswer", "the worker of '%s' sent no valid answer"},
+    [CALL_REFUSED] = {503, "ServerFailing",
+                      "the server of '%s' failed several times in a row; it is asked again in a "
+                      "few seconds"},
+    [CALL_NO_WALKERS] = {404, "UnknownWalker",
+                         "cannot run '%s': no module with walkers is loaded"},
+};
+
+const struct call_outcome_row *call_outcome_row(enum call_outcome outcome)
+{
+    assert(outcome < CALL_OUTCOMES);
+    return &rows[outcome];
+}

@@ -1,0 +1,125 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "action/target.h"
+#include "base/alloc.h"
+#include "call/caller_priv.h"
+#include "http/server.h"
+
+/* Where an external server serves the function: its bare name, the part after the last dot. */
+static const char *bare_name(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot ? dot + 1 : name;
+}
+
+static size_t put_path(const struct call *call, const struct target *target, char *at, size_t size)
+{
+    int used;
+    if (call->walker) {
+        used = snprintf(at, size, "%s", call->name);
+    } else if (call->path) {
+        used = snprintf(at, size, "%s", call->path);
+    } else if (target->external) {
+        used = snprintf(at, size, "%s/%s%s", target->base_path, bare_name(call->name),
+                        call->without_slash ? "" : "/");
+    } else {
+        used = snprintf(at, size, "/%s/", call->name);
+    }
+    return used > 0 && (size_t)used < size ? (size_t)used : 0;
+}
+
+/* Headers that keep their meaning one hop further. */
+static size_t put_passed(const struct call *call, char *at, size_t size)
+{
+    static const char *const names[] = {"traceparent", "tracestate", "X-Request-Id"};
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct slice value = http_request_header(call->request, names[i]);
+        if (value.size > 0 && value.size < 512 && used + value.size + 32 < size) {
+            used += (size_t)snprintf(at + used, size - used, "%s: %.*s\r\n", names[i],
+                                     (int)value.size, value.data);
+        }
+    }
+    return used;
+}
+
+size_t call_head(const struct call *call, const struct target *target, size_t body_size, char *head)
+{
+    static const char before[] = "POST ";
+    memcpy(head, before, sizeof(before) - 1);
+    size_t used = sizeof(before) - 1;
+    size_t path = put_path(call, target, head + used, CALL_HEAD_MAX / 2);
+    if (path == 0) {
+        return 0;
+    }
+    used += path;
+    int more = snprintf(head + used, CALL_HEAD_MAX - used,
+                        " HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"
+                        "Content-Length: %zu\r\n",
+                        target->host, body_size);
+    if (more < 0 || used + (size_t)more + 4 + sizeof(call->user) > CALL_HEAD_MAX) {
+        return 0;
+    }
+    used += (size_t)more;
+    if (call->user[0]) {
+        used += (size_t)snprintf(head + used, CALL_HEAD_MAX - used, "X-Jsorc-User: %s\r\n",
+                                 call->user);
+    }
+    used += put_passed(call, head + used, CALL_HEAD_MAX - used - 2);
+    memcpy(head + used, "\r\n", 2);
+    return used + 2;
+}
+
+/* The path of a redirect when it stays on the same server; NULL otherwise. Owned by the caller. */
+static char *same_server_path(const struct target *target, struct slice location)
+{
+    CLEANUP(str_free) char *text = xstrndup(location.data, location.size);
+    const char *scheme = target->tls ? "https://" : "http://";
+    if (text[0] == '/' && text[1] != '/') {
+        return xstrdup(text);
+    }
+    if (strncasecmp(text, scheme, strlen(scheme)) != 0) {
+        return NULL;
+    }
+    const char *host = text + strlen(scheme);
+    size_t host_size = strlen(target->host);
+    if (strncasecmp(host, target->host, host_size) != 0 || host[host_size] != '/') {
+        return NULL;
+    }
+    return xstrdup(host + host_size);
+}
+
+bool call_redirect(struct call *call, const struct target *target, const struct http_reply *reply)
+{
+    if (!target->external || call->walker) {
+        return false;
+    }
+    if ((reply->status == 307 || reply->status == 308) && !call->redirected) {
+        char *path = same_server_path(target, reply->location);
+        if (path) {
+            call->redirected = true;
+            free(call->path);
+            call->path = path;
+            return true;
+        }
+    }
+    if ((reply->status == 404 || reply->status == 405) && !call->without_slash && !call->path) {
+        call->without_slash = true;
+        return true;
+    }
+    return false;
+}
+
+uint64_t call_exec_ns(struct slice server_timing)
+{
+    static const struct slice key = {"exec;dur=", 9};
+    if (!slice_starts(server_timing, key) || server_timing.size > 64) {
+        return 0;
+    }
+    char text[65];
+    memcpy(text, server_timing.data, server_timing.size);
+    text[server_timing.size] = '\0';
+    double duration_ms = strtod(text + key.size, NULL);
+    return duration_ms > 0 && duration_ms < 1e9 ? (uint64_t)(duration_ms * 1e6) : 0;
+}

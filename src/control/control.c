@@ -1,0 +1,132 @@
+#include "control/control.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "control/control_priv.h"
+#include "http/client.h"
+
+static void on_timer(void *arg)
+{
+    control_turn(arg);
+}
+
+static void on_wake(void *arg)
+{
+    struct control *control = arg;
+    atomic_store(&control->woken, false);
+    control_turn(control);
+}
+
+struct control *control_new(const struct control_parts *parts,
+                            const struct control_settings *settings)
+{
+    struct control *control = xcalloc(1, sizeof(*control));
+    control->parts = *parts;
+    control->settings = *settings;
+    control->timer = (struct loop_timer){.fn = on_timer, .arg = control};
+    control->wake_task = (struct loop_task){.fn = on_wake, .arg = control};
+    control->started_ms = clock_unix_ms();
+    control->must_publish = true;
+    for (uint32_t i = 0; i < DECIDE_MODULES_MAX; i++) {
+        control->published[i] = (struct plan_route){CHOICE_NONE, NO_INSTANCE};
+    }
+    control->published_runtime = (struct plan_route){CHOICE_NONE, NO_INSTANCE};
+    return control;
+}
+
+static void module_free(struct module *module)
+{
+    for (size_t i = 0; i < module->action_count; i++) {
+        call_stats_done(&module->actions[i]->stats[0]);
+        call_stats_done(&module->actions[i]->stats[1]);
+        free(module->actions[i]->name);
+        free(module->actions[i]);
+    }
+    free(module->actions);
+    free(module->name);
+    free(module->kind);
+    free(module->source);
+    free(module->loaded_by);
+    free(module->error);
+    (void)json_put(module->config);
+    (void)json_put(module->ctx);
+    (void)json_put(module->info);
+    free(module);
+}
+
+struct control *control_free(struct control *control)
+{
+    if (!control) {
+        return NULL;
+    }
+    loop_timer_clear(control->parts.loop, &control->timer);
+    while (control->instance_count > 0) {
+        instance_forget(control->instances[0]);
+    }
+    for (uint32_t i = 0; i < control->module_count; i++) {
+        module_free(control->modules[i]);
+    }
+    while (control->waiters) {
+        struct waiter *waiter = control->waiters;
+        control->waiters = waiter->next;
+        free(waiter);
+    }
+    for (size_t i = 0; i < MOVES_KEPT; i++) {
+        free(control->moves[i].module);
+    }
+    if (control->auth) {
+        control->parts.auth_unref(control->auth);
+    }
+    call_stats_done(&control->walker_stats);
+    free(control);
+    return NULL;
+}
+
+int control_start(struct control *control, struct err *err)
+{
+    int failed = modules_restore(control, err);
+    if (failed) {
+        return failed;
+    }
+    instances_adopt(control);
+    control_wake(control);
+    return 0;
+}
+
+void control_stop(struct control *control, uint64_t grace_ms, void (*done)(void *arg), void *arg)
+{
+    uint64_t now_ms = clock_now_ms();
+    control->stopping = true;
+    control->stopped = done;
+    control->stopped_arg = arg;
+    control->stop_deadline_ms = now_ms + grace_ms + 1000;
+    uint64_t ask_ms = grace_ms < control->settings.stop_grace_ms ? grace_ms
+                                                                 : control->settings.stop_grace_ms;
+    for (uint32_t i = control->instance_count; i-- > 0;) { /* backwards: servers go at once */
+        struct instance *instance = control->instances[i];
+        instance->state = INSTANCE_STOPPING;
+        if (instance->pod) {
+            instance->pod->ops->stop(instance->pod, ask_ms);
+        } else {
+            instance_forget(instance);
+        }
+    }
+    control_wake(control);
+}
+
+void control_wake(struct control *control)
+{
+    if (!atomic_exchange(&control->woken, true)) {
+        loop_post(control->parts.loop, &control->wake_task);
+    }
+}
+
+void control_set_auth(struct control *control, struct auth_table *table)
+{
+    if (control->auth) {
+        control->parts.auth_unref(control->auth);
+    }
+    control->auth = table;
+    control->must_publish = true;
+    control_wake(control);
+}

@@ -1,0 +1,132 @@
+/* The control thread's view of everything that changes: which modules exist, where each is wanted,
+ * and the processes that serve them. Each turn looks at the world (observe), decides (decide.h) and
+ * acts; the I/O loops only ever see the snapshots that result.
+ *
+ * All functions are for the control thread unless they say otherwise. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "action/place.h"
+
+struct auth_table;
+struct control;
+struct err;
+struct job_pool;
+struct json_object;
+struct loop;
+struct provider;
+struct publisher;
+struct store;
+
+struct control_settings { /* texts are copied */
+    uint64_t drain_timeout_ms;  /* calls still under way in an instance that is replaced */
+    uint64_t stop_grace_ms;     /* between asking a worker to end and killing it */
+    uint64_t call_timeout_ms;   /* of an action that declares none */
+    uint64_t probe_interval_ms; /* of a serving instance */
+    uint64_t probe_timeout_ms;
+    unsigned threads_max;       /* call threads of a worker */
+    int64_t memory_max_mb;      /* of a worker that sets none; 0 = no limit */
+};
+
+#define CONTROL_SETTINGS_DEFAULT                                                                   \
+    ((struct control_settings){.drain_timeout_ms = 60000,                                          \
+                               .stop_grace_ms = 10000,                                             \
+                               .call_timeout_ms = 60000,                                           \
+                               .probe_interval_ms = 10000,                                         \
+                               .probe_timeout_ms = 5000,                                           \
+                               .threads_max = 40})
+
+struct control_parts { /* borrowed for the control's life */
+    struct loop *loop;
+    struct publisher *publisher;
+    struct store *store;
+    struct provider *provider;
+    struct job_pool *jobs;
+    struct auth_table *(*auth_ref)(struct auth_table *table); /* control knows accounts only by these */
+    void (*auth_unref)(struct auth_table *table);
+    void (*kick)(void *arg); /* makes the I/O loops look at the new snapshot */
+    void *kick_arg;
+};
+
+struct control *control_new(const struct control_parts *parts,
+                            const struct control_settings *settings);
+/* Pods are left running: the next daemon adopts them. */
+struct control *control_free(struct control *control);
+
+/* Restores modules and places from the store, adopts the pods that still run, begins to turn. */
+int control_start(struct control *control, struct err *err);
+
+/* Stops all pods; done runs when they are gone or grace_ms is over. */
+void control_stop(struct control *control, uint64_t grace_ms, void (*done)(void *arg), void *arg);
+
+/* Any thread: look again soon, an event that concerns a target was counted on it. */
+void control_wake(struct control *control);
+
+/* The accounts changed: the next snapshots carry table (this reference is taken over). */
+void control_set_auth(struct control *control, struct auth_table *table);
+
+/* ---- modules ---- */
+
+#define CONTROL_NAME_MAX 200 /* bytes of a module's name: it becomes part of file names */
+
+struct control_load { /* texts are copied; objects are referenced */
+    const char *name;         /* NULL = from source */
+    const char *kind;         /* "python-module", "python-file", "native", "server"; NULL = as known,
+                                 else from source */
+    const char *source;       /* NULL = as known */
+    struct json_object *ctx;  /* arguments of setup; NULL = as known */
+    struct json_object *config; /* the action config's entry; NULL = as known */
+    enum place place;         /* PLACE_NONE: only make it known */
+    const char *loaded_by;    /* operation */
+    bool reload;              /* also when it is loaded there already */
+};
+
+/* status 0 or -errno; message tells what went wrong and how to fix it (NULL when fine). */
+typedef void (*control_done_fn)(void *arg, int status, const char *message);
+
+/* Makes the module be served at place. done (may be NULL) runs once it is, or failed, or after
+ * timeout_ms (-ETIMEDOUT; the load goes on). Before it returns: -EINVAL, -ENOENT (not known and no
+ * source), -ENOSPC (too many), and store errors; done is not called then. */
+int control_load(struct control *control, const struct control_load *load, uint64_t timeout_ms,
+                 control_done_fn done, void *arg, struct err *err);
+
+/* Takes the module out of service and, when forget, off the list. -ENOENT. */
+int control_unload(struct control *control, const char *name, bool forget, struct err *err);
+
+/* Hides one action; the module goes with its last one. -ENOENT. */
+int control_unload_action(struct control *control, const char *action, struct err *err);
+
+/* The module's name that a path, dotted name or URL gives; owned by the caller. */
+char *control_name_of(const char *source);
+/* "native", "server", "python-file" or "python-module". */
+const char *control_kind_of(const char *source);
+
+/* The module that serves action (borrowed name), or NULL. */
+const char *control_module_of_action(const struct control *control, const char *action);
+
+bool control_is_known(const struct control *control, const char *name);
+enum place control_wanted(const struct control *control, const char *name);
+/* Calls reach it at place now. */
+bool control_serves(const struct control *control, const char *name, enum place place);
+/* Why it does not serve; NULL = no failure. Borrowed until the next turn. */
+const char *control_error(const struct control *control, const char *name);
+
+/* ---- views; all results are the caller's ---- */
+
+/* The original's action state (mode, module, local, remote) with "message" of ours when it failed;
+ * NULL (JSON null) when the name is unknown. */
+struct json_object *control_action_state(const struct control *control, const char *name);
+/* {name: {"mode": ...}} of all that ever were loaded. */
+struct json_object *control_action_modes(const struct control *control);
+/* Sorted names of the live actions that begin with prefix. */
+struct json_object *control_action_names(const struct control *control, const char *prefix);
+/* ["pkg.mod"] or, detailed, {"pkg.mod": ["grp.fn"]}. */
+struct json_object *control_module_names(const struct control *control, bool detailed);
+/* {"text.split": {"module", "doc", "params": [...], "returns"}}: for OpenAPI. */
+struct json_object *control_actions_full(const struct control *control);
+/* Modules, instances, moves and the daemon's own figures: what `jsorc status` shows. */
+struct json_object *control_status(const struct control *control);
+/* Names of the walkers that are loaded. */
+struct json_object *control_walker_names(const struct control *control);

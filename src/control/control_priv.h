@@ -1,0 +1,186 @@
+/* What the files of control/ share. modules.c: what is wanted; instances.c: what runs; turn.c: one
+ * turn; publish.c: the snapshot; server.c: servers of others; views.c: JSON. */
+#pragma once
+
+#include "action/target.h"
+#include "base/json.h"
+#include "control/control.h"
+#include "control/decide.h"
+#include "loop/loop.h"
+#include "measure/call_stats.h"
+#include "provider/provider.h"
+
+#define BACKOFF_MS_MIN 500   /* before a failed start is repeated; doubles each time */
+#define BACKOFF_MS_MAX 60000
+#define STABLE_MS      60000 /* after so long a failure counts as the first again */
+#define MOVES_KEPT     64    /* the latest ones, for the status */
+
+struct http_client;
+
+/* One action of a module; its figures stay when the module moves. */
+struct action_entry {
+    char *name;
+    struct call_stats stats[2]; /* by place: module, remote */
+    uint64_t timeout_ms;
+    bool idempotent;
+    bool hidden; /* unloaded by name */
+    bool live;   /* in the module's latest info */
+};
+
+struct module {
+    char *name;
+    char *kind;
+    char *source;
+    char *loaded_by;
+    struct json_object *config;
+    struct json_object *ctx;
+    enum place wanted;
+    uint32_t revision;
+    int64_t position; /* order of loading */
+    bool listed;      /* false: unloaded and forgotten, the entry only keeps figures */
+
+    struct json_object *info; /* what its last ready line said; NULL = never loaded */
+    bool walkers;
+    struct action_entry **actions;
+    size_t action_count;
+
+    bool broken;
+    bool proven; /* it loaded once: a failure is worth repeating */
+    unsigned failures;
+    uint64_t retry_ms;
+    uint64_t failed_ms; /* the last failure; monotonic */
+    char *error;
+    unsigned restarts; /* instances of it that ended unasked */
+};
+
+struct server; /* somebody else's (server.c) */
+
+struct instance {
+    uint32_t id;
+    struct control *control; /* borrowed */
+    bool runtime;
+    int64_t generation;
+    enum instance_state state;
+    enum instance_health health;
+    uint64_t since_ms;
+    uint64_t start_ms;
+    struct pod *pod;       /* owned; NULL for a server, or when the process is gone */
+    struct server *server; /* owned; NULL for a pod */
+    struct target *target; /* a reference; NULL until ready */
+    struct seen_loaded *loaded;
+    uint32_t loaded_count;
+    unsigned timeouts_seen;
+    unsigned failures_seen;
+    unsigned misses; /* probes in a row without an answer */
+    uint64_t probed_ms;
+    struct http_client *probe; /* under way; NULL = none */
+    struct json_object *first_info; /* owned; kept over the first probe */
+    struct pod_memory memory;
+    uint64_t measured_ms;
+    struct pod_events events;
+};
+
+struct waiter {
+    struct waiter *next;
+    uint32_t module;
+    uint32_t revision;
+    enum place place;
+    uint64_t begun_ms;
+    uint64_t deadline_ms;
+    int verdict; /* once it is taken off the list */
+    control_done_fn done;
+    void *arg;
+};
+
+struct move {
+    char *module;
+    enum place from;
+    enum place to;
+    int64_t at_ms; /* unix time of the shift */
+    uint64_t took_ms;
+};
+
+struct control {
+    struct control_parts parts;
+    struct control_settings settings;
+
+    struct module *modules[DECIDE_MODULES_MAX]; /* index = the number used everywhere */
+    uint32_t module_count;
+    int64_t last_position;
+
+    struct instance *instances[DECIDE_INSTANCES_MAX]; /* in the order of their start */
+    uint32_t instance_count;
+    uint32_t last_instance_id;
+    int64_t generation;
+
+    unsigned runtime_failures;
+    uint64_t runtime_retry_ms;
+    uint64_t runtime_failed_ms;
+    struct call_stats walker_stats;
+
+    struct plan plan;                                 /* of this turn */
+    struct plan_route published[DECIDE_MODULES_MAX]; /* instance ids, not indices */
+    enum place served[DECIDE_MODULES_MAX];           /* at the last publication */
+    uint64_t wanted_since_ms[DECIDE_MODULES_MAX];
+    struct plan_route published_runtime;
+    bool must_publish; /* something beside the routes changed */
+
+    struct auth_table *auth; /* a reference */
+
+    struct waiter *waiters;
+    struct move moves[MOVES_KEPT]; /* a ring */
+    uint64_t move_count;
+
+    struct loop_timer timer;
+    struct loop_task wake_task;
+    atomic_bool woken;
+    bool turning;
+    int64_t started_ms;
+
+    bool stopping;
+    void (*stopped)(void *arg);
+    void *stopped_arg;
+    uint64_t stop_deadline_ms;
+};
+
+/* modules.c */
+struct module *module_find(const struct control *control, const char *name, uint32_t *ret_index);
+int modules_restore(struct control *control, struct err *err);
+/* It loaded: info is the module's part of a ready line. */
+void module_loaded(struct control *control, uint32_t index, struct json_object *info);
+/* Its start failed. */
+void module_failed(struct control *control, uint32_t index, const char *error, const char *hint);
+/* The module as the worker's spec file wants it. Owned by the caller. */
+struct json_object *module_spec(const struct module *module, bool remote);
+int64_t module_memory_max_mb(const struct control *control, const struct module *module);
+bool module_is_native(const struct module *module);
+uint64_t backoff_ms(unsigned failures);
+
+/* instances.c */
+void instance_start_runtime(struct control *control, const uint32_t *set, uint32_t count);
+void instance_start_remote(struct control *control, uint32_t module);
+void instances_adopt(struct control *control);
+void instance_drain(struct instance *instance, uint64_t now_ms);
+void instance_stop(struct instance *instance, uint64_t now_ms);
+void instance_forget(struct instance *instance);
+struct instance *instance_new(struct control *control, bool runtime);
+void instance_ready(struct instance *instance, struct target *target, struct json_object *modules);
+void instance_failed(struct instance *instance, const char *module, const char *text,
+                     const char *hint);
+const struct seen_loaded *instance_find(const struct instance *instance, uint32_t module);
+
+/* health.c: probes and memory of what serves. */
+void instance_check(struct instance *instance, uint64_t now_ms);
+void instance_first_probe(struct instance *instance, struct target *target,
+                          struct json_object *modules);
+
+/* server.c */
+struct server *server_start(struct instance *instance, const char *url);
+struct server *server_free(struct server *server);
+
+/* publish.c */
+void control_publish(struct control *control);
+bool control_must_publish(const struct control *control);
+
+/* turn.c */
+void control_turn(struct control *control);

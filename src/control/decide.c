@@ -1,0 +1,269 @@
+#include "control/decide.h"
+
+#include <assert.h>
+#include <string.h>
+
+struct turn { /* what the parts of one decision share */
+    const struct observation *seen;
+    uint64_t now_ms;
+    struct plan *plan;
+    uint32_t serving;  /* newest ready generation */
+    uint32_t starting; /* the generation that is on its way */
+    bool planned[DECIDE_MODULES_MAX]; /* to be in the runtime worker */
+};
+
+static const struct seen_instance *instance_at(const struct turn *turn, uint32_t index)
+{
+    return index == NO_INSTANCE ? NULL : &turn->seen->instances[index];
+}
+
+/* The revision of module in the instance, or -1. */
+static int64_t loaded_revision(const struct seen_instance *instance, uint32_t module)
+{
+    for (uint32_t i = 0; instance && i < instance->loaded_count; i++) {
+        if (instance->loaded[i].module == module) {
+            return instance->loaded[i].revision;
+        }
+    }
+    return -1;
+}
+
+static void wake_at(struct turn *turn, uint64_t due_ms)
+{
+    if (due_ms > turn->now_ms && due_ms < turn->plan->wake_ms) {
+        turn->plan->wake_ms = due_ms;
+    }
+}
+
+static uint32_t newest(const struct turn *turn, bool runtime, enum instance_state state,
+                       uint32_t module)
+{
+    uint32_t found = NO_INSTANCE;
+    for (uint32_t i = 0; i < turn->seen->instance_count; i++) {
+        const struct seen_instance *instance = &turn->seen->instances[i];
+        if (instance->runtime == runtime && instance->state == state &&
+            (runtime || loaded_revision(instance, module) >= 0)) {
+            found = i;
+        }
+    }
+    return found;
+}
+
+/* ---- the runtime worker ---- */
+
+static void plan_set(struct turn *turn)
+{
+    const struct seen_instance *serving = instance_at(turn, turn->serving);
+    for (uint32_t m = 0; m < turn->seen->module_count; m++) {
+        const struct seen_module *module = &turn->seen->modules[m];
+        bool here = loaded_revision(serving, m) >= 0;
+        bool in = false;
+        if (module->wanted == PLACE_MODULE) {
+            /* One that cannot be loaded must not keep the others from moving. */
+            in = here || !module->broken || module->retry_ms <= turn->now_ms;
+            wake_at(turn, module->broken ? module->retry_ms : 0);
+        } else if (module->wanted == PLACE_REMOTE) {
+            /* Stays until its pod can take the calls. */
+            in = here && newest(turn, false, INSTANCE_READY, m) == NO_INSTANCE;
+        }
+        turn->planned[m] = in;
+        if (in) {
+            turn->plan->runtime_set[turn->plan->runtime_count++] = m;
+        }
+    }
+}
+
+static bool has_planned_set(const struct turn *turn, const struct seen_instance *instance)
+{
+    if (!instance || instance->loaded_count != turn->plan->runtime_count) {
+        return false;
+    }
+    for (uint32_t i = 0; i < instance->loaded_count; i++) {
+        const struct seen_loaded *loaded = &instance->loaded[i];
+        const struct seen_module *module = &turn->seen->modules[loaded->module];
+        bool current = loaded->revision == module->revision || module->wanted != PLACE_MODULE;
+        if (!turn->planned[loaded->module] || !current) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A module that serves now but did not load in the next generation: everything stays as it is
+ * until it is tried again. */
+static bool frozen(struct turn *turn)
+{
+    for (uint32_t i = 0; i < turn->plan->runtime_count; i++) {
+        const struct seen_module *module = &turn->seen->modules[turn->plan->runtime_set[i]];
+        if (module->broken && module->retry_ms > turn->now_ms) {
+            wake_at(turn, module->retry_ms);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void plan_runtime(struct turn *turn)
+{
+    const struct seen_instance *serving = instance_at(turn, turn->serving);
+    const struct seen_instance *starting = instance_at(turn, turn->starting);
+    plan_set(turn);
+    bool fits = has_planned_set(turn, serving);
+    bool needed = turn->plan->runtime_count > 0 &&
+                  (!fits || serving->health != HEALTH_GOOD);
+    if (starting && (!needed || !has_planned_set(turn, starting))) {
+        turn->plan->stop[turn->plan->stop_count++] = turn->starting; /* overtaken */
+        starting = NULL;
+        turn->starting = NO_INSTANCE;
+    }
+    if (!needed || starting || frozen(turn)) {
+        return;
+    }
+    if (turn->seen->runtime_retry_ms > turn->now_ms) {
+        wake_at(turn, turn->seen->runtime_retry_ms);
+        return;
+    }
+    turn->plan->start_runtime = true;
+}
+
+/* ---- pods ---- */
+
+static void plan_remote(struct turn *turn, uint32_t m)
+{
+    const struct seen_module *module = &turn->seen->modules[m];
+    uint32_t ready = newest(turn, false, INSTANCE_READY, m);
+    uint32_t starting = newest(turn, false, INSTANCE_STARTING, m);
+    if (module->wanted != PLACE_REMOTE) {
+        if (starting != NO_INSTANCE) {
+            turn->plan->stop[turn->plan->stop_count++] = starting;
+        }
+        return;
+    }
+    bool good = ready != NO_INSTANCE &&
+                loaded_revision(instance_at(turn, ready), m) == module->revision &&
+                instance_at(turn, ready)->health == HEALTH_GOOD;
+    bool coming = starting != NO_INSTANCE &&
+                  loaded_revision(instance_at(turn, starting), m) == module->revision;
+    if (starting != NO_INSTANCE && !coming) {
+        turn->plan->stop[turn->plan->stop_count++] = starting;
+    }
+    if (good || coming) {
+        return;
+    }
+    if (module->retry_ms > turn->now_ms) {
+        wake_at(turn, module->retry_ms);
+        return;
+    }
+    turn->plan->start_remote[turn->plan->start_remote_count++] = m;
+}
+
+/* ---- routes ---- */
+
+static bool serves(const struct turn *turn, uint32_t index)
+{
+    return index != NO_INSTANCE && instance_at(turn, index)->health != HEALTH_HUNG;
+}
+
+static struct plan_route route_of(const struct turn *turn, uint32_t m)
+{
+    const struct seen_module *module = &turn->seen->modules[m];
+    uint32_t pod = newest(turn, false, INSTANCE_READY, m);
+    bool here = loaded_revision(instance_at(turn, turn->serving), m) >= 0;
+    uint32_t runtime = here ? turn->serving : NO_INSTANCE;
+    if (module->wanted == PLACE_NONE) {
+        return (struct plan_route){CHOICE_NONE, NO_INSTANCE};
+    }
+    uint32_t first = module->wanted == PLACE_MODULE ? runtime : pod;
+    uint32_t second = module->wanted == PLACE_MODULE ? pod : runtime;
+    if (serves(turn, first)) {
+        return (struct plan_route){CHOICE_TARGET, first};
+    }
+    if (serves(turn, second)) {
+        return (struct plan_route){CHOICE_TARGET, second};
+    }
+    return (struct plan_route){module->broken ? CHOICE_FAILED : CHOICE_WAIT, NO_INSTANCE};
+}
+
+static void plan_routes(struct turn *turn)
+{
+    bool walkers_here = false, walkers_wanted = false;
+    for (uint32_t m = 0; m < turn->seen->module_count; m++) {
+        const struct seen_module *module = &turn->seen->modules[m];
+        turn->plan->routes[m] = route_of(turn, m);
+        walkers_here |= module->walkers && module->wanted != PLACE_NONE &&
+                        loaded_revision(instance_at(turn, turn->serving), m) >= 0;
+        /* Until it was loaded once nobody knows whether it has walkers. */
+        walkers_wanted |= turn->planned[m] && (module->walkers || !module->broken);
+    }
+    if (walkers_here && serves(turn, turn->serving)) {
+        turn->plan->runtime = (struct plan_route){CHOICE_TARGET, turn->serving};
+    } else {
+        bool coming = turn->starting != NO_INSTANCE || turn->plan->start_runtime ||
+                      turn->seen->runtime_retry_ms > turn->now_ms;
+        turn->plan->runtime =
+            (struct plan_route){walkers_wanted && coming ? CHOICE_WAIT : CHOICE_FAILED,
+                                NO_INSTANCE};
+    }
+}
+
+static bool is_routed(const struct turn *turn, uint32_t index)
+{
+    const struct plan *plan = turn->plan;
+    if (plan->runtime.choice == CHOICE_TARGET && plan->runtime.instance == index) {
+        return true;
+    }
+    for (uint32_t m = 0; m < turn->seen->module_count; m++) {
+        if (plan->routes[m].choice == CHOICE_TARGET && plan->routes[m].instance == index) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- what is no longer needed ---- */
+
+static void plan_ends(struct turn *turn)
+{
+    for (uint32_t i = 0; i < turn->seen->instance_count; i++) {
+        const struct seen_instance *instance = &turn->seen->instances[i];
+        /* A generation that serves nothing at the moment is kept while modules are planned for
+         * it: it is the one they are waiting for. */
+        bool kept = is_routed(turn, i) ||
+                    (i == turn->serving && turn->plan->runtime_count > 0 &&
+                     instance->health == HEALTH_GOOD);
+        if (instance->state == INSTANCE_READY && !kept) {
+            turn->plan->drain[turn->plan->drain_count++] = i;
+        }
+        if (instance->state == INSTANCE_DRAINING) {
+            uint64_t due_ms = instance->since_ms + turn->seen->drain_timeout_ms;
+            bool given_up = due_ms <= turn->now_ms || instance->health == HEALTH_HUNG;
+            if (given_up || (instance->unseen && instance->in_flight == 0)) {
+                turn->plan->stop[turn->plan->stop_count++] = i;
+            } else {
+                wake_at(turn, due_ms);
+            }
+        }
+    }
+}
+
+void decide(const struct observation *observation, uint64_t now_ms, struct plan *ret_plan)
+{
+    assert(observation->module_count <= DECIDE_MODULES_MAX);
+    assert(observation->instance_count <= DECIDE_INSTANCES_MAX);
+    ret_plan->start_runtime = false;
+    ret_plan->runtime_count = 0;
+    ret_plan->start_remote_count = 0;
+    ret_plan->drain_count = 0;
+    ret_plan->stop_count = 0;
+    ret_plan->wake_ms = UINT64_MAX;
+
+    struct turn turn = {.seen = observation, .now_ms = now_ms, .plan = ret_plan};
+    turn.serving = newest(&turn, true, INSTANCE_READY, 0);
+    turn.starting = newest(&turn, true, INSTANCE_STARTING, 0);
+    plan_runtime(&turn);
+    for (uint32_t m = 0; m < observation->module_count; m++) {
+        plan_remote(&turn, m);
+    }
+    plan_routes(&turn);
+    plan_ends(&turn);
+}

@@ -1,0 +1,195 @@
+/* One turn of the control: look, decide, act, and tell those who wait. */
+#include <errno.h>
+
+#include "action/publisher.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "control/control_priv.h"
+
+#define TICK_MS  1000 /* at the latest */
+#define DRAIN_MS 10   /* while something drains or a snapshot is not yet seen by all loops */
+
+static struct seen_module seen_modules[DECIDE_MODULES_MAX]; /* control thread only */
+static struct seen_instance seen_instances[DECIDE_INSTANCES_MAX];
+
+static void observe(struct control *control, uint64_t now_ms, struct observation *ret)
+{
+    bool settled = publisher_settled(control->parts.publisher);
+    for (uint32_t i = 0; i < control->module_count; i++) {
+        const struct module *module = control->modules[i];
+        seen_modules[i] = (struct seen_module){.wanted = module->wanted,
+                                               .revision = module->revision,
+                                               .walkers = module->walkers,
+                                               .broken = module->broken,
+                                               .retry_ms = module->retry_ms};
+    }
+    for (uint32_t i = 0; i < control->instance_count; i++) {
+        struct instance *instance = control->instances[i];
+        instance_check(instance, now_ms);
+        seen_instances[i] = (struct seen_instance){
+            .runtime = instance->runtime,
+            .state = instance->state,
+            .health = instance->health,
+            .since_ms = instance->since_ms,
+            .in_flight = instance->target ? atomic_load(&instance->target->in_flight) : 0,
+            .unseen = settled && !control->must_publish,
+            .loaded = instance->loaded,
+            .loaded_count = instance->loaded_count,
+        };
+    }
+    *ret = (struct observation){.modules = seen_modules,
+                                .module_count = control->module_count,
+                                .instances = seen_instances,
+                                .instance_count = control->instance_count,
+                                .runtime_retry_ms = control->runtime_retry_ms,
+                                .drain_timeout_ms = control->settings.drain_timeout_ms};
+}
+
+static void act(struct control *control, uint64_t now_ms)
+{
+    const struct plan *plan = &control->plan;
+    struct instance *ended[DECIDE_INSTANCES_MAX]; /* indices change when instances go */
+    for (uint32_t i = 0; i < plan->drain_count; i++) {
+        instance_drain(control->instances[plan->drain[i]], now_ms);
+    }
+    for (uint32_t i = 0; i < plan->stop_count; i++) {
+        ended[i] = control->instances[plan->stop[i]];
+    }
+    /* The new placement first: nothing that was routed to may end before. */
+    if (control_must_publish(control)) {
+        control_publish(control);
+    }
+    for (uint32_t i = 0; i < plan->stop_count; i++) {
+        instance_stop(ended[i], now_ms);
+    }
+    for (uint32_t i = 0; i < plan->start_remote_count; i++) {
+        instance_start_remote(control, plan->start_remote[i]);
+    }
+    if (plan->start_runtime) {
+        instance_start_runtime(control, plan->runtime_set, plan->runtime_count);
+    }
+}
+
+/* ---- those who wait for a load ---- */
+
+/* 1 = it is done, 0 = not yet, negative = it failed. */
+static int waiter_state(const struct control *control, const struct waiter *waiter)
+{
+    const struct module *module = control->modules[waiter->module];
+    const struct plan_route *route = &control->published[waiter->module];
+    if (module->revision != waiter->revision || module->wanted != waiter->place) {
+        return -ECANCELED;
+    }
+    if (module->broken && module->failed_ms >= waiter->begun_ms) {
+        return -EIO;
+    }
+    if (waiter->place == PLACE_NONE) {
+        return 1;
+    }
+    if (route->choice != CHOICE_TARGET || control->served[waiter->module] != waiter->place ||
+        !publisher_settled(control->parts.publisher)) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < control->instance_count; i++) {
+        const struct instance *instance = control->instances[i];
+        const struct seen_loaded *loaded = instance_find(instance, waiter->module);
+        if (instance->id == route->instance && loaded && loaded->revision == waiter->revision) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* A load that failed leaves the module where it serves; one that serves nowhere is given up unless
+ * it was well before. */
+static void give_up(struct control *control, const struct waiter *waiter)
+{
+    struct module *module = control->modules[waiter->module];
+    bool serves = control->published[waiter->module].choice == CHOICE_TARGET;
+    if (serves) {
+        module->wanted = control->served[waiter->module];
+        module->broken = false;
+        for (uint32_t i = 0; i < control->instance_count; i++) {
+            const struct seen_loaded *loaded =
+                instance_find(control->instances[i], waiter->module);
+            if (control->instances[i]->id == control->published[waiter->module].instance &&
+                loaded) {
+                module->revision = loaded->revision;
+            }
+        }
+    } else if (!module->proven) {
+        module->wanted = PLACE_NONE;
+    }
+}
+
+static void tell_waiters(struct control *control, uint64_t now_ms)
+{
+    struct waiter **at = &control->waiters;
+    struct waiter *told = NULL;
+    while (*at) {
+        struct waiter *waiter = *at;
+        int state = waiter_state(control, waiter);
+        if (state == 0 && now_ms < waiter->deadline_ms) {
+            at = &waiter->next;
+            continue;
+        }
+        *at = waiter->next;
+        waiter->next = told;
+        told = waiter;
+        waiter->verdict = state == 0 ? -ETIMEDOUT : state;
+    }
+    while (told) { /* apart from the walk above: done may load again */
+        struct waiter *waiter = told;
+        int state = waiter->verdict;
+        told = waiter->next;
+        const char *message = state == -ETIMEDOUT   ? "it is still starting"
+                              : state == -ECANCELED ? "another change of this module came later"
+                                                    : control->modules[waiter->module]->error;
+        if (state == -EIO) {
+            give_up(control, waiter);
+            control_wake(control);
+        }
+        waiter->done(waiter->arg, state > 0 ? 0 : state, state > 0 ? NULL : message);
+        free(waiter);
+    }
+}
+
+/* ---- the end ---- */
+
+static void finish_stop(struct control *control, uint64_t now_ms)
+{
+    if (control->stopping && control->stopped &&
+        (control->instance_count == 0 || now_ms >= control->stop_deadline_ms)) {
+        void (*stopped)(void *arg) = TAKE(control->stopped);
+        stopped(control->stopped_arg);
+    }
+}
+
+static void schedule(struct control *control, uint64_t now_ms)
+{
+    uint64_t due_ms = now_ms + TICK_MS;
+    due_ms = control->plan.wake_ms < due_ms ? control->plan.wake_ms : due_ms;
+    bool busy = !publisher_settled(control->parts.publisher) || control->must_publish;
+    for (uint32_t i = 0; i < control->instance_count; i++) {
+        busy |= control->instances[i]->state == INSTANCE_DRAINING;
+    }
+    due_ms = busy ? now_ms + DRAIN_MS : due_ms;
+    loop_timer_set(control->parts.loop, &control->timer, due_ms);
+}
+
+void control_turn(struct control *control)
+{
+    uint64_t now_ms = clock_now_ms();
+    if (!control->stopping) {
+        struct observation seen;
+        observe(control, now_ms, &seen);
+        decide(&seen, now_ms, &control->plan);
+        act(control, now_ms);
+        tell_waiters(control, now_ms);
+    } else {
+        control->plan.wake_ms = UINT64_MAX;
+        finish_stop(control, now_ms);
+    }
+    publisher_reclaim(control->parts.publisher);
+    schedule(control, now_ms);
+}

@@ -1,0 +1,116 @@
+#include "loop/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+
+extern char **environ;
+
+#define READ_BYTES 65536
+
+static int start(const struct child_run *run, int out, int errors, pid_t *ret_pid)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    (void)sigemptyset(&none);
+    (void)posix_spawn_file_actions_init(&actions);
+    (void)posix_spawnattr_init(&attributes);
+    (void)posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    (void)posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+    (void)posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
+    (void)posix_spawnattr_setsigmask(&attributes, &none);
+    (void)posix_spawnattr_setpgroup(&attributes, 0);
+    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+    int failed = posix_spawnp(ret_pid, run->args[0], &actions, &attributes, run->args,
+                              run->environment ? run->environment : environ);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    (void)posix_spawnattr_destroy(&attributes);
+    return failed;
+}
+
+/* Takes what is there. 1 = more may come, 0 = end, -EFBIG, -ENOMEM. */
+static int take(int fd, struct buf *into, size_t bytes_max)
+{
+    if (buf_reserve(into, READ_BYTES) < 0) {
+        return -ENOMEM;
+    }
+    ssize_t got = read(fd, into->data + into->end, READ_BYTES);
+    if (got <= 0) {
+        return 0;
+    }
+    into->end += (size_t)got;
+    return buf_size(into) > bytes_max ? -EFBIG : 1;
+}
+
+static int read_both(const struct child_run *run, int out_fd, int errors_fd, struct buf *out,
+                     struct buf *errors)
+{
+    struct pollfd fds[] = {{out_fd, POLLIN, 0}, {errors_fd, POLLIN, 0}};
+    struct buf *into[] = {out, errors};
+    uint64_t end_ms = clock_now_ms() + run->timeout_ms;
+    while (fds[0].fd >= 0 || fds[1].fd >= 0) {
+        uint64_t now_ms = clock_now_ms();
+        if (now_ms >= end_ms) {
+            return -ETIMEDOUT;
+        }
+        if (poll(fds, 2, (int)(end_ms - now_ms)) < 0 && errno != EINTR) {
+            return -errno;
+        }
+        for (int i = 0; i < 2; i++) {
+            if (fds[i].fd >= 0 && fds[i].revents) {
+                int more = take(fds[i].fd, into[i], run->output_bytes_max);
+                if (more < 0) {
+                    return more;
+                }
+                fds[i].fd = more ? fds[i].fd : -1;
+            }
+        }
+    }
+    return 0;
+}
+
+int child_capture(const struct child_run *run, struct buf *out, struct buf *errors,
+                  struct err *err)
+{
+    int out_ends[2], error_ends[2];
+    if (pipe2(out_ends, O_CLOEXEC) < 0) {
+        return err_errno(err, errno, "cannot make a pipe");
+    }
+    CLEANUP_FD int out_fd = out_ends[0];
+    if (pipe2(error_ends, O_CLOEXEC) < 0) {
+        (void)fd_close(out_ends[1]);
+        return err_errno(err, errno, "cannot make a pipe");
+    }
+    CLEANUP_FD int errors_fd = error_ends[0];
+    pid_t pid = 0;
+    int failed = start(run, out_ends[1], error_ends[1], &pid);
+    (void)fd_close(out_ends[1]);
+    (void)fd_close(error_ends[1]);
+    if (failed) {
+        return err_errno(err, failed, "cannot start '%s'", run->args[0]);
+    }
+    failed = read_both(run, out_fd, errors_fd, out, errors);
+    if (failed) {
+        (void)kill(-pid, SIGKILL);
+    }
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (failed) {
+        return err_errno(err, -failed, "'%s' was stopped", run->args[0]);
+    }
+    if (!WIFEXITED(status)) {
+        return err_set(err, ECHILD, "'%s' was ended by signal %d", run->args[0],
+                       WTERMSIG(status));
+    }
+    return WEXITSTATUS(status);
+}

@@ -1,0 +1,65 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "provider/process/process_priv.h"
+
+/* Reads a small file of /proc whole. Bytes read, or -errno. */
+static ssize_t read_file(const char *path, char *data, size_t size)
+{
+    CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    ssize_t got = read(fd, data, size - 1);
+    if (got < 0) {
+        return -errno;
+    }
+    data[got] = '\0';
+    return got;
+}
+
+uint64_t proc_start_time(pid_t pid)
+{
+    char path[64], data[1024];
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    if (read_file(path, data, sizeof(data)) <= 0) {
+        return 0;
+    }
+    const char *at = strrchr(data, ')'); /* the name before it may hold anything */
+    uint64_t ticks = 0;
+    /* field 22 of proc(5); field 3 follows the name */
+    for (int field = 2; at && field < 22; field++) {
+        at = strchr(at + 1, ' ');
+    }
+    return at && sscanf(at, " %" SCNu64, &ticks) == 1 ? ticks : 0;
+}
+
+static int64_t field_kb(const char *data, const char *name)
+{
+    const char *at = strstr(data, name);
+    int64_t kb = 0;
+    return at && sscanf(at + strlen(name), " %" SCNd64, &kb) == 1 ? kb : 0;
+}
+
+int proc_memory(pid_t pid, struct pod_memory *ret_memory)
+{
+    char path[64], data[4096];
+    (void)snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
+    ssize_t got = read_file(path, data, sizeof(data));
+    if (got <= 0) {
+        return got < 0 ? (int)got : -ESRCH;
+    }
+    int64_t pss_kb = field_kb(data, "\nPss:");
+    (void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    got = read_file(path, data, sizeof(data));
+    if (got <= 0) {
+        return got < 0 ? (int)got : -ESRCH;
+    }
+    *ret_memory = (struct pod_memory){.pss_kb = pss_kb, .peak_kb = field_kb(data, "\nVmHWM:")};
+    return 0;
+}
