@@ -1,0 +1,47 @@
+/* The rows of our own commands, and what some of them offer to others. */
+#pragma once
+
+#include <stdio.h>
+
+#include "cli/command.h"
+
+/* A row ends its file cmd_*.c. */
+extern const struct command COMMAND_BENCH_OVERHEAD;
+extern const struct command COMMAND_CALL;
+extern const struct command COMMAND_COMPLETE;
+extern const struct command COMMAND_COMPLETION;
+extern const struct command COMMAND_DOCTOR;
+extern const struct command COMMAND_HELP;
+extern const struct command COMMAND_HOST;
+extern const struct command COMMAND_INIT;
+extern const struct command COMMAND_LOGIN;
+extern const struct command COMMAND_LOGOUT;
+extern const struct command COMMAND_LOGS;
+extern const struct command COMMAND_MAN;
+extern const struct command COMMAND_PUBLOGIN;
+extern const struct command COMMAND_SCRIPT;
+extern const struct command COMMAND_SERVE;
+extern const struct command COMMAND_SHELL;
+extern const struct command COMMAND_STATUS;
+extern const struct command COMMAND_VERSION;
+extern const struct command COMMAND_WORKER;
+
+/* Other ways into the binary, implemented by src/daemon; argv[0] is "serve", "host", "worker".
+ * They read their own words; what they know is listed in cmd_serve.c, for help and completion. */
+int serve_main(int argc, char **argv);
+int host_main(int argc, char **argv);
+int worker_main(int argc, char **argv);
+
+/* The interpreter that workers run in: given (may be NULL), or of $VIRTUAL_ENV, or "python3"; and
+ * the folder of the package jsorc that is put before its PYTHONPATH. Owned by the caller.
+ * Implemented by src/daemon, so that `jsorc doctor` looks at what the daemon would use. */
+char *daemon_python(const char *given);
+char *daemon_python_path(void);
+
+#define DAEMON_PORT_DEFAULT 7000 /* of `jsorc serve`, on 127.0.0.1 */
+
+/* Reads commands from the terminal until its end; returns the last status. */
+int shell_run(struct cli *cli);
+
+/* "jsorc 0.1.0". */
+void version_print(FILE *out);
