@@ -241,6 +241,12 @@ def median_row(name, work, connections, runs):
     return row
 
 
+def ratio_of(row, reference):
+    """Median of the ratios of requests/s within each repetition: both met the same machine then."""
+    pairs = zip(row["runs"], reference["runs"], strict=True)
+    return statistics.median(mine["rps"] / other["rps"] for mine, other in pairs)
+
+
 def fingerprint():
     """What the figures belong to."""
     cpu = [line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
@@ -282,11 +288,12 @@ def table(servers, rows, works, connections, base):
     for server in servers:
         if not server.failed:
             yield f"{server.name:{width}}{server.start_ms:9.0f}{server.pss_kb / 1024:8.1f}"
-    yield f"ratio: requests/s over those of '{base}'; CPU: of the server's processes, a request"
+    yield (f"ratio: requests/s over those of '{base}', median over the repetitions; "
+           "CPU: of the server's processes, a request")
 
 
 def row_text(server, row, reference, width):
-    ratio = f"{row['rps'] / reference['rps']:8.3f}" if reference else f"{'–':>8}"
+    ratio = f"{ratio_of(row, reference):8.3f}" if reference else f"{'–':>8}"
     return (f"{server.name:{width}}{row['rps']:9.0f}{ratio}{row['p50_us']:9.0f}{row['p99_us']:9.0f}"
             f"{row['cpu_us']:9.1f}{row['errors']:8d}")
 

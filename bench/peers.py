@@ -107,7 +107,7 @@ def verdicts(servers, rows):
     for name, of, least in ASKED:
         what = f"{name} / {of}"
         if name in cells and of in cells:
-            ratio = cells[name]["rps"] / cells[of]["rps"]
+            ratio = harness.ratio_of(cells[name], cells[of])
             word = "reached" if ratio >= least else "MISSED"
             yield f"{what:62}{ratio:8.2f}  asked {least:5.2f}  {word}"
         elif name in failed or of in failed:

@@ -3,10 +3,16 @@
 `fixed`: the I/O thread answers at once. `handoff`: it hands the request to another thread, and that
 one's answer goes out, which is what every worker and the daemon's control thread do.
 
+Then two clients: 20,000 requests one after the other on one kept connection to nginx.
+
     run.py PROGRAMS-FOLDER RESULT.json [--seconds N] [--repeat N]"""
 
 import argparse
+import json
+import statistics
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -15,6 +21,26 @@ import harness  # noqa: E402
 TEXT = "The quick brown fox jumps over it"
 ECHO = harness.Work("echo", b'{"text": "%s"}' % TEXT.encode(), TEXT)
 NAMES = {"parser": "http_parser + epoll, bare", "ours": "src/http", "mhd": "libmicrohttpd, epoll"}
+
+
+def measure_clients(programs, repeat):
+    """[(name, p50_us, p99_us, cpu_us)], medians of interleaved runs."""
+    names = {"client_ours": "src/http/client.h", "client_curl": "libcurl, easy"}
+    runs = {name: [] for name in names}
+    server = harness.nginx(f'"{TEXT}"')
+    with tempfile.TemporaryDirectory(prefix="jsorc-bench-") as tmp:
+        try:
+            harness.start(server, [ECHO], Path(tmp) / "nginx")
+            for _ in range(repeat):
+                for name in names:
+                    run = subprocess.run([programs / name, str(server.port)], check=True,
+                                         capture_output=True, text=True, timeout=120)
+                    runs[name].append(json.loads(run.stdout))
+        finally:
+            harness.stop(server)
+    return [{"client": names[name],
+             **{key: statistics.median(run[key] for run in mine) for key in mine[0]}}
+            for name, mine in runs.items()]
 
 
 def main():
@@ -34,7 +60,12 @@ def main():
     connections = [1, 16, 64]
     rows = harness.run_all(servers, [ECHO], connections, args.seconds, args.repeat)
     print("\n".join(harness.table(servers, rows, [ECHO], connections, servers[0].name)))
-    harness.write_json(args.result, servers, rows, {"seconds": args.seconds, "repeat": args.repeat})
+    clients = measure_clients(args.programs.resolve(), args.repeat)
+    print(f"\n{'client, one call at a time':28}{'p50 µs':>9}{'p99 µs':>9}{'CPU µs':>9}")
+    for row in clients:
+        print(f"{row['client']:28}{row['p50_us']:9.1f}{row['p99_us']:9.1f}{row['cpu_us']:9.1f}")
+    harness.write_json(args.result, servers, rows, {
+        "seconds": args.seconds, "repeat": args.repeat, "clients": clients})
     sys.exit(1 if any(server.failed for server in servers) else 0)
 
 
