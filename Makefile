@@ -10,6 +10,7 @@ all: $(BUILD)/build.ninja
 	$(NINJA) -C $(BUILD)
 
 $(BUILD)/build.ninja:
+	dev/setup build
 	meson setup $(BUILD)
 
 # Everything, with its own set-up. `make unit` is the quick part.

@@ -3,7 +3,8 @@
 `fixed`: the I/O thread answers at once. `handoff`: it hands the request to another thread, and that
 one's answer goes out, which is what every worker and the daemon's control thread do.
 
-Then two clients: 20,000 requests one after the other on one kept connection to nginx.
+Then two clients: 20,000 requests one after the other on one kept connection to nginx; and two
+libraries for JSON in C.
 
     run.py PROGRAMS-FOLDER RESULT.json [--seconds N] [--repeat N]"""
 
@@ -64,8 +65,14 @@ def main():
     print(f"\n{'client, one call at a time':28}{'p50 µs':>9}{'p99 µs':>9}{'CPU µs':>9}")
     for row in clients:
         print(f"{row['client']:28}{row['p50_us']:9.1f}{row['p99_us']:9.1f}{row['cpu_us']:9.1f}")
+    run = subprocess.run([args.programs.resolve() / "json"], check=True, capture_output=True,
+                         text=True, timeout=120)
+    json_rows = [json.loads(line) for line in run.stdout.splitlines()]
+    print(f"\n{'JSON to a tree and back':28}{'bytes':>9}{'json-c ns':>12}{'jansson ns':>12}")
+    for row in json_rows:
+        print(f"{row['case']:28}{row['bytes']:9}{row['jsonc_ns']:12.0f}{row['jansson_ns']:12.0f}")
     harness.write_json(args.result, servers, rows, {
-        "seconds": args.seconds, "repeat": args.repeat, "clients": clients})
+        "seconds": args.seconds, "repeat": args.repeat, "clients": clients, "json": json_rows})
     sys.exit(1 if any(server.failed for server in servers) else 0)
 
 
