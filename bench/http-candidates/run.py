@@ -24,6 +24,11 @@ ECHO = harness.Work("echo", b'{"text": "%s"}' % TEXT.encode(), TEXT)
 NAMES = {"parser": "http_parser + epoll, bare", "ours": "src/http", "mhd": "libmicrohttpd, epoll"}
 
 
+def run_lines(argv):
+    run = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=120)
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
 def measure_clients(programs, repeat):
     """[(name, p50_us, p99_us, cpu_us)], medians of interleaved runs."""
     names = {"client_ours": "src/http/client.h", "client_curl": "libcurl, easy"}
@@ -34,9 +39,7 @@ def measure_clients(programs, repeat):
             harness.start(server, [ECHO], Path(tmp) / "nginx")
             for _ in range(repeat):
                 for name in names:
-                    run = subprocess.run([programs / name, str(server.port)], check=True,
-                                         capture_output=True, text=True, timeout=120)
-                    runs[name].append(json.loads(run.stdout))
+                    runs[name].extend(run_lines([programs / name, str(server.port)]))
         finally:
             harness.stop(server)
     return [{"client": names[name],
@@ -65,12 +68,11 @@ def main():
     print(f"\n{'client, one call at a time':28}{'p50 µs':>9}{'p99 µs':>9}{'CPU µs':>9}")
     for row in clients:
         print(f"{row['client']:28}{row['p50_us']:9.1f}{row['p99_us']:9.1f}{row['cpu_us']:9.1f}")
-    run = subprocess.run([args.programs.resolve() / "json"], check=True, capture_output=True,
-                         text=True, timeout=120)
-    json_rows = [json.loads(line) for line in run.stdout.splitlines()]
+    json_rows = {name: run_lines([args.programs.resolve() / name])
+                 for name in ("json-c", "jansson")}
     print(f"\n{'JSON to a tree and back':28}{'bytes':>9}{'json-c ns':>12}{'jansson ns':>12}")
-    for row in json_rows:
-        print(f"{row['case']:28}{row['bytes']:9}{row['jsonc_ns']:12.0f}{row['jansson_ns']:12.0f}")
+    for ours, other in zip(*json_rows.values(), strict=True):
+        print(f"{ours['case']:28}{ours['bytes']:9}{ours['ns']:12.0f}{other['ns']:12.0f}")
     harness.write_json(args.result, servers, rows, {
         "seconds": args.seconds, "repeat": args.repeat, "clients": clients, "json": json_rows})
     sys.exit(1 if any(server.failed for server in servers) else 0)
