@@ -31,8 +31,8 @@ struct worker_action;
 /* ---- what a loader gives ---- */
 
 /* Hooks around user code of one kind. All may be NULL. thread_begin and thread_end run once in
- * each call thread, at its start and end. enter and leave surround a run of one or several calls
- * (Python: take and give back the GIL); sockets are never touched between them. */
+ * each call thread, before its first call and at its end. enter and leave surround a run of one or
+ * several calls (Python: take and give back the GIL); sockets are never touched between them. */
 struct worker_loader {
     const char *kind; /* "python" or "native" */
     void *arg;
@@ -52,7 +52,7 @@ enum worker_route {
 /* One call as the loader's function sees it. All slices are borrowed until it returns. */
 struct worker_call {
     enum worker_route route;
-    struct slice name;            /* action's full name, walker's name, or the path below a mount */
+    struct slice name; /* action's full name, walker's name as in the path, or path below a mount */
     struct slice query;           /* without '?' */
     struct slice body;            /* as sent; may be empty */
     struct http_request *request; /* for headers; NULL for a call within the process */
@@ -61,11 +61,11 @@ struct worker_call {
 /* What the function leaves. Preset: 200, "application/json", empty body, nothing to release. */
 struct worker_answer {
     int status;
-    const char *content_type; /* static, or lives until release */
-    struct slice headers;     /* further lines, each with CRLF; lives until release */
-    struct slice body;        /* written from where it lies, no copy */
-    bool failed;              /* count as an error though the status is below 400 */
-    uint64_t exec_ns;         /* time in the user's function alone; 0 = time around call() */
+    const char *content_type;     /* static, or lives until release */
+    struct slice headers;         /* further lines, each with CRLF; lives until release */
+    struct slice body;            /* written from where it lies, no copy */
+    bool failed;                  /* count as an error though the status is below 400 */
+    uint64_t exec_ns;             /* time in the user's function alone; 0 = time around call() */
     void (*release)(void *owner); /* between enter and leave, after the answer was written */
     void *owner;
 };
@@ -117,8 +117,8 @@ struct worker_action_def {
     const char *params;         /* see above */
     const char *doc;            /* may be NULL */
     const char *returns;        /* text of the result's type; may be NULL */
-    bool idempotent;            /* a lost call may be sent again; told in ?full=1 and the ready line */
-    uint64_t timeout_ms;        /* declared limit of a call, told likewise; 0 = none declared */
+    bool idempotent;     /* a lost call may be sent again; told in ?full=1 and the ready line */
+    uint64_t timeout_ms; /* declared limit of a call, told likewise; 0 = none declared */
     const struct worker_loader *loader;
     worker_call_fn call;
     void *arg;
@@ -129,7 +129,7 @@ struct worker_action_def {
 enum worker_role { WORKER_HOST, WORKER_POD, WORKER_RUNTIME };
 
 struct worker_config {
-    const char *name;        /* "pod-text-3"; NULL = "host" */
+    const char *name; /* "pod-text-3"; NULL = "host" */
     int64_t generation;
     enum worker_role role;
     const char *socket_path; /* NULL = no Unix socket; a left-over file is replaced */
@@ -144,7 +144,8 @@ struct worker_config {
     bool verbose;            /* a log line a call */
 };
 
-#define WORKER_RESULT_BYTES_DEFAULT (256UL * 1024 * 1024) /* keeps a runaway result off the wire */
+/* Keeps a runaway result off the wire. */
+#define WORKER_RESULT_BYTES_DEFAULT (256UL * 1024 * 1024)
 
 #define WORKER_CONFIG_DEFAULT ((struct worker_config){.notify_fd = -1, .lifeline_fd = -1})
 
@@ -180,6 +181,10 @@ void worker_set_walker_run(struct worker *worker, const struct worker_loader *lo
 int worker_add_endpoint(struct worker *worker, const char *path, bool prefix,
                         const struct worker_loader *loader, worker_call_fn call, void *arg,
                         struct err *err);
+
+/* Runs fn(arg) once after the last call, last added first: in worker_wait when it returns 0, or in
+ * worker_free when the worker was never started. 0 or -ENOSPC. */
+int worker_add_end(struct worker *worker, void (*fn)(void *arg), void *arg);
 
 /* Listens, starts the threads, and when all of that works writes the ready line. 0 or -errno:
  * -EINVAL (bad address), -EADDRINUSE, -EACCES, ... */
@@ -240,10 +245,10 @@ void worker_thread_waits(struct worker *worker);
 void worker_answer_error(struct worker_answer *answer, int status, const char *type,
                          const char *text);
 
-/* One entry of a 422: {"loc": ["body", field], "msg": msg, "type": type}. Call it again for more
- * (only after worker_answer_invalid itself); field NULL: ["body"]. */
-void worker_answer_invalid(struct worker_answer *answer, const char *field, const char *msg,
-                           const char *type);
+/* One entry of a 422: {"loc": ["body", field, index], "msg": msg, "type": type}. field NULL: only
+ * ["body"]; index -1: none. Call it again for more (only after worker_answer_invalid itself). */
+void worker_answer_invalid(struct worker_answer *answer, const char *field, int64_t index,
+                           const char *msg, const char *type);
 
 /* ---- figures ---- */
 

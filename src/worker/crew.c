@@ -1,0 +1,523 @@
+/* Roles, all decided under one lock:
+ *
+ * - The holder of the loop (loop_held) takes turns at it, lock not held. Before it runs jobs it
+ *   lets go of the loop; afterwards it takes it back, unless somebody else has it by then.
+ * - A thread may start a job while fewer than `width` young calls run. A call is young until it has
+ *   lasted CREW_SHORT_NS; the watch thread notes that it has grown old (thread->old).
+ * - All others sleep on a stack, so that the same few threads stay warm. A thread that slept for
+ *   IDLE_S ends.
+ *
+ * The watch thread ticks each millisecond while something goes on and sleeps otherwise; it is what
+ * makes a hanging call harmless to the rest. */
+#include "worker/crew.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+
+#define NS_A_SECOND    1000000000ULL
+#define TICK_NS        1000000
+#define QUIET_TICKS    16     /* without anything to watch before the watch thread sleeps */
+#define IDLE_S         30     /* a thread unused for so long ends */
+#define SLICE_NS       500000 /* of jobs before the loop gets a turn */
+#define SLICE_JOBS     16
+#define EXPECT_LONG_NS 300000 /* handing the loop over costs a fiftieth of such a call */
+
+struct crew_thread {
+    struct crew *crew;
+    struct crew_thread *next_idle;
+    struct crew_thread *next; /* all threads */
+    pthread_cond_t wake;
+    bool awake;
+    bool running;
+    bool old; /* the call lasts longer than CREW_SHORT_NS */
+    uint64_t started_ns;
+    struct call_state state;
+};
+
+struct crew {
+    struct loop *loop; /* borrowed */
+    const struct crew_ops *ops;
+    void *arg;
+    unsigned threads_max;
+
+    pthread_mutex_t lock;   /* guards all that follows */
+    pthread_cond_t changed; /* a thread ended, or the crew stops */
+    pthread_cond_t watch_wake;
+    struct crew_thread *threads;
+    struct crew_thread *idle; /* woken last, first to wake */
+    unsigned thread_count;
+    bool watching; /* the watch thread exists */
+    bool watch_asleep;
+
+    bool loop_held;
+    uint64_t let_go_ns; /* when the loop was left */
+    struct job queue[CREW_QUEUE_MAX];
+    unsigned first;
+    unsigned waiting;
+    bool full; /* room() is owed */
+    unsigned running;
+    unsigned old;
+    unsigned width;
+    unsigned started; /* jobs, since the last tick */
+    unsigned coming;  /* threads woken or made that have not looked around yet */
+    bool stopping;
+    struct loop_task nudge; /* gets the holder out of its wait */
+    bool nudged;
+};
+
+static _Thread_local struct crew_thread *this_thread;
+
+unsigned crew_width(unsigned width, unsigned width_max, unsigned started, unsigned waiting)
+{
+    if (waiting > 0 && started < 2 * width) {
+        return width < width_max ? width + 1 : width_max;
+    }
+    if (width > 1 && started >= 4 * width) {
+        return width - 1;
+    }
+    return width;
+}
+
+static struct timespec timespec_of(uint64_t ns)
+{
+    return (struct timespec){.tv_sec = (time_t)(ns / NS_A_SECOND),
+                             .tv_nsec = (long)(ns % NS_A_SECOND)};
+}
+
+static void on_nudge(void *arg)
+{
+    struct crew *crew = arg;
+    pthread_mutex_lock(&crew->lock);
+    crew->nudged = false;
+    pthread_mutex_unlock(&crew->lock);
+}
+
+struct crew *crew_new(struct loop *loop, unsigned threads_max, const struct crew_ops *ops,
+                      void *arg)
+{
+    assert(threads_max > 0);
+    struct crew *crew = xcalloc(1, sizeof(*crew));
+    crew->loop = loop;
+    crew->ops = ops;
+    crew->arg = arg;
+    crew->threads_max = threads_max;
+    crew->width = 1;
+    crew->nudge = (struct loop_task){.fn = on_nudge, .arg = crew};
+
+    pthread_condattr_t attributes;
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_mutex_init(&crew->lock, NULL);
+    (void)pthread_cond_init(&crew->changed, &attributes);
+    (void)pthread_cond_init(&crew->watch_wake, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    return crew;
+}
+
+struct crew *crew_free(struct crew *crew)
+{
+    if (crew) {
+        assert(crew->thread_count == 0);
+        (void)pthread_cond_destroy(&crew->changed);
+        (void)pthread_cond_destroy(&crew->watch_wake);
+        (void)pthread_mutex_destroy(&crew->lock);
+        free(crew);
+    }
+    return NULL;
+}
+
+/* ---- waking; all with the lock held ---- */
+
+static void *thread_main(void *arg);
+
+static int spawn(void *(*fn)(void *), void *arg)
+{
+    pthread_t id;
+    pthread_attr_t attributes;
+    (void)pthread_attr_init(&attributes);
+    (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    int failed = pthread_create(&id, &attributes, fn, arg);
+    (void)pthread_attr_destroy(&attributes);
+    return -failed;
+}
+
+static struct crew_thread *thread_free(struct crew_thread *thread)
+{
+    if (thread) {
+        (void)pthread_cond_destroy(&thread->wake);
+        free(thread);
+    }
+    return NULL;
+}
+
+static int thread_new(struct crew *crew)
+{
+    struct crew_thread *thread = xcalloc(1, sizeof(*thread));
+    thread->crew = crew;
+    thread->awake = true;
+    pthread_condattr_t attributes;
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&thread->wake, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+
+    int failed = spawn(thread_main, thread);
+    if (failed) {
+        (void)thread_free(thread);
+        return failed;
+    }
+    thread->next = crew->threads;
+    crew->threads = thread;
+    crew->thread_count++;
+    crew->coming++;
+    return 0;
+}
+
+static void wake_idle(struct crew *crew)
+{
+    struct crew_thread *thread = crew->idle;
+    crew->idle = thread->next_idle;
+    thread->awake = true;
+    crew->coming++;
+    (void)pthread_cond_signal(&thread->wake);
+}
+
+/* One at a time: each looks around and wakes the next if there is more to do. */
+static void wake_one(struct crew *crew)
+{
+    if (crew->coming > 0) {
+        return;
+    }
+    if (crew->idle) {
+        wake_idle(crew);
+    } else if (crew->thread_count <= crew->threads_max && !crew->stopping) {
+        (void)thread_new(crew); /* without a thread now, the next tick tries again */
+    }
+}
+
+static void wake_watch(struct crew *crew)
+{
+    if (crew->watch_asleep) {
+        crew->watch_asleep = false;
+        (void)pthread_cond_signal(&crew->watch_wake);
+    }
+}
+
+static void nudge_holder(struct crew *crew)
+{
+    if (crew->loop_held && !crew->nudged) {
+        crew->nudged = true;
+        loop_post(crew->loop, &crew->nudge);
+    }
+}
+
+/* ---- jobs ---- */
+
+bool crew_push(struct crew *crew, const struct job *job, bool first)
+{
+    pthread_mutex_lock(&crew->lock);
+    assert(crew->waiting < CREW_QUEUE_MAX);
+    if (first) {
+        crew->first = (crew->first + CREW_QUEUE_MAX - 1) % CREW_QUEUE_MAX;
+        crew->queue[crew->first] = *job;
+    } else {
+        crew->queue[(crew->first + crew->waiting) % CREW_QUEUE_MAX] = *job;
+    }
+    crew->waiting++;
+    crew->full = crew->waiting == CREW_QUEUE_MAX;
+    bool full = crew->full;
+    pthread_mutex_unlock(&crew->lock);
+    return full;
+}
+
+static struct job pop(struct crew *crew)
+{
+    struct job job = crew->queue[crew->first];
+    crew->first = (crew->first + 1) % CREW_QUEUE_MAX;
+    crew->waiting--;
+    if (crew->full && crew->waiting == CREW_QUEUE_LOW) {
+        nudge_holder(crew);
+    }
+    return job;
+}
+
+static bool may_start(const struct crew *crew)
+{
+    return crew->waiting > 0 && crew->running < crew->threads_max &&
+           crew->running - crew->old < crew->width;
+}
+
+static void call_begins(struct crew *crew, struct crew_thread *thread, const struct job *job,
+                        uint64_t now_ns)
+{
+    thread->running = true;
+    thread->started_ns = now_ns;
+    crew->running++;
+    crew->started++;
+    wake_watch(crew);
+    bool unattended = !crew->loop_held && job->expected_ns > EXPECT_LONG_NS;
+    if (unattended || may_start(crew)) {
+        wake_one(crew);
+    }
+}
+
+static void call_ends(struct crew *crew, struct crew_thread *thread)
+{
+    crew->running--;
+    crew->old -= thread->old;
+    thread->old = false;
+    thread->running = false;
+}
+
+/* Runs waiting jobs for a while; lock held at both ends, not in between. */
+static void run_jobs(struct crew *crew, struct crew_thread *thread)
+{
+    uint64_t now_ns = clock_now_ns();
+    uint64_t end_ns = now_ns + SLICE_NS;
+    for (int jobs = 0; jobs < SLICE_JOBS && now_ns < end_ns && may_start(crew); jobs++) {
+        struct job job = pop(crew);
+        call_begins(crew, thread, &job, now_ns);
+        bool more = crew->waiting > 0;
+        pthread_mutex_unlock(&crew->lock);
+        crew->ops->run(crew->arg, &thread->state, &job, more);
+        now_ns = clock_now_ns();
+        pthread_mutex_lock(&crew->lock);
+        call_ends(crew, thread);
+    }
+    pthread_mutex_unlock(&crew->lock);
+    crew->ops->rest(crew->arg, &thread->state);
+    pthread_mutex_lock(&crew->lock);
+}
+
+/* ---- a thread's life ---- */
+
+/* Holds the loop until another thread takes it over or the crew stops. Lock held at both ends. */
+static void lead(struct crew *crew, struct crew_thread *thread)
+{
+    crew->loop_held = true;
+    while (!crew->stopping) {
+        int wait_ms = may_start(crew) ? 0 : LOOP_WAIT_MS_MAX;
+        bool room = crew->full && crew->waiting <= CREW_QUEUE_LOW;
+        crew->full = crew->full && !room;
+        pthread_mutex_unlock(&crew->lock);
+        if (room) {
+            crew->ops->room(crew->arg);
+        } else {
+            loop_turn(crew->loop, wait_ms);
+        }
+        pthread_mutex_lock(&crew->lock);
+        if (!may_start(crew)) {
+            continue;
+        }
+        crew->loop_held = false;
+        crew->let_go_ns = clock_now_ns();
+        run_jobs(crew, thread);
+        if (crew->loop_held) {
+            return;
+        }
+        crew->loop_held = true;
+    }
+    crew->loop_held = false;
+}
+
+static void forget_idle(struct crew *crew, struct crew_thread *thread)
+{
+    for (struct crew_thread **at = &crew->idle; *at; at = &(*at)->next_idle) {
+        if (*at == thread) {
+            *at = thread->next_idle;
+            return;
+        }
+    }
+}
+
+/* False when nobody needed the thread for a long time. */
+static bool sleep_until_woken(struct crew *crew, struct crew_thread *thread)
+{
+    struct timespec until = timespec_of(clock_now_ns() + IDLE_S * NS_A_SECOND);
+    thread->awake = false;
+    thread->next_idle = crew->idle;
+    crew->idle = thread;
+    while (!thread->awake) {
+        if (pthread_cond_timedwait(&thread->wake, &crew->lock, &until) && !thread->awake) {
+            forget_idle(crew, thread);
+            return false;
+        }
+    }
+    crew->coming--;
+    return true;
+}
+
+static void thread_leaves(struct crew *crew, struct crew_thread *thread)
+{
+    for (struct crew_thread **at = &crew->threads; *at; at = &(*at)->next) {
+        if (*at == thread) {
+            *at = thread->next;
+            break;
+        }
+    }
+    (void)thread_free(thread);
+    crew->thread_count--;
+    (void)pthread_cond_broadcast(&crew->changed);
+}
+
+static void *thread_main(void *arg)
+{
+    struct crew_thread *thread = arg;
+    struct crew *crew = thread->crew;
+    this_thread = thread;
+
+    pthread_mutex_lock(&crew->lock);
+    crew->coming--;
+    bool needed = true;
+    while (needed && !crew->stopping) {
+        if (!crew->loop_held) {
+            lead(crew, thread);
+        } else if (may_start(crew)) {
+            run_jobs(crew, thread);
+        } else {
+            needed = sleep_until_woken(crew, thread);
+        }
+    }
+    pthread_mutex_unlock(&crew->lock);
+
+    crew->ops->thread_end(crew->arg, &thread->state);
+    pthread_mutex_lock(&crew->lock);
+    thread_leaves(crew, thread);
+    pthread_mutex_unlock(&crew->lock);
+    return NULL;
+}
+
+/* ---- the watch ---- */
+
+static void note_old_calls(struct crew *crew, uint64_t now_ns)
+{
+    for (struct crew_thread *thread = crew->threads; thread; thread = thread->next) {
+        if (thread->running && !thread->old && now_ns - thread->started_ns > CREW_SHORT_NS) {
+            thread->old = true;
+            crew->old++;
+        }
+    }
+}
+
+/* True when there was something to watch. */
+static bool tick(struct crew *crew)
+{
+    uint64_t now_ns = clock_now_ns();
+    note_old_calls(crew, now_ns);
+    crew->width = crew_width(crew->width, crew->threads_max, crew->started, crew->waiting);
+    bool unattended = !crew->loop_held && now_ns - crew->let_go_ns > CREW_SHORT_NS;
+    if (unattended || may_start(crew)) {
+        wake_one(crew);
+    }
+    bool busy = crew->started > 0 || !crew->loop_held || crew->waiting > 0;
+    crew->started = 0;
+    return busy;
+}
+
+static void *watch_main(void *arg)
+{
+    struct crew *crew = arg;
+    int quiet = 0;
+    pthread_mutex_lock(&crew->lock);
+    while (!crew->stopping) {
+        struct timespec until = timespec_of(clock_now_ns() + TICK_NS);
+        quiet = tick(crew) ? 0 : quiet + 1;
+        if (quiet >= QUIET_TICKS) {
+            crew->watch_asleep = true;
+            while (crew->watch_asleep && !crew->stopping) {
+                (void)pthread_cond_wait(&crew->watch_wake, &crew->lock);
+            }
+            quiet = 0;
+            continue;
+        }
+        pthread_mutex_unlock(&crew->lock);
+        (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+        pthread_mutex_lock(&crew->lock);
+    }
+    crew->watching = false;
+    (void)pthread_cond_broadcast(&crew->changed);
+    pthread_mutex_unlock(&crew->lock);
+    return NULL;
+}
+
+/* ---- from outside ---- */
+
+int crew_start(struct crew *crew, struct err *err)
+{
+    pthread_mutex_lock(&crew->lock);
+    int failed = spawn(watch_main, crew);
+    crew->watching = !failed;
+    if (!failed) {
+        failed = thread_new(crew);
+    }
+    pthread_mutex_unlock(&crew->lock);
+    if (failed) {
+        (void)err_errno(err, -failed, "cannot start a call thread");
+        crew_stop(crew);
+        (void)crew_join(crew, CREW_GRACE_MS_MAX);
+    }
+    return failed;
+}
+
+struct crew_figures crew_figures(struct crew *crew)
+{
+    pthread_mutex_lock(&crew->lock);
+    struct crew_figures figures = {crew->waiting, crew->running, crew->thread_count};
+    pthread_mutex_unlock(&crew->lock);
+    return figures;
+}
+
+void crew_thread_waits(struct crew *crew)
+{
+    struct crew_thread *thread = this_thread;
+    if (!thread || thread->crew != crew) {
+        return;
+    }
+    pthread_mutex_lock(&crew->lock);
+    if (thread->running && !thread->old) {
+        thread->old = true;
+        crew->old++;
+        if (!crew->loop_held || may_start(crew)) {
+            wake_one(crew);
+        }
+    }
+    pthread_mutex_unlock(&crew->lock);
+}
+
+void crew_stop(struct crew *crew)
+{
+    pthread_mutex_lock(&crew->lock);
+    crew->stopping = true;
+    nudge_holder(crew);
+    while (crew->idle) {
+        wake_idle(crew);
+    }
+    (void)pthread_cond_signal(&crew->watch_wake);
+    (void)pthread_cond_broadcast(&crew->changed);
+    pthread_mutex_unlock(&crew->lock);
+}
+
+bool crew_join(struct crew *crew, uint64_t grace_ms)
+{
+    pthread_mutex_lock(&crew->lock);
+    while (!crew->stopping) {
+        (void)pthread_cond_wait(&crew->changed, &crew->lock);
+    }
+    uint64_t grace_ns =
+        grace_ms < CREW_GRACE_MS_MAX ? grace_ms * 1000000 : CREW_GRACE_MS_MAX * 1000000;
+    struct timespec until = timespec_of(clock_now_ns() + grace_ns);
+    int late = 0;
+    while (!late && (crew->thread_count > 0 || crew->watching)) {
+        late = pthread_cond_timedwait(&crew->changed, &crew->lock, &until);
+    }
+    bool joined = crew->thread_count == 0 && !crew->watching;
+    pthread_mutex_unlock(&crew->lock);
+    return joined;
+}

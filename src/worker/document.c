@@ -1,0 +1,159 @@
+#include "worker/document.h"
+
+#include "base/json.h"
+#include "worker/registry.h"
+
+static struct json_object *names_of(const struct worker_action *action)
+{
+    struct json_object *names = json_object_new_array();
+    size_t count = json_object_array_length(action->params_json);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = json_str(json_object_array_get_idx(action->params_json, i), "name");
+        (void)json_object_array_add(names, json_object_new_string(name));
+    }
+    return names;
+}
+
+/* Whether a call of the name really reaches the action: another module may have it by now. */
+static bool serves(const struct registry *registry, const struct worker_action *action,
+                   const char *full)
+{
+    return name_map_find(&registry->full, slice_str(full)) == action;
+}
+
+struct json_object *document_spec(const struct registry *registry)
+{
+    struct json_object *spec = json_object_new_object();
+    for (size_t i = 0; i < registry->action_count; i++) {
+        const struct worker_action *action = registry->actions[i];
+        if (serves(registry, action, action->name)) {
+            json_set(spec, action->name, names_of(action));
+        }
+        for (unsigned k = 0; k < action->alias_count; k++) {
+            if (serves(registry, action, action->aliases[k])) {
+                json_set(spec, action->aliases[k], names_of(action));
+            }
+        }
+    }
+    return spec;
+}
+
+static struct json_object *describe(const struct worker_action *action)
+{
+    struct json_object *row = json_object_new_object();
+    json_set(row, "params", json_ref(action->params_json));
+    if (action->doc) {
+        json_set_str(row, "doc", action->doc);
+    }
+    if (action->returns) {
+        json_set_str(row, "returns", action->returns);
+    }
+    if (action->idempotent) {
+        json_set_bool(row, "idempotent", true);
+    }
+    if (action->timeout_ms > 0) {
+        json_set_int(row, "timeout_ms", (int64_t)action->timeout_ms);
+    }
+    return row;
+}
+
+static void add_described(struct json_object *rows, const struct worker_action *action,
+                          const char *name)
+{
+    struct json_object *row = describe(action);
+    if (name != action->name) {
+        json_set_str(row, "alias_of", action->name);
+    }
+    json_set(rows, name, row);
+}
+
+struct json_object *document_full_spec(const struct registry *registry)
+{
+    struct json_object *spec = json_object_new_object();
+    for (size_t i = 0; i < registry->action_count; i++) {
+        const struct worker_action *action = registry->actions[i];
+        if (serves(registry, action, action->name)) {
+            add_described(spec, action, action->name);
+            json_set_str(json_member(spec, action->name, json_type_object), "module",
+                         action->module->name);
+        }
+        for (unsigned k = 0; k < action->alias_count; k++) {
+            if (serves(registry, action, action->aliases[k])) {
+                add_described(spec, action, action->aliases[k]);
+            }
+        }
+    }
+    return spec;
+}
+
+static struct json_object *describe_module(const struct registry *registry,
+                                           const struct worker_module *module)
+{
+    struct json_object *row = json_object_new_object();
+    json_set_str(row, "kind", module->kind);
+    json_set_str(row, "source", module->source);
+    json_set_str(row, "loaded_module", module->loaded_module);
+    json_set_double(row, "load_ms", module->load_ms);
+    json_set_int(row, "mem_kb", module->mem_kb);
+    struct json_object *walkers = json_object_new_array();
+    json_set(row, "walkers", walkers);
+    for (size_t i = 0; i < registry->walker_count; i++) {
+        if (registry->walkers[i]->module == module) {
+            (void)json_object_array_add(walkers,
+                                        json_object_new_string(registry->walkers[i]->name));
+        }
+    }
+    struct json_object *actions = json_object_new_object();
+    json_set(row, "actions", actions);
+    for (size_t i = 0; i < registry->action_count; i++) {
+        const struct worker_action *action = registry->actions[i];
+        if (action->module != module) {
+            continue;
+        }
+        add_described(actions, action, action->name);
+        for (unsigned k = 0; k < action->alias_count; k++) {
+            add_described(actions, action, action->aliases[k]);
+        }
+    }
+    return row;
+}
+
+struct json_object *document_modules(const struct registry *registry)
+{
+    struct json_object *modules = json_object_new_object();
+    for (size_t i = 0; i < registry->module_count; i++) {
+        json_set(modules, registry->modules[i]->name,
+                 describe_module(registry, registry->modules[i]));
+    }
+    return modules;
+}
+
+static struct json_object *figures_of(const struct worker_stat *stat)
+{
+    struct json_object *row = json_object_new_object();
+    json_set_int(row, "calls", (int64_t)atomic_load(&stat->calls));
+    json_set_int(row, "errors", (int64_t)atomic_load(&stat->errors));
+    json_set_double(row, "exec_s", (double)atomic_load(&stat->exec_ns) / 1e9);
+    return row;
+}
+
+struct json_object *document_action_figures(const struct registry *registry)
+{
+    struct json_object *rows = json_object_new_object();
+    for (size_t i = 0; i < registry->action_count; i++) {
+        const struct worker_action *action = registry->actions[i];
+        if (serves(registry, action, action->name)) {
+            json_set(rows, action->name, figures_of(&action->stat));
+        }
+    }
+    return rows;
+}
+
+struct json_object *document_walker_figures(const struct registry *registry)
+{
+    struct json_object *rows = json_object_new_object();
+    for (size_t i = 0; i < registry->walker_count; i++) {
+        json_set(rows, registry->walkers[i]->name, figures_of(&registry->walkers[i]->stat));
+    }
+    return rows;
+}

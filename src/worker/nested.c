@@ -1,0 +1,239 @@
+/* Calls that come from inside the process: of an action that is here, and, through the daemon, of
+ * one that is elsewhere. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "http/blocking.h"
+#include "worker/worker_priv.h"
+
+#define DAEMON_TIMEOUT_MS  (3600 * 1000ULL) /* the daemon's own limits end a call before that */
+#define CONNECT_TIMEOUT_MS 2000
+
+struct worker_action *worker_action_find(const struct worker *worker, struct slice name)
+{
+    struct worker_action *action = name_map_find(&worker->registry->full, name);
+    return action ? action : name_map_find(&worker->registry->bare, name);
+}
+
+struct worker_stat *worker_action_stat(struct worker_action *action)
+{
+    return &action->stat;
+}
+
+const char *worker_action_name(const struct worker_action *action)
+{
+    return action->name;
+}
+
+const struct worker_loader *worker_action_loader(const struct worker_action *action)
+{
+    return action->loader;
+}
+
+const char *worker_action_params(const struct worker_action *action)
+{
+    return action->params;
+}
+
+static void enter(const struct worker_loader *loader)
+{
+    if (loader->enter) {
+        loader->enter(loader->arg);
+    }
+}
+
+static void leave(const struct worker_loader *loader)
+{
+    if (loader->leave) {
+        loader->leave(loader->arg);
+    }
+}
+
+void worker_action_call(struct worker_action *action, struct slice body,
+                        struct worker_answer *answer)
+{
+    static const struct call_rules rules = {.result_bytes_max = SIZE_MAX}; /* nothing is sent */
+    struct job job = {
+        .loader = action->loader,
+        .call = action->call,
+        .arg = action->arg,
+        .action = action,
+        .input = {.route = WORKER_ACTION, .name = slice_str(action->name), .body = body},
+    };
+    enter(action->loader);
+    call_execute(&rules, &job, answer);
+    if (!answer->content_type || strncmp(answer->content_type, "application/json", 16) != 0) {
+        if (answer->release) {
+            answer->release(answer->owner);
+        }
+        worker_answer_error(answer, 500, "not_json",
+                            "the action's answer is no JSON: only HTTP clients can use it");
+    }
+    leave(action->loader);
+}
+
+void worker_answer_release(const struct worker_action *action, struct worker_answer *answer)
+{
+    if (answer->release) {
+        enter(action->loader);
+        answer->release(answer->owner);
+        answer->release = NULL;
+        leave(action->loader);
+    }
+}
+
+void worker_thread_waits(struct worker *worker)
+{
+    crew_thread_waits(worker->crew);
+}
+
+/* ---- through the daemon ---- */
+
+/* A connection a thread and worker; any thread may call, so its end must be noticed here. */
+struct link {
+    const struct worker *worker; /* weak; only compared */
+    struct http_blocking *client;
+};
+
+static pthread_key_t link_key;
+static pthread_once_t link_once = PTHREAD_ONCE_INIT;
+
+static void link_free(void *arg)
+{
+    struct link *link = arg;
+    (void)http_blocking_free(link->client);
+    free(link);
+}
+
+static void make_link_key(void)
+{
+    if (pthread_key_create(&link_key, link_free)) {
+        abort();
+    }
+}
+
+static struct http_blocking *client_of(const struct worker *worker, struct err *err)
+{
+    (void)pthread_once(&link_once, make_link_key);
+    struct link *link = pthread_getspecific(link_key);
+    if (link && link->worker == worker) {
+        return link->client;
+    }
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const char *path = worker->config.daemon_path;
+    if (strlen(path) >= sizeof(address.sun_path)) {
+        (void)err_set(err, ENAMETOOLONG, "socket path '%s' is too long", path);
+        return NULL;
+    }
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    if (!link) {
+        link = xcalloc(1, sizeof(*link));
+        (void)pthread_setspecific(link_key, link);
+    }
+    (void)http_blocking_free(link->client);
+    link->worker = worker;
+    link->client = http_blocking_new((const struct sockaddr *)&address, sizeof(address));
+    return link->client;
+}
+
+/* Only letters that a name may have anyway go into the request line as they are. */
+static char *escape(struct slice name)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    char *text = xcalloc(3 * name.size + 1, 1);
+    size_t size = 0;
+    for (size_t i = 0; i < name.size; i++) {
+        unsigned char byte = (unsigned char)name.data[i];
+        bool plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+                     (byte >= '0' && byte <= '9') || byte == '_' || byte == '.' || byte == '-';
+        if (plain) {
+            text[size++] = (char)byte;
+        } else {
+            text[size++] = '%';
+            text[size++] = hex[byte >> 4];
+            text[size++] = hex[byte & 15];
+        }
+    }
+    return text;
+}
+
+static int code_of(enum http_outcome outcome, const struct err *err)
+{
+    switch (outcome) {
+    case HTTP_REPLIED:
+        return 0;
+    case HTTP_UNSENT:
+        return -ECONNREFUSED;
+    case HTTP_TIMED_OUT:
+        return -ETIMEDOUT;
+    case HTTP_BROKEN:
+        return err->code == EMSGSIZE ? -EMSGSIZE : -EPROTO;
+    default:
+        return -ECONNRESET;
+    }
+}
+
+int worker_remote_call(struct worker *worker, struct slice name, struct slice body,
+                       uint64_t timeout_ms, struct worker_answer *answer, struct err *err)
+{
+    struct err cause = {0};
+    if (!worker->config.daemon_path) {
+        return err_set(err, ENOTCONN,
+                       "action '%.*s' is not loaded here, and this worker has no daemon to ask",
+                       (int)name.size, name.data);
+    }
+    struct http_blocking *client = client_of(worker, err);
+    if (!client) {
+        return -ENOTCONN;
+    }
+    CLEANUP(str_free) char *path = escape(name);
+    CLEANUP(str_free)
+    char *head = xasprintf("POST /actions/%s HTTP/1.1\r\nHost: jsorc\r\n"
+                           "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+                           path, body.size);
+    struct http_send send = {
+        .head = slice_str(head),
+        .body = body,
+        .timeout_ms = timeout_ms ? timeout_ms : DAEMON_TIMEOUT_MS,
+        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+        .reply_bytes_max = worker->rules.result_bytes_max,
+    };
+    struct http_reply reply;
+    worker_thread_waits(worker);
+    int failed = code_of(http_blocking_call(client, &send, &reply, &cause), &cause);
+    if (failed) {
+        return err_set(err, -failed, "action '%.*s': %s", (int)name.size, name.data, cause.text);
+    }
+    bool json = reply.content_type.size >= 16 &&
+                slice_starts(reply.content_type, SLICE("application/json"));
+    char *copy = try_alloc(reply.body.size + 1);
+    if (!copy) {
+        return err_set(err, EMSGSIZE, "no memory for a reply of %zu bytes", reply.body.size);
+    }
+    if (reply.body.size > 0) {
+        memcpy(copy, reply.body.data, reply.body.size);
+    }
+    copy[reply.body.size] = '\0';
+    *answer = (struct worker_answer){
+        .status = reply.status,
+        .content_type = json ? "application/json" : "application/octet-stream",
+        .body = {copy, reply.body.size},
+        .release = free,
+        .owner = copy,
+    };
+    return 0;
+}
+
+void worker_remote_release(struct worker_answer *answer)
+{
+    if (answer->release) {
+        answer->release(answer->owner);
+        answer->release = NULL;
+    }
+}
