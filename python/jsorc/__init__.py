@@ -23,6 +23,7 @@ __all__ = ["ActionError", "Client", "HTTPError", "action", "actions", "call", "c
 __version__ = "0.1.0"
 
 if _jsorc is not None:
+    _jsorc.install(call=_wire.call)
     call = _jsorc.call
     report = _jsorc.report
     context = _jsorc.context

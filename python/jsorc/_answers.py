@@ -14,7 +14,7 @@ def dumps(value):
     from . import _codec
 
     try:
-        return json.dumps(value, allow_nan=False).encode()
+        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError):
         return _codec.encode_slowly(value)
 

@@ -11,17 +11,18 @@
 
 struct py_hooks py_hooks;
 
-/* install(**hooks): functions and classes of the package jsorc, all of struct py_hooks */
+/* install(**hooks): functions and classes of the package jsorc, some of struct py_hooks: call is
+ * set wherever jsorc is imported, the rest by a worker before it serves. */
 static PyObject *install(PyObject *module, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"for_exception", "encode",          "not_json",       "not_object",
                             "invalid",       "invalid_entries", "call",           "call_with_meta",
                             "run_async",     "current",         "default_value",  "coroutine_type",
                             "invalid_type",  "load_codec",      NULL};
-    struct py_hooks hooks;
+    struct py_hooks hooks = py_hooks;
     (void)module;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "$OOOOOOOOOOOOOO", names, &hooks.for_exception, &hooks.encode,
+            args, kwargs, "|$OOOOOOOOOOOOOO", names, &hooks.for_exception, &hooks.encode,
             &hooks.not_json, &hooks.not_object, &hooks.invalid, &hooks.invalid_entries, &hooks.call,
             &hooks.call_with_meta, &hooks.run_async, &hooks.current, &hooks.default_value,
             &hooks.coroutine_type, &hooks.invalid_type, &hooks.load_codec)) {

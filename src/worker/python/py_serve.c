@@ -7,6 +7,8 @@
 #include "worker/python/py_json.h"
 #include "worker/worker.h"
 
+#define NOT_EXECUTED_NS 1 /* 0 would mean that the time was not measured */
+
 /* ---- the GIL */
 
 static __thread PyGILState_STATE gil_state;
@@ -81,6 +83,7 @@ static PyObject *load_body(struct slice body, struct worker_answer *answer)
         }
         return empty;
     }
+    answer->exec_ns = NOT_EXECUTED_NS;
     CLEANUP(py_free) PyObject *loaded = py_json_loads(body);
     if (!loaded) {
         CLEANUP(py_free) PyObject *error = py_take_exception();
@@ -97,6 +100,7 @@ static PyObject *load_body(struct slice body, struct worker_answer *answer)
 static void answer_invalid(const struct py_action *action, PyObject *body,
                            struct worker_answer *answer)
 {
+    answer->exec_ns = NOT_EXECUTED_NS;
     py_answer_bytes(answer, 422,
                     PyObject_CallFunctionObjArgs(py_hooks.invalid, action->described, body, NULL));
 }
