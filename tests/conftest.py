@@ -3,10 +3,11 @@ and looked at: nothing may be left running, leak descriptors, or have complained
 
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
-from programs import JSORC, Daemon, Host, wait_until
+from programs import JSORC, ROOT, Daemon, Host, wait_until
 
 COMPLAINT = re.compile(r"level=(warn|error)\b|^Traceback |^jsorc: (warning|error):")
 SANITIZER = re.compile(r"(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:")
@@ -42,6 +43,20 @@ def write(tmp_path):
         return path
 
     return write_file
+
+
+@pytest.fixture
+def compile_module(write):
+    """compile_module(name, source) -> path of the shared object, built as a user would."""
+
+    def compile_source(name, text):
+        source = write(f"{name}.c", text)
+        target = source.with_suffix(".so")
+        subprocess.run(["cc", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror",
+                        f"-I{ROOT}/include", str(source), "-o", str(target)], check=True)
+        return target
+
+    return compile_source
 
 
 def _started(kind, folder):
