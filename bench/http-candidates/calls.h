@@ -9,7 +9,7 @@
 #include <time.h>
 
 #define CALLS 20000
-#define BODY "{\"text\":\"The quick brown fox jumps over it\"}"
+#define BODY  "{\"text\":\"The quick brown fox jumps over it\"}"
 
 static struct {
     double us[CALLS];

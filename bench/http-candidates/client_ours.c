@@ -44,8 +44,7 @@ static void replied(void *arg, enum http_outcome outcome, const struct http_repl
 
 int main(int argc, char **argv)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     address.sin_port = htons((unsigned short)strtoul(argc > 1 ? argv[1] : "80", NULL, 10));
     struct err err = {0};
     loop = loop_new(&err);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define HANDOFF_MAX 4096 /* more than any number of connections that we load with */
-#define ANSWER "\"The quick brown fox jumps over it\""
+#define ANSWER      "\"The quick brown fox jumps over it\""
 
 typedef void (*handoff_fn)(void *job);
 

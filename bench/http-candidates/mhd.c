@@ -35,7 +35,8 @@ static void answer(void *job)
     MHD_resume_connection(connection);
 }
 
-static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, const char *url,
+static enum MHD_Result handle(void *arg /* allow: libmicrohttpd's signature */,
+                              struct MHD_Connection *connection, const char *url,
                               const char *method, const char *version, const char *data,
                               size_t *data_size, void **state)
 {
@@ -79,13 +80,14 @@ int main(int argc, char **argv)
     if (to_other_thread) {
         handoff_start(answer);
     }
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG | MHD_USE_TURBO |
                      (to_other_thread ? MHD_ALLOW_SUSPEND_RESUME : 0U);
-    struct MHD_Daemon *daemon = MHD_start_daemon(
-        flags, port, NULL, NULL, handle, NULL, MHD_OPTION_SOCK_ADDR, &address,
-        MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_CONNECTION_LIMIT, 1000U, MHD_OPTION_END);
+    struct MHD_Daemon *daemon =
+        MHD_start_daemon(flags, port, NULL, NULL, handle, NULL, MHD_OPTION_SOCK_ADDR, &address,
+                         MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_CONNECTION_LIMIT,
+                         1000U, MHD_OPTION_END);
     if (!daemon) {
         return 1;
     }

@@ -1,5 +1,6 @@
 /* http_parser and epoll with nothing around them: no limits, no time-outs, one request at a time.
- * The ceiling of what a layer of our own can reach. `handoff`: the other thread writes the answer. */
+ * The ceiling of what a layer of our own can reach. `handoff`: the other thread writes the answer.
+ */
 #include "handoff.h"
 
 #include <arpa/inet.h>
@@ -41,7 +42,8 @@ static int on_complete(http_parser *parser)
     return 0;
 }
 
-static const http_parser_settings settings = {.on_body = on_body, .on_message_complete = on_complete};
+static const http_parser_settings settings = {.on_body = on_body,
+                                              .on_message_complete = on_complete};
 
 /* The next request comes only after this answer (wrk does not pipeline), so nothing else touches
  * the connection meanwhile. */
@@ -61,7 +63,8 @@ static void conn_read(struct conn *conn)
     if (size < 0 && errno == EAGAIN) {
         return;
     }
-    if (size <= 0 || http_parser_execute(&conn->parser, &settings, data, (size_t)size) != (size_t)size) {
+    if (size <= 0 ||
+        http_parser_execute(&conn->parser, &settings, data, (size_t)size) != (size_t)size) {
         close(conn->fd);
         free(conn);
         return;
@@ -85,7 +88,8 @@ static void conn_accept(int epoll, int listener)
     conn->fd = fd;
     http_parser_init(&conn->parser, HTTP_REQUEST);
     conn->parser.data = conn;
-    (void)epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &(struct epoll_event){.events = EPOLLIN, .data.ptr = conn});
+    (void)epoll_ctl(epoll, EPOLL_CTL_ADD, fd,
+                    &(struct epoll_event){.events = EPOLLIN, .data.ptr = conn});
 }
 
 int main(int argc, char **argv)
@@ -95,12 +99,13 @@ int main(int argc, char **argv)
     if (to_other_thread) {
         handoff_start(answer);
     }
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int on = 1;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     (void)setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(listener, 512) < 0) {
+    if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+        listen(listener, 512) < 0) {
         perror("listen");
         return 1;
     }
