@@ -83,6 +83,8 @@ def serve(worker):
         worker.report_failure(None, "listen", error.strerror, None, None)
         print(f"jsorc: error: {error.strerror}", file=sys.stderr)
         return 1
+    if worker.address:
+        print(f"jsorc: serving at http://{worker.address}", file=sys.stderr)
     # Only now, when others know that we are ready: importing orjson takes as long as all of ours.
     _jsorc.prepare()
     if worker.wait():
@@ -122,9 +124,9 @@ def load_native(worker, entry):
         worker.add_native(entry["name"], entry["source"], json.dumps(entry.get("ctx") or {}))
     except (OSError, ValueError) as error:
         # The loader's text begins with the stage that failed.
-        text = getattr(error, "strerror", None) or str(error)
-        stage = text.split(":", 1)[0]
-        stage = stage if stage in ("setup", "actions") else "import"
+        stage, _, text = (getattr(error, "strerror", None) or str(error)).partition(": ")
+        if stage not in ("import", "setup", "actions"):
+            stage, text = "import", f"{stage}: {text}" if text else stage
         raise LoadError(entry["name"], stage, text) from None
 
 
