@@ -15,7 +15,7 @@ enum op_access { OP_PUBLIC, OP_USER, OP_ADMIN }; /* /js_public/, /js/, /js_admin
 enum op_type { OP_STR, OP_INT, OP_FLOAT, OP_BOOL, OP_DICT, OP_LIST, OP_STR_OR_DICT, OP_ANY };
 
 struct op_param {
-    const char *name;     /* NULL ends the list */
+    const char *name; /* NULL ends the list */
     enum op_type type;
     const char *fallback; /* JSON text of the default; NULL = required */
     const char *help;     /* one sentence: unit, range, meaning */
@@ -26,12 +26,13 @@ struct op_param {
 struct op {
     const char *name; /* "config_get": CLI words are split at '_' */
     enum op_access access;
-    bool get;                    /* answers GET instead of POST */
+    bool get; /* answers GET instead of POST */
     struct op_param params[OP_PARAMS_MAX];
-    const char *positionals;     /* CLI order, e.g. "name config"; "" = none */
-    const char *help;            /* one sentence */
-    const char *result;          /* one sentence or a JSON example: what comes back */
-    void (*run)(struct op_call *call); /* control thread; must end in one op_return/op_fail, also later */
+    const char *positionals; /* CLI order, e.g. "name config"; "" = none */
+    const char *help;        /* one sentence */
+    const char *result;      /* one sentence or a JSON example: what comes back */
+    void (*run)(
+        struct op_call *call); /* control thread; must end in one op_return/op_fail, also later */
 };
 
 /* Ended by NULL. */
@@ -49,8 +50,9 @@ const char *op_arg_str(const struct op_call *call, const char *name); /* NULL wh
 bool op_arg_bool(const struct op_call *call, const char *name);
 double op_arg_number(const struct op_call *call, const char *name);
 struct json_object *op_arg(const struct op_call *call, const char *name);
-long op_user_id(const struct op_call *call);     /* 0 = no account (public, or local peer) */
+long op_user_id(const struct op_call *call); /* 0 = no account (public, or local peer) */
 bool op_user_is_staff(const struct op_call *call);
+bool op_is_foreign(const struct op_call *call); /* a web page of another origin sent it */
 
 /* Answers 200 with result (owned from here on; NULL = null), or, when it is an object with a
  * "status_code", with that. Control thread, exactly once. */

@@ -55,6 +55,7 @@ unsigned http_server_connections(const struct http_server *server);
 
 /* All results are borrowed until http_respond. */
 enum request_method http_request_method(const struct http_request *request);
+const char *http_request_method_name(const struct http_request *request); /* as sent: "TRACE" */
 struct slice http_request_path(const struct http_request *request);  /* as sent, no query */
 struct slice http_request_query(const struct http_request *request); /* without '?' */
 struct slice http_request_body(const struct http_request *request);

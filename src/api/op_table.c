@@ -1,0 +1,68 @@
+/* All operations of the API. A row `op_NAME` ends the file of its resource; a declaration and a
+ * line here make it one: routes, OpenAPI, command, man page and completion follow. */
+#include "api/op.h"
+
+extern const struct op op_health;
+extern const struct op op_config_delete;
+extern const struct op op_config_exists;
+extern const struct op op_config_get;
+extern const struct op op_config_index;
+extern const struct op op_config_list;
+extern const struct op op_config_refresh;
+extern const struct op op_config_set;
+extern const struct op op_config_update;
+extern const struct op op_master_allusers;
+extern const struct op op_master_createsuper;
+extern const struct op op_user_create;
+extern const struct op op_user_delete;
+extern const struct op op_user_deleteself;
+extern const struct op op_actions_call;
+extern const struct op op_actions_list;
+extern const struct op op_actions_load_local;
+extern const struct op op_actions_load_module;
+extern const struct op op_actions_load_remote;
+extern const struct op op_actions_module_list;
+extern const struct op op_actions_unload_action;
+extern const struct op op_actions_unload_actionset;
+extern const struct op op_actions_unload_module;
+extern const struct op op_jsorc_actions_config;
+extern const struct op op_jsorc_actions_load;
+extern const struct op op_jsorc_actions_status;
+extern const struct op op_jsorc_actions_unload;
+extern const struct op op_jsorc_logs;
+extern const struct op op_jsorc_status;
+extern const struct op op_walker_run;
+
+const struct op *const OP_TABLE[] = {
+    &op_health,
+    &op_config_delete,
+    &op_config_exists,
+    &op_config_get,
+    &op_config_index,
+    &op_config_list,
+    &op_config_refresh,
+    &op_config_set,
+    &op_config_update,
+    &op_master_allusers,
+    &op_master_createsuper,
+    &op_user_create,
+    &op_user_delete,
+    &op_user_deleteself,
+    &op_actions_call,
+    &op_actions_list,
+    &op_actions_load_local,
+    &op_actions_load_module,
+    &op_actions_load_remote,
+    &op_actions_module_list,
+    &op_actions_unload_action,
+    &op_actions_unload_actionset,
+    &op_actions_unload_module,
+    &op_jsorc_actions_config,
+    &op_jsorc_actions_load,
+    &op_jsorc_actions_status,
+    &op_jsorc_actions_unload,
+    &op_jsorc_logs,
+    &op_jsorc_status,
+    &op_walker_run,
+    NULL,
+};
