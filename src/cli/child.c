@@ -11,40 +11,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
 #include "base/buf.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
 
 extern char **environ;
-
-char **child_environment(const char *name, const char *value)
-{
-    size_t length = strlen(name);
-    size_t count = 0;
-    while (environ[count]) {
-        count++;
-    }
-    char **copy = xcalloc(count + 2, sizeof(*copy));
-    size_t used = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (strncmp(environ[i], name, length) != 0 || environ[i][length] != '=') {
-            copy[used++] = xstrdup(environ[i]);
-        }
-    }
-    if (value) {
-        copy[used] = xasprintf("%s=%s", name, value);
-    }
-    return copy;
-}
-
-void child_environment_free(char **environment)
-{
-    for (size_t i = 0; environment && environment[i]; i++) {
-        free(environment[i]);
-    }
-    free(environment);
-}
 
 int child_start(const char *const *argv, char *const *environment, int out_fd, pid_t *ret_pid,
                 struct err *err)

@@ -10,11 +10,6 @@ struct err;
 
 #define CHILD_OUTPUT_MAX 65536 /* what is asked fits a line */
 
-/* The caller's environment with name=value; ended by NULL; owned by the caller, as is each text.
- * value NULL = without name. */
-char **child_environment(const char *name, const char *value);
-void child_environment_free(char **environment);
-
 /* Starts argv[0] (searched in PATH) with out_fd as its standard output and error, and nothing on
  * its standard input. environment may be NULL: the caller's. 0 or -errno, e.g. -ENOENT. */
 int child_start(const char *const *argv, char *const *environment, int out_fd, pid_t *ret_pid,

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/environment.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "cli/child.h"
@@ -46,10 +47,8 @@ static struct slice last_line(struct slice text)
 static int ask(const char *python, struct json_object **ret_answer, struct err *err)
 {
     CLEANUP(str_free) char *package = daemon_python_path();
-    const char *old = getenv("PYTHONPATH");
-    CLEANUP(str_free)
-    char *path = xasprintf("%s%s%s", package, old && *old ? ":" : "", old ? old : "");
-    char **environment = child_environment("PYTHONPATH", path);
+    char *path = NULL;
+    char **environment = environment_prepend("PYTHONPATH", package, &path);
     const char *const argv[] = {python, "-c", PROBE, NULL};
     struct buf out = {0};
     int status = 0;
@@ -64,7 +63,8 @@ static int ask(const char *python, struct json_object **ret_answer, struct err *
         }
     }
     buf_done(&out);
-    child_environment_free(environment);
+    free(environment);
+    free(path);
     return failed;
 }
 

@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "cli/table.h"
 
-#define PRETTY (JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE)
+#define INDENT 2 /* columns, as the original prints */
 
 static bool wants_colour(bool terminal)
 {
@@ -85,11 +85,14 @@ static int keep(const struct output *output, const char *data, size_t size, stru
 
 int output_bytes(const struct output *output, const char *data, size_t size, struct err *err)
 {
+    if (output->file) {
+        return keep(output, data, size, err);
+    }
     show(output, data, size);
     if (size > 0 && data[size - 1] != '\n' && output->terminal) {
         (void)fputc('\n', output->stream);
     }
-    return keep(output, data, size, err);
+    return 0;
 }
 
 static bool is_scalar(struct json_object *value)
@@ -245,15 +248,64 @@ static int print_table(const struct output *output, const struct table *table, s
     return failed;
 }
 
+static void append_json(struct buf *out, struct json_object *value, int depth);
+
+static void append_members(struct buf *out, struct json_object *map, int depth)
+{
+    const char *separator = "";
+    json_object_object_foreach(map, name, value)
+    {
+        CLEANUP(json_put) struct json_object *key = json_object_new_string(name);
+        buf_printf(out, "%s\n%*s%s: ", separator, INDENT * (depth + 1), "", json_text(key));
+        append_json(out, value, depth + 1);
+        separator = ",";
+    }
+}
+
+static void append_items(struct buf *out, struct json_object *list, int depth)
+{
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        buf_printf(out, "%s\n%*s", i > 0 ? "," : "", INDENT * (depth + 1), "");
+        append_json(out, json_object_array_get_idx(list, i), depth + 1);
+    }
+}
+
+/* Indented, as the original prints; json-c breaks even "{}" in two. The parser bounds the depth. */
+static void append_json(struct buf *out, struct json_object *value, int depth)
+{
+    bool list = json_object_is_type(value, json_type_array);
+    bool map = json_object_is_type(value, json_type_object);
+    bool empty = (list && json_object_array_length(value) == 0) ||
+                 (map && json_object_object_length(value) == 0);
+    if ((!list && !map) || empty) {
+        buf_printf(out, "%s", json_text(value));
+        return;
+    }
+    buf_printf(out, list ? "[" : "{");
+    if (list) {
+        append_items(out, value, depth);
+    } else {
+        append_members(out, value, depth);
+    }
+    buf_printf(out, "\n%*s%s", INDENT * depth, "", list ? "]" : "}");
+}
+
 static int print_json(const struct output *output, struct json_object *value, struct err *err)
 {
-    bool text = json_object_is_type(value, json_type_string);
-    const char *json =
-        text ? json_object_get_string(value) : json_object_to_json_string_ext(value, PRETTY);
-    size_t size = text ? (size_t)json_object_get_string_len(value) : strlen(json);
-    show(output, json, size);
+    struct buf text = {0};
+    struct slice shown = {0};
+    if (json_object_is_type(value, json_type_string)) {
+        shown = (struct slice){json_object_get_string(value),
+                               (size_t)json_object_get_string_len(value)};
+    } else {
+        append_json(&text, value, 0);
+        shown = buf_slice(&text);
+    }
+    show(output, shown.data, shown.size);
     (void)fputc('\n', output->stream);
-    return keep(output, json, size, err);
+    int failed = keep(output, shown.data, shown.size, err);
+    buf_done(&text);
+    return failed;
 }
 
 /* Without being asked, only lists become tables: in an object, names and nesting matter. */

@@ -36,7 +36,7 @@ int output_value(const struct output *output, struct json_object *value, struct 
 int output_table(const struct output *output, const struct table *table, struct json_object *value,
                  struct err *err);
 
-/* Bytes as they are. */
+/* Bytes as they are, to the file alone when one was named: a picture is nothing to look at. */
 int output_bytes(const struct output *output, const char *data, size_t size, struct err *err);
 
 /* The table that a list or map shows as; NULL when value has no such shape. Owned by the caller. */

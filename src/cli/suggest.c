@@ -1,5 +1,6 @@
 #include "cli/suggest.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 static size_t least(size_t a, size_t b, size_t c)
@@ -8,27 +9,34 @@ static size_t least(size_t a, size_t b, size_t c)
     return ab < c ? ab : c;
 }
 
-/* Levenshtein; '-' and '_' are equal. */
+static char letter(const char *word, size_t index)
+{
+    return word[index] == '-' ? '_' : word[index];
+}
+
+/* Changed, missing, spare and swapped letters; '-' and '_' are equal. */
 static size_t distance(const char *a, const char *b)
 {
+    size_t table[SUGGEST_WORD_MAX + 1][SUGGEST_WORD_MAX + 1];
     size_t a_length = strlen(a);
     size_t b_length = strlen(b);
-    size_t row[SUGGEST_WORD_MAX + 1];
     for (size_t j = 0; j <= b_length; j++) {
-        row[j] = j;
+        table[0][j] = j;
     }
     for (size_t i = 1; i <= a_length; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
+        table[i][0] = i;
         for (size_t j = 1; j <= b_length; j++) {
-            char x = a[i - 1] == '-' ? '_' : a[i - 1];
-            char y = b[j - 1] == '-' ? '_' : b[j - 1];
-            size_t replaced = diagonal + (x != y);
-            diagonal = row[j];
-            row[j] = least(replaced, row[j] + 1, row[j - 1] + 1);
+            char x = letter(a, i - 1);
+            char y = letter(b, j - 1);
+            table[i][j] =
+                least(table[i - 1][j - 1] + (x != y), table[i - 1][j] + 1, table[i][j - 1] + 1);
+            bool swapped = i > 1 && j > 1 && x == letter(b, j - 2) && y == letter(a, i - 2);
+            if (swapped && table[i - 2][j - 2] + 1 < table[i][j]) {
+                table[i][j] = table[i - 2][j - 2] + 1;
+            }
         }
     }
-    return row[b_length];
+    return table[a_length][b_length];
 }
 
 void suggest_try(struct suggest *suggest, const char *word)

@@ -190,7 +190,8 @@ struct json_object *value_guess(const char *text)
         return NULL;
     }
     struct json_object *value = NULL;
-    if (json_parse(slice_str(text), &value, NULL) == 0) {
+    bool infinite = strspn(text, "-+NI") > strspn(text, "-"); /* json-c knows NaN, JSON does not */
+    if (!infinite && json_parse(slice_str(text), &value, NULL) == 0) {
         /* json-c cuts what is beyond 64 bits; an identifier of many digits must stay whole. */
         bool cut = json_object_is_type(value, json_type_int) && strlen(text) >= INT64_DIGITS &&
                    strcmp(json_text(value), text) != 0;
