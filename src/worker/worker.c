@@ -446,3 +446,8 @@ const char *worker_address(const struct worker *worker)
 {
     return worker->address;
 }
+
+size_t worker_result_bytes_max(const struct worker *worker)
+{
+    return worker->rules.result_bytes_max;
+}

@@ -206,6 +206,8 @@ int worker_wait(struct worker *worker);
 
 #define WORKER_DRAIN_MS 30000 /* as long as Kubernetes waits before it kills */
 
+size_t worker_result_bytes_max(const struct worker *worker);
+
 /* The address TCP clients reach ("127.0.0.1:8000"; the real port when 0 was asked); "" without
  * one. Borrowed. After worker_start. */
 const char *worker_address(const struct worker *worker);
