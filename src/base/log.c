@@ -12,6 +12,12 @@
 #define LOG_LINE_MAX 2048
 
 static atomic_int log_level = LOG_INFO;
+static atomic_int copy_fd = -1;
+
+void log_set_copy(int fd)
+{
+    atomic_store(&copy_fd, fd);
+}
 
 void log_set_level(enum log_level level)
 {
@@ -46,4 +52,8 @@ void log_line(enum log_level level, const char *message, const char *fields, ...
     }
     line[used++] = '\n';
     (void)!write(STDERR_FILENO, line, used);
+    int copy = atomic_load_explicit(&copy_fd, memory_order_relaxed);
+    if (copy >= 0) {
+        (void)!write(copy, line, used);
+    }
 }

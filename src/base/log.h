@@ -6,6 +6,9 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 /* Lines below level are dropped. Default LOG_INFO. */
 void log_set_level(enum log_level level);
 
+/* Lines go there as well; borrowed, -1 = nowhere else. */
+void log_set_copy(int fd);
+
 /* fields: a printf format of space-separated key=value pairs, or "". Any thread; a line is one
  * write, cut at 2 KiB. */
 void log_line(enum log_level level, const char *message, const char *fields, ...)

@@ -38,7 +38,7 @@ int worker_main(int argc, char **argv);
 char *daemon_python(const char *given);
 char *daemon_python_path(void);
 
-#define DAEMON_PORT_DEFAULT 7000 /* of `jsorc serve`, on 127.0.0.1 */
+#define DAEMON_PORT_DEFAULT 8642 /* of `jsorc serve`, on 127.0.0.1 */
 
 /* Reads commands from the terminal until its end; returns the last status. */
 int shell_run(struct cli *cli);

@@ -52,7 +52,7 @@ static int ask(const char *python, struct json_object **ret_answer, struct err *
     const char *const argv[] = {python, "-c", PROBE, NULL};
     struct buf out = {0};
     int status = 0;
-    int failed = child_capture(argv, environment, PYTHON_TIMEOUT_MS, &out, &status, err);
+    int failed = child_ask(argv, environment, PYTHON_TIMEOUT_MS, &out, &status, err);
     if (!failed) {
         struct slice line = last_line(buf_slice(&out));
         failed = json_parse_object(line, ret_answer, NULL);

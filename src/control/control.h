@@ -95,6 +95,10 @@ int control_load(struct control *control, const struct control_load *load, uint6
 /* Takes the module out of service and, when forget, off the list. -ENOENT. */
 int control_unload(struct control *control, const char *name, bool forget, struct err *err);
 
+/* Takes out of service and forgets the modules that loaded_by loaded and keep does not name. */
+void control_forget_others(struct control *control, const char *loaded_by,
+                           struct json_object *keep);
+
 /* Hides one action; the module goes with its last one. -ENOENT. */
 int control_unload_action(struct control *control, const char *action, struct err *err);
 
@@ -105,6 +109,12 @@ const char *control_kind_of(const char *source);
 
 /* The module that serves action (borrowed name), or NULL. */
 const char *control_module_of_action(const struct control *control, const char *action);
+
+/* The module whose own name, import name or loaded name that is; owned by the caller, or NULL. */
+char *control_module_by_any_name(const struct control *control, const char *name);
+
+/* What it needs in the runtime worker: declared, else measured; 0 = not known. */
+int64_t control_memory_mb(const struct control *control, const char *name);
 
 bool control_is_known(const struct control *control, const char *name);
 enum place control_wanted(const struct control *control, const char *name);

@@ -343,6 +343,18 @@ int control_unload(struct control *control, const char *name, bool forget, struc
     return 0;
 }
 
+void control_forget_others(struct control *control, const char *loaded_by,
+                           struct json_object *keep)
+{
+    for (uint32_t i = 0; i < control->module_count; i++) {
+        const struct module *module = control->modules[i];
+        if (module->listed && module->loaded_by && strcmp(module->loaded_by, loaded_by) == 0 &&
+            !json_object_object_get_ex(keep, module->name, NULL)) {
+            (void)control_unload(control, module->name, true, NULL);
+        }
+    }
+}
+
 int control_unload_action(struct control *control, const char *action, struct err *err)
 {
     const char *name = control_module_of_action(control, action);

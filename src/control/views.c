@@ -227,6 +227,30 @@ const char *control_module_of_action(const struct control *control, const char *
     return found ? found->name : NULL;
 }
 
+char *control_module_by_any_name(const struct control *control, const char *name)
+{
+    for (uint32_t i = 0; i < control->module_count; i++) {
+        const struct module *module = control->modules[i];
+        const char *loaded = json_str(module->info, "loaded_module");
+        if (module->listed &&
+            (strcmp(module->name, name) == 0 || strcmp(module->source, name) == 0 ||
+             (loaded && strcmp(loaded, name) == 0))) {
+            return xstrdup(module->name);
+        }
+    }
+    return NULL;
+}
+
+int64_t control_memory_mb(const struct control *control, const char *name)
+{
+    const struct module *module = module_find(control, name, NULL);
+    if (!module) {
+        return 0;
+    }
+    double declared_mb = json_double(module->config, "local_mem_requirement", 0);
+    return declared_mb > 0 ? (int64_t)declared_mb : json_int(module->info, "mem_kb", 0) / 1024;
+}
+
 bool control_is_known(const struct control *control, const char *name)
 {
     return module_find(control, name, NULL) != NULL;

@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -253,19 +255,34 @@ static struct json_object *read_json(const char *path)
                                                                    : json_put(object);
 }
 
-static struct json_object *ask_status(const char *socket_path)
+static struct json_object *ask_status(const struct sockaddr_un *address)
 {
     struct json_object *info = NULL;
-    struct blocking_reply reply = {0};
-    struct blocking_client *client = blocking_client_new_unix(socket_path);
-    struct slice head = SLICE("GET /jsorc/status HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    if (blocking_exchange(client, head, (struct slice){0}, clock_now_ms() + ADOPT_TIMEOUT_MS,
-                          &reply) == HTTP_REPLIED &&
-        reply.status == 200) {
+    struct http_reply reply = {0};
+    struct http_blocking *client =
+        http_blocking_new((const struct sockaddr *)address, sizeof(*address));
+    struct http_send send = {.head = SLICE("GET /jsorc/status HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+                             .timeout_ms = ADOPT_TIMEOUT_MS,
+                             .connect_timeout_ms = ADOPT_TIMEOUT_MS,
+                             .reply_bytes_max = NOTIFY_BYTES_MAX};
+    if (http_blocking_call(client, &send, &reply, NULL) == HTTP_REPLIED && reply.status == 200) {
         (void)json_parse_object(reply.body, &info, NULL);
     }
-    blocking_client_free(client);
+    http_blocking_free(client);
     return info;
+}
+
+/* Who listens there, also when it hangs; 0 = nobody. */
+static pid_t listener_pid(const struct sockaddr_un *address)
+{
+    struct ucred peer = {0};
+    socklen_t size = sizeof(peer);
+    CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
+        return 0;
+    }
+    return peer.pid;
 }
 
 /* name.json in the run folder belongs to a worker of an earlier daemon. */
@@ -276,9 +293,11 @@ static void adopt_one(struct process_provider *provider, const char *name, pod_a
         xasprintf("%s/%s.json", provider->settings.run_folder, name);
     CLEANUP(str_free) char *socket_path =
         xasprintf("%s/%s.sock", provider->settings.run_folder, name);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path);
     CLEANUP(json_put) struct json_object *spec = read_json(spec_path);
-    CLEANUP(json_put) struct json_object *info = spec ? ask_status(socket_path) : NULL;
-    pid_t pid = (pid_t)json_int(info, "pid", 0);
+    pid_t pid = listener_pid(&address);
+    CLEANUP(json_put) struct json_object *info = pid && spec ? ask_status(&address) : NULL;
     if (pid <= 1) {
         (void)unlink(spec_path); /* nobody there; the socket's file is as dead */
         (void)unlink(socket_path);
@@ -291,9 +310,10 @@ static void adopt_one(struct process_provider *provider, const char *name, pod_a
     pod->start_time = proc_start_time(pid);
     pod->told = true;
     pod->exit.fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    const struct pod_events *events = pod->exit.fd >= 0 ? fn(arg, &pod->base, spec, info) : NULL;
+    const struct pod_events *events =
+        pod->exit.fd >= 0 && info ? fn(arg, &pod->base, spec, info) : NULL;
     if (!events || watch_pod(pod, events) < 0) {
-        signal_group(pod, SIGTERM);
+        signal_group(pod, info ? SIGTERM : SIGKILL);
         (void)pod_free(&pod->base);
     }
 }
@@ -369,5 +389,5 @@ void process_bound_log(const char *path)
     if (old >= 0) {
         (void)copy_file_range(fd, &offset, old, NULL, PROCESS_LOG_BYTES_MAX / 2, 0);
     }
-    (void)ftruncate(fd, 0);
+    (void)!ftruncate(fd, 0);
 }

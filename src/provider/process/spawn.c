@@ -9,11 +9,10 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/environment.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "provider/process/process_priv.h"
-
-extern char **environ;
 
 /* Numbers under which the child finds its pipes; ours are moved above them first. */
 enum { CHILD_NOTIFY_FD = 3, CHILD_LIFELINE_FD = 4, CHILD_FDS_END = 10 };
@@ -39,28 +38,6 @@ static int write_spec(const struct process_pod *pod, const struct pod_spec *spec
         return err_errno(err, put < 0 ? errno : ENOSPC, "cannot write '%s'", pod->spec_path);
     }
     return 0;
-}
-
-/* The environment with PYTHONPATH set; the array and its last text are the caller's. */
-static char **child_environment(const struct process_settings *settings, char **ret_path)
-{
-    size_t count = 0;
-    while (environ[count]) {
-        count++;
-    }
-    char **copy = xcalloc(count + 2, sizeof(char *));
-    size_t used = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (strncmp(environ[i], "PYTHONPATH=", 11) != 0) {
-            copy[used++] = environ[i];
-        }
-    }
-    const char *before = getenv("PYTHONPATH");
-    bool more = before && *before;
-    *ret_path = xasprintf("PYTHONPATH=%s%s%s", settings->python_path, more ? ":" : "",
-                          more ? before : "");
-    copy[used] = *ret_path;
-    return copy;
 }
 
 static int move_up(int fd)
@@ -198,7 +175,7 @@ int process_spawn(struct process_pod *pod, const struct pod_spec *spec, struct e
         return failed;
     }
     char *python_path = NULL;
-    char **environment = child_environment(settings, &python_path);
+    char **environment = environment_prepend("PYTHONPATH", settings->python_path, &python_path);
     pid_t pid = 0;
     failed = spawn(&pid, (char *const *)(uintptr_t)args, environment, &pipes);
     free(environment);

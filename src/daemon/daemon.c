@@ -1,0 +1,379 @@
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "action/publisher.h"
+#include "api/api.h"
+#include "api/api_http.h"
+#include "api/auth.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "control/control.h"
+#include "daemon/io.h"
+#include "daemon/paths.h"
+#include "daemon/sources.h"
+#include "http/tls.h"
+#include "loop/job.h"
+#include "loop/loop.h"
+#include "provider/process/process.h"
+#include "store/store.h"
+
+#define JOB_THREADS_MAX 4
+#define DRAIN_POLL_MS   20
+#define IO_THREADS_MAX  16
+
+struct daemon {
+    const struct daemon_options *options;
+    struct loop *loop; /* the control thread's: this one */
+    struct store *store;
+    struct job_pool *jobs;
+    struct publisher *publisher;
+    struct provider *provider;
+    struct control *control;
+    struct auth *auth;
+    struct tls_server *tls;
+    struct api api;
+    struct api_http *front;
+    struct io *ios[IO_THREADS_MAX];
+    unsigned io_count;
+    char *urls[LISTEN_MAX + 2];
+    int log_fd;     /* daemon.log: our own lines */
+    int api_log_fd; /* api.log: two lines a call */
+
+    struct loop_watch signals;
+    bool ending;
+    struct loop_timer drain_timer;
+    uint64_t drain_deadline_ms;
+};
+
+/* ---- the end ---- */
+
+static void on_stopped(void *arg)
+{
+    struct daemon *daemon = arg;
+    loop_stop(daemon->loop);
+}
+
+/* First the clients' requests end, then the workers that serve them. */
+static void on_drain_timer(void *arg)
+{
+    struct daemon *daemon = arg;
+    bool drained = true;
+    for (unsigned i = 0; i < daemon->io_count; i++) {
+        drained &= io_is_drained(daemon->ios[i]);
+    }
+    uint64_t now_ms = loop_now_ms(daemon->loop);
+    if (drained || now_ms >= daemon->drain_deadline_ms) {
+        uint64_t grace_ms = (uint64_t)(daemon->options->settings->stop_grace_s * 1000);
+        control_stop(daemon->control, grace_ms, on_stopped, daemon);
+    } else {
+        loop_timer_set(daemon->loop, &daemon->drain_timer, now_ms + DRAIN_POLL_MS);
+    }
+}
+
+static void on_signal(void *arg, uint32_t events)
+{
+    struct daemon *daemon = arg;
+    struct signalfd_siginfo info;
+    (void)events;
+    while (read(daemon->signals.fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        if (daemon->ending) {
+            loop_stop(daemon->loop); /* asked twice: at once */
+            return;
+        }
+        daemon->ending = true;
+        log_info("ending", "signal=%u", info.ssi_signo);
+        for (unsigned i = 0; i < daemon->io_count; i++) {
+            io_drain(daemon->ios[i]);
+        }
+        daemon->drain_deadline_ms =
+            loop_now_ms(daemon->loop) + (uint64_t)(daemon->options->settings->stop_grace_s * 1000);
+        loop_timer_set(daemon->loop, &daemon->drain_timer, loop_now_ms(daemon->loop));
+    }
+}
+
+static int watch_signals(struct daemon *daemon, struct err *err)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN);
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0) {
+        return err_errno(err, errno, "cannot watch signals");
+    }
+    daemon->signals = (struct loop_watch){fd, on_signal, daemon};
+    daemon->drain_timer = (struct loop_timer){.fn = on_drain_timer, .arg = daemon};
+    int failed = loop_watch(daemon->loop, &daemon->signals, EPOLLIN);
+    return failed ? err_errno(err, -failed, "cannot watch signals") : 0;
+}
+
+/* ---- the start ---- */
+
+static void on_kick(void *arg)
+{
+    struct daemon *daemon = arg;
+    for (unsigned i = 0; i < daemon->io_count; i++) {
+        io_kick(daemon->ios[i]);
+    }
+}
+
+static void on_auth_change(void *arg, struct auth_table *table)
+{
+    struct daemon *daemon = arg;
+    control_set_auth(daemon->control, auth_table_ref(table));
+}
+
+static int open_log(const struct daemon *daemon, const char *name)
+{
+    CLEANUP(str_free) char *path = xasprintf("%s/%s.log", daemon->options->paths->logs, name);
+    process_bound_log(path);
+    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+}
+
+static int64_t memory_limit_mb(const struct settings *settings)
+{
+    int64_t machine_mb = sysconf(_SC_PHYS_PAGES) / 1024 * sysconf(_SC_PAGESIZE) / 1024;
+    return settings->memory_max_mb > 0 ? settings->memory_max_mb : machine_mb / 5 * 4;
+}
+
+static int make_control(struct daemon *daemon, struct err *err)
+{
+    const struct settings *settings = daemon->options->settings;
+    const struct paths *paths = daemon->options->paths;
+    int failed = store_open(paths->database, &daemon->store, err);
+    if (failed) {
+        return failed;
+    }
+    daemon->jobs = job_pool_new(JOB_THREADS_MAX);
+    daemon->publisher = publisher_new((unsigned)settings->io_threads, auth_table_unref);
+    daemon->provider = process_provider_new(
+        daemon->loop, &(struct process_settings){
+                          .run_folder = paths->run,
+                          .log_folder = paths->logs,
+                          .daemon_socket = paths->socket,
+                          .python = paths->python,
+                          .python_path = paths->python_path,
+                          .program = paths->program,
+                          .lifeline_fd = daemon->options->lifeline_fd,
+                          .start_timeout_ms = (uint64_t)(settings->start_timeout_s * 1000),
+                      });
+    struct control_settings control = CONTROL_SETTINGS_DEFAULT;
+    control.drain_timeout_ms = (uint64_t)(settings->drain_timeout_s * 1000);
+    control.stop_grace_ms = (uint64_t)(settings->stop_grace_s * 1000);
+    control.call_timeout_ms = (uint64_t)(settings->timeout_s * 1000);
+    control.probe_interval_ms = (uint64_t)(settings->probe_interval_s * 1000);
+    control.probe_timeout_ms = (uint64_t)(settings->probe_timeout_s * 1000);
+    control.threads_max = (unsigned)settings->call_threads;
+    control.memory_max_mb = memory_limit_mb(settings);
+    daemon->control = control_new(&(struct control_parts){.loop = daemon->loop,
+                                                          .publisher = daemon->publisher,
+                                                          .store = daemon->store,
+                                                          .provider = daemon->provider,
+                                                          .jobs = daemon->jobs,
+                                                          .auth_ref = auth_table_ref,
+                                                          .auth_unref = auth_table_unref,
+                                                          .kick = on_kick,
+                                                          .kick_arg = daemon},
+                                  &control);
+    return 0;
+}
+
+static bool is_beyond_loopback(const struct listeners *listeners)
+{
+    bool beyond = false;
+    for (unsigned i = 0; i < listeners->count; i++) {
+        beyond |= listeners->items[i].kind == LISTEN_NETWORK;
+    }
+    return beyond;
+}
+
+static int make_api(struct daemon *daemon, struct err *err)
+{
+    const struct paths *paths = daemon->options->paths;
+    const struct listeners *listeners = daemon->options->listeners;
+    int failed = auth_new(&(struct auth_options){.store = daemon->store,
+                                                 .jobs = daemon->jobs,
+                                                 .loop = daemon->loop,
+                                                 .state_dir = paths->state,
+                                                 .closed = is_beyond_loopback(listeners),
+                                                 .on_change = on_auth_change,
+                                                 .arg = daemon},
+                          clock_unix_ms(), &daemon->auth, err);
+    if (failed) {
+        return failed;
+    }
+    unsigned count = 0;
+    for (unsigned i = 0; i < listeners->count; i++) {
+        if (listeners->items[i].kind != LISTEN_LOCAL) {
+            daemon->urls[count++] =
+                xasprintf("%s://%s", daemon->tls ? "https" : "http", listeners->items[i].address);
+        }
+    }
+    daemon->api = (struct api){.control = daemon->control,
+                               .store = daemon->store,
+                               .auth = daemon->auth,
+                               .jobs = daemon->jobs,
+                               .loop = daemon->loop,
+                               .socket_path = paths->socket,
+                               .python = paths->python,
+                               .python_path = paths->python_path,
+                               .log_folder = paths->logs,
+                               .addresses = (const char *const *)daemon->urls,
+                               .version = JSORC_VERSION};
+    daemon->front = api_http_new(&(struct api_http_config){.api = &daemon->api,
+                                                           .actions_full = control_actions_full,
+                                                           .local_listener = LISTEN_LOCAL,
+                                                           .log_fd = daemon->api_log_fd});
+    return 0;
+}
+
+static int start_ios(struct daemon *daemon, struct err *err)
+{
+    const struct settings *settings = daemon->options->settings;
+    const char *open = settings->open_actions;
+    struct io_config config = {
+        .publisher = daemon->publisher,
+        .control = daemon->control,
+        .limits = HTTP_LIMITS_DEFAULT,
+        .calls = CALL_SETTINGS_DEFAULT,
+        .listeners = daemon->options->listeners,
+        .tls = daemon->tls,
+        .front = {.api = daemon->front,
+                  .open_loopback = strcmp(open, "no") != 0,
+                  .open_network = strcmp(open, "yes") == 0},
+    };
+    config.limits.body_bytes_max = (size_t)settings->body_bytes_max;
+    config.limits.connections_max = (unsigned)settings->connections_max;
+    config.calls.park_timeout_ms = (uint64_t)(settings->wait_timeout_s * 1000);
+    for (unsigned i = 0; i < (unsigned)settings->io_threads; i++) {
+        config.index = i;
+        daemon->ios[i] = io_start(&config, err);
+        if (!daemon->ios[i]) {
+            return -err->code;
+        }
+        daemon->io_count++;
+    }
+    return 0;
+}
+
+/* For scripts and tests that asked for a free port. */
+static void write_addresses(const struct daemon *daemon)
+{
+    CLEANUP(str_free) char *path = xasprintf("%s/address", daemon->options->paths->run);
+    CLEANUP(str_free) char *fresh = xasprintf("%s.new", path);
+    FILE *file = fopen(fresh, "we");
+    if (!file) {
+        return;
+    }
+    for (size_t i = 0; daemon->urls[i]; i++) {
+        (void)fprintf(file, "%s\n", daemon->urls[i]);
+    }
+    if (fclose(file) == 0) {
+        (void)rename(fresh, path);
+    }
+}
+
+static void announce(const struct daemon *daemon)
+{
+    for (size_t i = 0; daemon->urls[i]; i++) {
+        printf("jsorc: serving on %s\n", daemon->urls[i]);
+    }
+    printf("jsorc: state in %s\n", daemon->options->paths->state);
+    if (auth_bootstrap_token(daemon->auth)) {
+        printf("jsorc: no account yet; the token for the first one is in %s/bootstrap-token\n",
+               daemon->options->paths->state);
+    }
+    (void)fflush(stdout);
+}
+
+static int start(struct daemon *daemon, struct err *err)
+{
+    const struct settings *settings = daemon->options->settings;
+    daemon->log_fd = open_log(daemon, "daemon");
+    daemon->api_log_fd = open_log(daemon, "api");
+    log_set_copy(daemon->log_fd);
+    daemon->loop = loop_new(err);
+    if (!daemon->loop) {
+        return -err->code;
+    }
+    if (settings->tls_cert) {
+        daemon->tls = tls_server_new(settings->tls_cert, settings->tls_key, err);
+        if (!daemon->tls) {
+            return -err->code;
+        }
+    }
+    int failed = watch_signals(daemon, err);
+    failed = failed ? failed : make_control(daemon, err);
+    failed = failed ? failed : make_api(daemon, err);
+    failed = failed ? failed : control_start(daemon->control, err);
+    if (!failed && !daemon->options->restarted) {
+        failed = sources_load(settings, daemon->control, err);
+    }
+    failed = failed ? failed : start_ios(daemon, err);
+    if (failed) {
+        return failed;
+    }
+    api_http_set_running(daemon->front, true);
+    write_addresses(daemon);
+    if (!daemon->options->restarted) {
+        announce(daemon);
+    }
+    log_info("serving", "pid=%d restarted=%d", (int)getpid(), daemon->options->restarted);
+    return 0;
+}
+
+static void finish(struct daemon *daemon)
+{
+    if (daemon->front) {
+        api_http_set_running(daemon->front, false);
+    }
+    for (unsigned i = 0; i < daemon->io_count; i++) {
+        daemon->ios[i] = io_stop(daemon->ios[i]);
+    }
+    daemon->jobs = job_pool_free(daemon->jobs);
+    daemon->auth = auth_free(daemon->auth);
+    daemon->control = control_free(daemon->control);
+    daemon->publisher = publisher_free(daemon->publisher);
+    if (daemon->provider) {
+        daemon->provider = daemon->provider->ops->free(daemon->provider);
+    }
+    daemon->store = store_close(daemon->store);
+    daemon->tls = tls_server_free(daemon->tls);
+    int signal_fd = daemon->signals.fd;
+    if (daemon->loop) {
+        loop_unwatch(daemon->loop, &daemon->signals);
+    }
+    (void)fd_close(signal_fd);
+    daemon->loop = loop_free(daemon->loop);
+    for (size_t i = 0; daemon->urls[i]; i++) {
+        free(daemon->urls[i]);
+    }
+    log_set_copy(-1);
+    (void)fd_close(daemon->log_fd);
+    (void)fd_close(daemon->api_log_fd);
+}
+
+int daemon_run(const struct daemon_options *options, struct err *err)
+{
+    struct daemon daemon = {.options = options, .signals = {.fd = -1}};
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* the supervisor's end is ours */
+    int failed = start(&daemon, err);
+    if (!failed) {
+        loop_run(daemon.loop);
+    }
+    finish(&daemon);
+    return failed;
+}

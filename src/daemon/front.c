@@ -1,0 +1,155 @@
+#include "daemon/front.h"
+
+#include <stdio.h>
+
+#include "action/snapshot.h"
+#include "api/api_http.h"
+#include "api/origin.h"
+#include "base/slice.h"
+#include "call/caller.h"
+#include "daemon/listen.h"
+#include "http/server.h"
+
+static const struct slice actions = {"/actions/", 9};
+static const struct slice walkers = {"/walkers/", 9};
+static const struct slice walker_run = {"/js/walker_run", 14};
+static const struct slice wapi = {"/js/wapi/", 9};
+
+#define WALKER_PATH_MAX 256
+
+static struct slice without_slash(struct slice path)
+{
+    while (path.size > 1 && path.data[path.size - 1] == '/') {
+        path.size--;
+    }
+    return path;
+}
+
+/* Names of actions and walkers: what Python and C allow, and the dots between. */
+static bool is_name(struct slice name)
+{
+    for (size_t i = 0; i < name.size; i++) {
+        char c = name.data[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '_' || c == '.' || c == '-' || c == '@' || (unsigned char)c >= 0x80)) {
+            return false;
+        }
+    }
+    return name.size > 0 && name.size < 200;
+}
+
+/* A browser's page of elsewhere can send to loopback without its user's knowledge, and by DNS
+ * rebinding even under a name of its own: both show in the request's headers. */
+static bool is_foreign(struct http_request *request)
+{
+    struct slice host = http_request_header(request, "Host");
+    static const struct slice own[] = {{"localhost", 9}, {"127.", 4}, {"[::1]", 5}};
+    bool known = host.size == 0;
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        known |= slice_starts(host, own[i]);
+    }
+    return !known || origin_is_foreign(http_request_header(request, "Origin"));
+}
+
+/* Whether actions and walkers may be called without a token on the way the request came. */
+static bool is_open(const struct front *front, struct http_request *request)
+{
+    switch ((enum listen_kind)http_request_listener(request)) {
+    case LISTEN_LOOPBACK:
+        return front->open_loopback && !is_foreign(request);
+    case LISTEN_NETWORK:
+        return front->open_network;
+    case LISTEN_LOCAL:
+        return false; /* its peers are known */
+    }
+    return false;
+}
+
+/* False when it was answered with a refusal. */
+static bool admit(const struct front *front, const struct snapshot *snapshot,
+                  struct http_request *request, struct op_caller *ret_caller)
+{
+    struct auth_table *auth = snapshot ? snapshot->auth : NULL;
+    enum api_identity identity = api_http_identify(front->api, auth, request, ret_caller);
+    if (identity != API_KNOWN && is_open(front, request)) {
+        return true;
+    }
+    return api_http_admit(request, identity, ret_caller, false);
+}
+
+static bool is_post(struct http_request *request)
+{
+    if (http_request_method(request) == METHOD_POST) {
+        return true;
+    }
+    http_respond_detail(request, 405, "actions and walkers are called with POST");
+    return false;
+}
+
+static void handle_action(const struct front *front, struct caller *caller,
+                          struct http_request *request, struct slice path)
+{
+    struct op_caller who = {0};
+    struct slice name = slice_from(path, actions.size);
+    if (!is_post(request) || !admit(front, caller_snapshot(caller), request, &who)) {
+        return;
+    }
+    if (!is_name(name)) {
+        http_respond_detail(request, 404, "the path is /actions/NAME, e.g. /actions/text.split");
+        return;
+    }
+    caller_action(caller, request, name);
+}
+
+/* open: the path is ours, and follows the rule of /actions/; else it is the original's and needs a
+ * login. name: empty = it stands in the body. */
+static void handle_walker(const struct front *front, struct caller *caller,
+                          struct http_request *request, struct slice name, bool open)
+{
+    struct op_caller who = {0};
+    const struct snapshot *snapshot = caller_snapshot(caller);
+    if (!is_post(request)) {
+        return;
+    }
+    if (open) {
+        if (!admit(front, snapshot, request, &who)) {
+            return;
+        }
+    } else {
+        struct auth_table *auth = snapshot ? snapshot->auth : NULL;
+        enum api_identity identity = api_http_identify(front->api, auth, request, &who);
+        if (!api_http_admit(request, identity, &who, false)) {
+            return;
+        }
+    }
+    char path[WALKER_PATH_MAX] = "/walker_run/", user[32] = "";
+    if (name.size > 0) {
+        if (!is_name(name)) {
+            http_respond_detail(request, 404, "the path ends in a walker's name");
+            return;
+        }
+        (void)snprintf(path, sizeof(path), "/wapi/%.*s/", (int)name.size, name.data);
+    }
+    if (who.user_id > 0) {
+        (void)snprintf(user, sizeof(user), "%lld", (long long)who.user_id);
+    }
+    caller_walker(caller, request, slice_str(path), slice_str(user));
+}
+
+void front_handle(const struct front *front, struct caller *caller, struct http_request *request)
+{
+    struct slice path = http_request_path(request);
+    bool preflight = http_request_method(request) == METHOD_OPTIONS;
+    if (!preflight && slice_starts(path, actions)) {
+        handle_action(front, caller, request, without_slash(path));
+    } else if (!preflight && slice_starts(path, walkers)) {
+        handle_walker(front, caller, request, slice_from(without_slash(path), walkers.size), true);
+    } else if (!preflight && slice_eq(without_slash(path), walker_run)) {
+        handle_walker(front, caller, request, (struct slice){0}, false);
+    } else if (!preflight && slice_starts(path, wapi)) {
+        handle_walker(front, caller, request, slice_from(without_slash(path), wapi.size), false);
+    } else {
+        const struct snapshot *snapshot = caller_snapshot(caller);
+        api_http_handle(front->api, snapshot ? snapshot->auth : NULL, request);
+    }
+}

@@ -1,0 +1,68 @@
+/* The settings of `jsorc serve`: one table (settings_table.c) from which parsing, checks, help and
+ * documentation come. Later sources win: defaults, jsorc.yaml, command line. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct json_object;
+
+#define LISTEN_MAX 7 /* addresses beside the Unix socket */
+
+enum open_actions { OPEN_AUTO, OPEN_YES, OPEN_NO };
+
+struct settings {
+    struct json_object *listen;  /* array of "HOST:PORT" */
+    struct json_object *sources; /* array of texts: what the command line names to be loaded */
+    struct json_object *modules; /* object: name -> {source, place, ctx, timeout_s, ...} */
+    char *config_path;           /* of the file that was read; NULL = none */
+    char *state;
+    char *python;
+    char *tls_cert;
+    char *tls_key;
+    char *open_actions; /* "auto", "yes", "no" */
+    char *log_level;
+    bool allow_plain;
+    int64_t io_threads;
+    int64_t call_threads;
+    int64_t memory_max_mb;
+    int64_t body_bytes_max;
+    int64_t connections_max;
+    double timeout_s;
+    double start_timeout_s;
+    double drain_timeout_s;
+    double stop_grace_s;
+    double probe_interval_s;
+    double probe_timeout_s;
+    double wait_timeout_s;
+};
+
+enum setting_type { SETTING_TEXT, SETTING_LIST, SETTING_OBJECT, SETTING_FLAG, SETTING_INT,
+                    SETTING_NUMBER };
+
+struct setting {
+    const char *name; /* NULL ends the table */
+    enum setting_type type;
+    size_t offset;        /* in struct settings */
+    const char *fallback; /* JSON text */
+    double min;           /* of a number */
+    double max;
+    bool on_command_line; /* --name VALUE, with '-' for '_' */
+    const char *help;     /* one sentence with unit and meaning */
+};
+
+extern const struct setting SETTINGS_TABLE[];
+
+void settings_done(struct settings *settings);
+
+/* Defaults, then the file of -c/--config (or jsorc.yaml in the one folder given, or in the current
+ * one), then argv. 0 or -EINVAL with what is wrong, where and how to fix it. */
+int settings_read(struct settings *settings, int argc, char **argv, struct err *err);
+
+/* The state folder that applies when none is set; owned by the caller. */
+char *settings_default_state(void);
+
+/* Prints the table for `jsorc serve --help`-like places: name, default, help. */
+void settings_print(void);

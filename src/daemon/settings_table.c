@@ -1,0 +1,50 @@
+#include "daemon/settings.h"
+
+#define AT(field) offsetof(struct settings, field)
+
+const struct setting SETTINGS_TABLE[] = {
+    {"listen", SETTING_LIST, AT(listen), "[\"127.0.0.1:8642\"]", 0, 0, true,
+     "addresses HOST:PORT; one beyond loopback needs tls_cert and tls_key (or allow_plain); port 0 "
+     "= a free one"},
+    {"state", SETTING_TEXT, AT(state), "null", 0, 0, true,
+     "folder for database, sockets and logs; default: $JSORC_STATE, $XDG_STATE_HOME/jsorc, "
+     "~/.local/state/jsorc, or /var/lib/jsorc for root"},
+    {"python", SETTING_TEXT, AT(python), "null", 0, 0, true,
+     "interpreter of the workers; default: that of $VIRTUAL_ENV, else python3"},
+    {"modules", SETTING_OBJECT, AT(modules), "{}", 0, 0, false,
+     "what to load: name -> {source, place: module|remote, ctx, timeout_s, memory_max_mb}; "
+     "relative paths are taken from the file's folder"},
+    {"tls_cert", SETTING_TEXT, AT(tls_cert), "null", 0, 0, true, "certificate chain, PEM file"},
+    {"tls_key", SETTING_TEXT, AT(tls_key), "null", 0, 0, true, "its private key, PEM file"},
+    {"allow_plain", SETTING_FLAG, AT(allow_plain), "false", 0, 0, true,
+     "allow addresses beyond loopback without TLS, e.g. behind a proxy that ends it"},
+    {"open_actions", SETTING_TEXT, AT(open_actions), "\"auto\"", 0, 0, true,
+     "whether /actions/ and /walkers/ may be called without a token: auto = over loopback, yes, "
+     "no"},
+    {"log_level", SETTING_TEXT, AT(log_level), "\"info\"", 0, 0, true, "debug, info, warn or error"},
+    {"io_threads", SETTING_INT, AT(io_threads), "1", 1, 16, true,
+     "threads that read and write sockets; one carries tens of thousands of calls a second"},
+    {"call_threads", SETTING_INT, AT(call_threads), "40", 1, 256, true,
+     "calls that run at once in a worker"},
+    {"memory_max_mb", SETTING_INT, AT(memory_max_mb), "0", 0, 1 << 24, true,
+     "memory that a worker may allocate, in MB; 0 = four fifths of the machine's"},
+    {"body_bytes_max", SETTING_INT, AT(body_bytes_max), "67108864", 1024, 2147483647.0, true,
+     "largest request body, in bytes"},
+    {"connections_max", SETTING_INT, AT(connections_max), "4096", 1, 1000000, true,
+     "client connections of an I/O thread"},
+    {"timeout_s", SETTING_NUMBER, AT(timeout_s), "60", 0.001, 86400, true,
+     "limit of a call whose action declares none, in seconds"},
+    {"start_timeout_s", SETTING_NUMBER, AT(start_timeout_s), "300", 0.1, 86400, true,
+     "a worker that is not ready after so many seconds has failed"},
+    {"drain_timeout_s", SETTING_NUMBER, AT(drain_timeout_s), "60", 0, 86400, true,
+     "calls under way in a worker that is replaced are given up after so many seconds"},
+    {"stop_grace_s", SETTING_NUMBER, AT(stop_grace_s), "10", 0, 3600, true,
+     "between asking a worker to end and killing it, in seconds"},
+    {"probe_interval_s", SETTING_NUMBER, AT(probe_interval_s), "10", 0.05, 3600, true,
+     "between two probes of a worker, in seconds"},
+    {"probe_timeout_s", SETTING_NUMBER, AT(probe_timeout_s), "5", 0.05, 3600, true,
+     "two probes in a row that take longer mean that a worker hangs, in seconds"},
+    {"wait_timeout_s", SETTING_NUMBER, AT(wait_timeout_s), "30", 0, 3600, true,
+     "how long a call waits for its module to be started, in seconds"},
+    {.name = NULL},
+};

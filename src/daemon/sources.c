@@ -1,0 +1,169 @@
+#include "daemon/sources.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "control/control.h"
+#include "daemon/settings.h"
+
+#define LOADED_BY      "serve"
+#define SCAN_BYTES_MAX (1024 * 1024) /* a source file beyond this is not looked into */
+
+/* A folder may hold scripts beside modules: a module is what decorates something as an action or a
+ * walker. */
+static bool has_actions(const char *path)
+{
+    static const char *const marks[] = {"@jsorc.action", "@jsorc.walker", "@jaseci_action",
+                                        "@action",       "@walker"};
+    CLEANUP(str_free) char *text = xcalloc(1, SCAN_BYTES_MAX + 1);
+    FILE *file = fopen(path, "re");
+    if (!file) {
+        return false;
+    }
+    size_t size = fread(text, 1, SCAN_BYTES_MAX, file);
+    (void)fclose(file);
+    text[size] = '\0';
+    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+        if (strstr(text, marks[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_module_file(const char *folder, const char *name)
+{
+    size_t size = strlen(name);
+    if (size > 3 && strcmp(name + size - 3, ".so") == 0) {
+        return true;
+    }
+    if (size <= 3 || strcmp(name + size - 3, ".py") != 0 || name[0] == '_' || name[0] == '.') {
+        return false;
+    }
+    CLEANUP(str_free) char *path = xasprintf("%s/%s", folder, name);
+    return has_actions(path);
+}
+
+/* Adds name -> {"source": path}. */
+static void add(struct json_object *found, const char *source)
+{
+    CLEANUP(str_free) char *name = control_name_of(source);
+    struct json_object *module = json_object_new_object();
+    json_set_str(module, "source", source);
+    json_set(found, name, module);
+}
+
+static int scan_folder(struct json_object *found, const char *folder, struct err *err)
+{
+    struct dirent **entries = NULL;
+    int count = scandir(folder, &entries, NULL, alphasort);
+    if (count < 0) {
+        return err_errno(err, errno, "cannot read '%s'", folder);
+    }
+    int before = json_object_object_length(found);
+    for (int i = 0; i < count; i++) {
+        if (is_module_file(folder, entries[i]->d_name)) {
+            CLEANUP(str_free) char *path = xasprintf("%s/%s", folder, entries[i]->d_name);
+            add(found, path);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    if (json_object_object_length(found) == before) {
+        return err_set(err, ENOENT, "'%s' holds no module: no .so file, and no Python file with "
+                                    "@jsorc.action, @jsorc.walker or @jaseci_action", folder);
+    }
+    return 0;
+}
+
+static int find_one(struct json_object *found, const char *source, bool has_modules,
+                    struct err *err)
+{
+    struct stat status;
+    bool is_path = strchr(source, '/') || strstr(source, ".py") || strstr(source, ".so") ||
+                   stat(source, &status) == 0;
+    if (strstr(source, "://") || !is_path) {
+        add(found, source); /* a server, or an import name: its interpreter will tell */
+        return 0;
+    }
+    CLEANUP(str_free) char *path = realpath(source, NULL);
+    if (!path || stat(path, &status) < 0) {
+        return err_errno(err, errno, "cannot read '%s'", source);
+    }
+    if (!S_ISDIR(status.st_mode)) {
+        add(found, path);
+        return 0;
+    }
+    return has_modules ? 0 : scan_folder(found, path, err); /* jsorc.yaml in it says which */
+}
+
+/* name -> {source, place, ctx, ...} of everything that is to be loaded; owned by the caller. */
+static int find_all(const struct settings *settings, struct json_object **ret, struct err *err)
+{
+    CLEANUP(json_put) struct json_object *found = json_object_new_object();
+    bool listed = json_object_object_length(settings->modules) > 0;
+    json_object_object_foreach(settings->modules, name, module)
+    {
+        json_set(found, name, json_ref(module));
+    }
+    for (size_t i = 0; i < json_object_array_length(settings->sources); i++) {
+        const char *source =
+            json_object_get_string(json_object_array_get_idx(settings->sources, i));
+        int failed = find_one(found, source, listed, err);
+        if (failed) {
+            return failed;
+        }
+    }
+    *ret = TAKE(found);
+    return 0;
+}
+
+int sources_check(const struct settings *settings, struct err *err)
+{
+    CLEANUP(json_put) struct json_object *found = NULL;
+    return find_all(settings, &found, err);
+}
+
+static int load_one(struct control *control, const char *name, struct json_object *module,
+                    struct err *err)
+{
+    const char *source = json_str(module, "source"), *place = json_str(module, "place");
+    bool server = strcmp(control_kind_of(source), "server") == 0;
+    struct control_load load = {
+        .name = name,
+        .source = source,
+        .ctx = json_member(module, "ctx", json_type_object),
+        .config = module,
+        .place = server || (place && strcmp(place, "remote") == 0) ? PLACE_REMOTE : PLACE_MODULE,
+        .loaded_by = LOADED_BY,
+    };
+    enum place now = control_wanted(control, name);
+    if (!place && now != PLACE_NONE) {
+        load.place = now; /* it was moved since */
+    }
+    return control_load(control, &load, 0, NULL, NULL, err);
+}
+
+int sources_load(const struct settings *settings, struct control *control, struct err *err)
+{
+    CLEANUP(json_put) struct json_object *found = NULL;
+    int failed = find_all(settings, &found, err);
+    if (failed) {
+        return failed;
+    }
+    json_object_object_foreach(found, name, module)
+    {
+        failed = load_one(control, name, module, err);
+        if (failed) {
+            return err_wrap(err, "cannot load module '%s'", name);
+        }
+    }
+    control_forget_others(control, LOADED_BY, found);
+    return 0;
+}
