@@ -9,19 +9,18 @@ engine = None
 
 
 @jsorc.action
-def setup(threads: int = 1, side_max: int = 960):
+def setup(threads: int = 1):
     """Loads the models. Runs once, before the first call.
 
     threads: cores that one call may use. 1 gives the most pages a second when several requests
-        run at once; more gives a single page sooner.
-    side_max: pixels; a page with a longer side is scaled down before its lines are looked for.
+    run at once; more gives a single page sooner.
     """
     global engine
     engine = RapidOCR(
         intra_op_num_threads=threads,
         det_model_path=None,  # the one in the package
-        det_limit_type="max",
-        det_limit_side_len=side_max,
+        det_limit_type="max",  # a page over that many pixels is scaled down, a small one never up
+        det_limit_side_len=2000,
         use_cls=False,  # the check for upside-down lines turns a good one round now and then
         use_angle_cls=False,  # the same, in the older release that Python 3.13 gets
     )
