@@ -13,13 +13,13 @@
 ``jsorc serve FILE`` serves both; see :func:`action`, :func:`walker`, :func:`call`.
 """
 
-from . import _registry, _wire
+from . import _wire
 from ._jsorc_or_none import _jsorc
 from ._registry import action, walker
 from .errors import ActionError, HTTPError
 
-__all__ = ["ActionError", "Client", "HTTPError", "action", "actions", "call", "call_async", "context",
-           "report", "walker"]
+__all__ = ["ActionError", "Client", "HTTPError", "action", "actions", "call", "call_async",
+           "context", "report", "walker"]
 __version__ = "0.1.0"
 
 if _jsorc is not None:

@@ -1,5 +1,5 @@
-"""An ASGI application of the registered actions, for those who start a module with an ASGI server of
-their own (``uvicorn module:serv_actions``). The worker itself does not use it."""
+"""An ASGI application of the registered actions, for those who start a module with an ASGI server
+of their own (``uvicorn module:serv_actions``). The worker itself does not use it."""
 
 import json
 import traceback

@@ -86,7 +86,8 @@ def _default_rare(value):
 
 def type_name(value):
     cls = type(value)
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    prefix = "" if cls.__module__ == "builtins" else cls.__module__ + "."
+    return prefix + cls.__qualname__
 
 
 def encode_slowly(value):

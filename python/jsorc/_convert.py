@@ -234,7 +234,8 @@ def _many(whole, args, schema, exact=None):
     if convert is None:
         return Type(whole, schema, exact)
     # The fast way in the extension looks at the items' types only.
-    simple = item.exact if item.item_exact is None and item.exact in (str, int, float, bool) else None
+    scalar = item.item_exact is None and item.exact in (str, int, float, bool)
+    simple = item.exact if scalar else None
     return Type(lambda value: whole(_items(to_list_for(whole, value), convert)), schema,
                 exact if simple else None, simple if exact else None)
 

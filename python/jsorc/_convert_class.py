@@ -3,7 +3,7 @@ Loaded when a function is annotated with one."""
 
 import datetime
 
-from ._convert import ANY, Invalid, Type, fail, make as make_type, not_null
+from ._convert import ANY, Invalid, Type, fail, not_null
 
 
 def make(cls):

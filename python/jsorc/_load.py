@@ -127,7 +127,7 @@ def _run_setup(loaded, ctx):
     except BaseException as error:
         text = traceback_text(error)
         if ctx.get("_ignore_setup_error") is True:
-            print(f"jsorc: warning: setup of module '{loaded.name}' failed and is ignored as asked\n"
+            print(f"jsorc: warning: setup of module '{loaded.name}' failed, and ctx allows it\n"
                   f"{text}", file=sys.stderr)
             return
         raise LoadError(loaded.name, "setup", error_line(error), text,

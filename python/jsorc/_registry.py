@@ -14,8 +14,8 @@ WALKER = "walker"
 class Registration:
     """One decorated function. ``owner`` is the spec's name of the module that was being loaded."""
 
-    __slots__ = ("function", "kind", "group", "name", "aliases", "remote", "idempotent", "timeout_s",
-                 "owner")
+    __slots__ = ("function", "kind", "group", "name", "aliases", "remote", "idempotent",
+                 "timeout_s", "owner")
 
     def __init__(self, function, kind, group, name, aliases, remote=True, idempotent=False,
                  timeout_s=None):

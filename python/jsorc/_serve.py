@@ -1,14 +1,12 @@
 """A worker's life: load what the spec names, register it with the extension, serve."""
 
-import json
 import os
 import sys
 import types
 
 import _jsorc
 
-from . import (_answers, _codec, _context, _convert, _load, _registry, _signature, _walkers,
-               _wire)
+from . import _answers, _codec, _context, _convert, _load, _registry, _signature, _wire
 from ._load import LoadError
 
 _ROLES = ("host", "pod", "runtime")
@@ -115,13 +113,15 @@ def load_all(worker, entries):
             register(worker, module)
         else:
             load_native(worker, module)
-    if _walkers._table:
+    if any(entry.kind == _registry.WALKER for entry in _registry.registrations):
+        from . import _walkers
+
         worker.serve_walkers(_walkers.run)
 
 
 def load_native(worker, entry):
     try:
-        worker.add_native(entry["name"], entry["source"], json.dumps(entry.get("ctx") or {}))
+        worker.add_native(entry["name"], entry["source"], _jsorc.text(entry.get("ctx") or {}))
     except (OSError, ValueError) as error:
         # The loader's text begins with the stage that failed.
         stage, _, text = (getattr(error, "strerror", None) or str(error)).partition(": ")
@@ -175,12 +175,14 @@ def add_action(worker, loaded, entry):
     params, action = make_action(entry.full_name, entry.function)
     worker.add_action(
         module=loaded.name, name=entry.full_name, aliases=list(entry.aliases),
-        params=json.dumps([param.describe() for param in params]), doc=doc_of(entry.function),
+        params=_jsorc.text([param.describe() for param in params]), doc=doc_of(entry.function),
         returns=_signature.returns_of(entry.function), idempotent=entry.idempotent,
         timeout_ms=int(entry.timeout_s * 1000) if entry.timeout_s else 0, action=action)
 
 
 def add_walker(worker, loaded, entry):
+    from . import _walkers
+
     _, action = make_action(entry.name, entry.function)
     for name in (entry.name, *entry.aliases):
         worker.add_walker(loaded.name, name, action)

@@ -153,7 +153,7 @@ def _annotations(function):
     function = getattr(function, "__func__", function)  # bound method
     annotations = getattr(function, "__annotations__", None)
     if not isinstance(annotations, dict) and callable(function):
-        function = getattr(type(function), "__call__", function)
+        function = type(function).__call__
         annotations = getattr(function, "__annotations__", None)
     return annotations or {}, getattr(function, "__globals__", {})
 

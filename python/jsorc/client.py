@@ -71,7 +71,7 @@ def default_url():
 
 class Client:
     """url: ``http://host:port``, ``https://...`` or ``unix:/path/of/jsorc.sock``; default: the
-    daemon of this account. token: from :meth:`login` or ``jsorc login``; the Unix socket needs none.
+    daemon of this account. token: from :meth:`login` or ``jsorc login``; a Unix socket needs none.
     """
 
     def __init__(self, url=None, token=None, timeout_s=TIMEOUT_S):
@@ -88,7 +88,7 @@ class Client:
             return _UnixConnection(path[2:] if path.startswith("//") else path, self.timeout_s)
         parts = urllib.parse.urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"not a URL of a daemon: {self.url!r} (http://host:port or unix:/path)")
+            raise ValueError(f"not a daemon's URL: {self.url!r} (http://host:port or unix:/path)")
         self._base = parts.path.rstrip("/")
         kind = (http.client.HTTPSConnection if parts.scheme == "https"
                 else http.client.HTTPConnection)

@@ -68,10 +68,12 @@ def module_entry(source):
 def read_spec(options, sources):
     """The spec file's content, or one made of the command line."""
     if "spec" in options:
-        import json
+        import _jsorc
 
         with open(options["spec"], encoding="utf-8") as file:
-            spec = json.load(file)
+            spec = _jsorc.parse(file.read())
+        if not isinstance(spec, dict):
+            raise ValueError("it is no JSON object")
     else:
         spec = {"name": "host", "role": "host", "modules": []}
     spec.setdefault("modules", []).extend(module_entry(source) for source in sources)

@@ -1,4 +1,5 @@
-"""Fixtures: `interpreter` runs a test once for each CPython that is present, `worker` starts one."""
+"""Fixtures: `interpreter` runs a test once for each CPython that is present, `start` starts a
+worker."""
 
 import sys
 

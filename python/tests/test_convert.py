@@ -40,7 +40,8 @@ def convert(annotation, value):
     (str, "a", "a"), (str, 3, "3"), (str, 2.5, "2.5"), (str, True, "True"),
     (int, 3, 3), (int, "3", 3), (int, " 3 ", 3), (int, 3.7, 3), (int, True, 1),
     (float, 3, 3.0), (float, "2.5", 2.5), (float, True, 1.0),
-    (bool, True, True), (bool, "yes", True), (bool, "OFF", False), (bool, 1, True), (bool, 0, False),
+    (bool, True, True), (bool, "yes", True), (bool, "OFF", False), (bool, 1, True),
+    (bool, 0, False),
     (bytes, "ab", b"ab"),
     (list, [1], [1]), (dict, {"a": 1}, {"a": 1}), (dict, [["a", 1]], {"a": 1}),
     (tuple, [1, 2], (1, 2)), (set, [1, 1], {1}), (frozenset, [1], frozenset({1})),
@@ -57,7 +58,8 @@ def convert(annotation, value):
     (typing.Literal["a", 1], "a", "a"), (typing.Annotated[int, "positive"], "3", 3),
     (list[typing.Optional[int]], [None, "1"], [None, 1]),
     (list[list[int]], [["1"], [2]], [[1], [2]]),
-    (Color, "red", Color.RED), (Point, {"x": "1"}, Point(1, 0.5)), (Shape, {"name": 1}, {"name": 1}),
+    (Color, "red", Color.RED), (Point, {"x": "1"}, Point(1, 0.5)),
+    (Shape, {"name": 1}, {"name": 1}),
     (uuid.UUID, UUID, uuid.UUID(UUID)), (Path, "/a", Path("/a")),
     (datetime.date, "2024-02-29", datetime.date(2024, 2, 29)),
     (datetime.datetime, "2024-02-29T10:00:00", datetime.datetime(2024, 2, 29, 10)),
@@ -122,7 +124,8 @@ def test_all_errors_of_a_container_are_told():
 def test_the_members_of_a_union_all_tell():
     with pytest.raises(_convert.Invalid) as invalid:
         convert(typing.Union[int, float], "x")
-    assert [error[2] for error in invalid.value.errors] == ["type_error.integer", "type_error.float"]
+    assert [error[2] for error in invalid.value.errors] == ["type_error.integer",
+                                                            "type_error.float"]
 
 
 @pytest.mark.parametrize("annotation, exact, item_exact", [
@@ -155,6 +158,6 @@ def test_arrays_are_made_from_lists():
 
 
 def test_schemas_are_json():
-    for annotation in (list[int], dict[str, float], typing.Optional[str], typing.Literal["a"], Color,
-                       tuple[int, str], int | str):
+    for annotation in (list[int], dict[str, float], typing.Optional[str], typing.Literal["a"],
+                       Color, tuple[int, str], int | str):
         assert json.dumps(_convert.make(annotation).schema)

@@ -1,6 +1,5 @@
 """A worker over HTTP, on each interpreter: binding, answers, errors, life."""
 
-import json
 import os
 import signal
 import threading

@@ -12,21 +12,20 @@ enum py_kind { PY_PLAIN, PY_LIST, PY_KEYWORD, PY_DICT }; /* as in jsorc/_signatu
 
 struct py_param { /* all owned */
     PyObject *name;
-    PyObject *key;      /* in a body: the name with its stars */
-    PyObject *fallback; /* NULL = required, or a star */
-    PyObject *convert;  /* NULL = takes every value */
+    PyObject *key;            /* in a body: the name with its stars */
+    PyObject *fallback;       /* NULL = required, or a star */
+    PyObject *convert;        /* NULL = takes every value */
     PyTypeObject *exact;      /* a value of this very type needs no converter; may be NULL */
     PyTypeObject *item_exact; /* then also its items; may be NULL */
     enum py_kind kind;
 };
 
 struct py_action {
-    PyObject_HEAD
-    PyObject *name;      /* full name; owned */
-    PyObject *function;  /* owned */
-    PyObject *described; /* list of jsorc._signature.Param, for the 422 body; owned */
-    struct worker_stat *stat; /* borrowed from the worker; NULL until it is added there */
-    struct py_param *params;  /* params[param_count]; owned */
+    PyObject_HEAD PyObject *name; /* full name; owned */
+    PyObject *function;           /* owned */
+    PyObject *described;          /* list of jsorc._signature.Param, for the 422 body; owned */
+    struct worker_stat *stat;     /* borrowed from the worker; NULL until it is added there */
+    struct py_param *params;      /* params[param_count]; owned */
     Py_ssize_t param_count;
     Py_ssize_t plain_count;
     bool wants_meta; /* a local call passes the caller's context as meta */

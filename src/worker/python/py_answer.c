@@ -36,7 +36,8 @@ static void answer_desperate(struct worker_answer *answer)
     if (PyErr_Occurred()) {
         PyErr_WriteUnraisable(NULL);
     }
-    worker_answer_error(answer, 500, "Error", "the call failed, and so did telling why; see the log");
+    worker_answer_error(answer, 500, "Error",
+                        "the call failed, and so did telling why; see the log");
 }
 
 void py_answer_bytes(struct worker_answer *answer, int status, PyObject *bytes)
@@ -57,8 +58,8 @@ void py_answer_bytes(struct worker_answer *answer, int status, PyObject *bytes)
 static void answer_slowly(struct worker_answer *answer, int status, PyObject *name, PyObject *value)
 {
     CLEANUP(py_free) PyObject *error = py_take_exception();
-    CLEANUP(py_free) PyObject *made =
-        PyObject_CallFunctionObjArgs(py_hooks.encode, name, value, error, NULL);
+    CLEANUP(py_free)
+    PyObject *made = PyObject_CallFunctionObjArgs(py_hooks.encode, name, value, error, NULL);
     int made_status;
     PyObject *body;
     if (!made || !PyArg_ParseTuple(made, "iO!", &made_status, &PyBytes_Type, &body)) {
@@ -85,12 +86,12 @@ void py_answer_exception(struct worker_answer *answer, PyObject *name)
         answer_desperate(answer);
         return;
     }
-    CLEANUP(py_free) PyObject *made =
-        PyObject_CallFunctionObjArgs(py_hooks.for_exception, name, error, NULL);
+    CLEANUP(py_free)
+    PyObject *made = PyObject_CallFunctionObjArgs(py_hooks.for_exception, name, error, NULL);
     int status;
     PyObject *body, *headers;
-    if (!made || !PyArg_ParseTuple(made, "iO!O!", &status, &PyBytes_Type, &body, &PyBytes_Type,
-                                   &headers)) {
+    if (!made ||
+        !PyArg_ParseTuple(made, "iO!O!", &status, &PyBytes_Type, &body, &PyBytes_Type, &headers)) {
         answer_desperate(answer);
         return;
     }

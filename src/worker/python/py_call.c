@@ -9,9 +9,9 @@
 #include "worker/python/py_serve.h"
 #include "worker/worker.h"
 
-static PyObject *table;            /* dict: name -> Action; owned */
-static struct worker *serving;     /* borrowed; NULL before the start and in other programs */
-static PyObject *path_of_daemon;   /* owned; NULL = none */
+static PyObject *table;          /* dict: name -> Action; owned */
+static struct worker *serving;   /* borrowed; NULL before the start and in other programs */
+static PyObject *path_of_daemon; /* owned; NULL = none */
 
 int py_call_init(void)
 {
@@ -60,11 +60,10 @@ static PyObject *keywords(PyObject *const *values, PyObject *names)
 static PyObject *call_here(const struct py_action *action, PyObject *args, PyObject *kwargs)
 {
     uint64_t start_ns = clock_now_ns();
-    PyObject *result =
-        action->wants_meta
-            ? PyObject_CallFunctionObjArgs(py_hooks.call_with_meta, action->function, args,
-                                           kwargs ? kwargs : Py_None, NULL)
-            : py_invoke(action->function, args, kwargs);
+    PyObject *result = action->wants_meta
+                           ? PyObject_CallFunctionObjArgs(py_hooks.call_with_meta, action->function,
+                                                          args, kwargs ? kwargs : Py_None, NULL)
+                           : py_invoke(action->function, args, kwargs);
     if (action->stat) {
         worker_stat_add(action->stat, clock_now_ns() - start_ns, result == NULL);
     }
@@ -83,8 +82,8 @@ PyObject *py_call(PyObject *module, PyObject *const *args, Py_ssize_t count, PyO
         return NULL;
     }
     CLEANUP(py_free) PyObject *rest = positional(args, count);
-    CLEANUP(py_free) PyObject *named =
-        rest && (names || !found) ? keywords(args + count, names) : NULL;
+    CLEANUP(py_free)
+    PyObject *named = rest && (names || !found) ? keywords(args + count, names) : NULL;
     if (!rest || ((names || !found) && !named)) {
         return NULL;
     }
@@ -140,14 +139,10 @@ PyObject *py_call_native(PyObject *module, PyObject *args)
         return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_LookupError, "no action '%U'", name);
     }
     struct worker_answer answer;
-    Py_BEGIN_ALLOW_THREADS
-    worker_action_call(action, (struct slice){body, (size_t)size}, &answer);
-    Py_END_ALLOW_THREADS
-    PyObject *made = answer_tuple(&answer);
-    Py_BEGIN_ALLOW_THREADS
-    worker_answer_release(action, &answer);
-    Py_END_ALLOW_THREADS
-    return made;
+    Py_BEGIN_ALLOW_THREADS worker_action_call(action, (struct slice){body, (size_t)size}, &answer);
+    Py_END_ALLOW_THREADS PyObject *made = answer_tuple(&answer);
+    Py_BEGIN_ALLOW_THREADS worker_answer_release(action, &answer);
+    Py_END_ALLOW_THREADS return made;
 }
 
 static PyObject *raise_os_error(int code, const char *text)
@@ -177,12 +172,11 @@ PyObject *py_call_remote(PyObject *module, PyObject *args, PyObject *kwargs)
     struct worker_answer answer;
     struct err err = {0};
     int code;
-    Py_BEGIN_ALLOW_THREADS
-    worker_thread_waits(serving);
+    Py_BEGIN_ALLOW_THREADS worker_thread_waits(serving);
     code = worker_remote_call(serving, (struct slice){name, (size_t)name_size},
                               (struct slice){body, (size_t)body_size}, timeout_ms, &answer, &err);
-    Py_END_ALLOW_THREADS
-    if (code < 0) {
+    Py_END_ALLOW_THREADS if (code < 0)
+    {
         return raise_os_error(-code, err.text[0] ? err.text : strerror(-code));
     }
     PyObject *made = answer_tuple(&answer);

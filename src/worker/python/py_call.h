@@ -1,4 +1,5 @@
-/* jsorc.call: an action by its name, wherever its module is. Methods of the module, for its table. */
+/* jsorc.call: an action by its name, wherever its module is. Methods of the module, for its table.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -13,7 +14,8 @@ PyObject *py_call_table(void);
 /* 0 or -1. */
 int py_call_init(void);
 
-/* Calls go to worker's daemon, and to its native actions, from here on; borrowed; NULL = no more. */
+/* Calls go to worker's daemon, and to its native actions, from here on; borrowed; NULL = no more.
+ */
 void py_call_set_worker(struct worker *worker, PyObject *daemon_path);
 
 PyObject *py_call(PyObject *module, PyObject *const *args, Py_ssize_t count, PyObject *names);

@@ -41,8 +41,7 @@ static PyObject *read_headers(const struct http_request *request)
         struct slice name_text, value_text;
         http_request_header_at(request, i, &name_text, &value_text);
         CLEANUP(py_free) PyObject *given = header_text(name_text);
-        CLEANUP(py_free) PyObject *name =
-            given ? PyObject_CallMethod(given, "lower", NULL) : NULL;
+        CLEANUP(py_free) PyObject *name = given ? PyObject_CallMethod(given, "lower", NULL) : NULL;
         CLEANUP(py_free) PyObject *value = header_text(value_text);
         if (!name || !value || PyDict_SetItem(headers, name, value) < 0) {
             return NULL;
@@ -94,8 +93,7 @@ int py_context_init(PyObject *module)
     static PyType_Spec spec = {
         .name = "_jsorc.Context",
         .basicsize = sizeof(struct py_context),
-        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE |
-                 Py_TPFLAGS_DISALLOW_INSTANTIATION,
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
         .slots = slots,
     };
     context_type = (PyTypeObject *)PyType_FromSpec(&spec);

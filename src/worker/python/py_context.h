@@ -10,15 +10,14 @@ struct worker_call;
 
 /* The Python object _jsorc.Context, made when somebody asks for it, or when a walker runs. */
 struct py_context {
-    PyObject_HEAD
-    PyObject *action;            /* name of the action; owned; NULL in a walker */
-    PyObject *walker;            /* name of the walker; owned; NULL in an action */
-    PyObject *reports;           /* list; owned */
-    PyObject *report_custom;     /* owned; NULL = none */
-    PyObject *headers;           /* dict; owned; NULL until read */
-    int status_code;             /* 0 = not set */
-    bool failed;                 /* count the run as an error */
-    unsigned long long exec_ns;  /* of the walker's function */
+    PyObject_HEAD PyObject *action; /* name of the action; owned; NULL in a walker */
+    PyObject *walker;               /* name of the walker; owned; NULL in an action */
+    PyObject *reports;              /* list; owned */
+    PyObject *report_custom;        /* owned; NULL = none */
+    PyObject *headers;              /* dict; owned; NULL until read */
+    int status_code;                /* 0 = not set */
+    bool failed;                    /* count the run as an error */
+    unsigned long long exec_ns;     /* of the walker's function */
     const struct worker_call *call; /* borrowed; NULL once the call is over */
 };
 

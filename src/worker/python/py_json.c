@@ -32,7 +32,8 @@ int py_json_prepare(void)
 
 bool py_json_too_deep(struct slice text)
 {
-    /* Nearly no body has that many brackets at all, and this loop is one that compilers vectorize. */
+    /* Nearly no body has that many brackets at all, and this loop is one that compilers vectorize.
+     */
     size_t brackets = 0;
     for (size_t i = 0; i < text.size; i++) {
         brackets += ((unsigned char)text.data[i] | 0x20) == '{'; /* '[' | 0x20 == '{' */
@@ -68,7 +69,8 @@ PyObject *py_json_loads(struct slice text)
     if (py_json_too_deep(text)) {
         return PyErr_Format(PyExc_ValueError, "nested deeper than %d levels", PY_JSON_DEPTH_MAX);
     }
-    CLEANUP(py_free) PyObject *data =
+    CLEANUP(py_free)
+    PyObject *data =
         text.size <= PY_JSON_COPY_MAX
             ? PyBytes_FromStringAndSize(text.data, (Py_ssize_t)text.size)
             : PyMemoryView_FromMemory((char *)text.data, (Py_ssize_t)text.size, PyBUF_READ);
@@ -77,7 +79,8 @@ PyObject *py_json_loads(struct slice text)
 
 static PyObject *dumps_with(PyObject *value, PyObject *options)
 {
-    CLEANUP(py_free) PyObject *bytes =
+    CLEANUP(py_free)
+    PyObject *bytes =
         PyObject_CallFunctionObjArgs(codec.dumps, value, py_hooks.default_value, options, NULL);
     if (bytes && !PyBytes_Check(bytes)) {
         PyErr_SetString(PyExc_TypeError, "the JSON encoder returned no bytes");

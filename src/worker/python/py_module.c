@@ -5,6 +5,7 @@
 #include "worker/python/py_call.h"
 #include "worker/python/py_context.h"
 #include "worker/python/py_json.h"
+#include "worker/python/py_plain.h"
 #include "worker/python/py_serve.h"
 #include "worker/python/py_worker.h"
 #include "worker/worker.h"
@@ -15,10 +16,10 @@ struct py_hooks py_hooks;
  * set wherever jsorc is imported, the rest by a worker before it serves. */
 static PyObject *install(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"for_exception", "encode",          "not_json",       "not_object",
-                            "invalid",       "invalid_entries", "call",           "call_with_meta",
-                            "run_async",     "current",         "default_value",  "coroutine_type",
-                            "invalid_type",  "load_codec",      NULL};
+    static char *names[] = {
+        "for_exception",   "encode",         "not_json",       "not_object", "invalid",
+        "invalid_entries", "call",           "call_with_meta", "run_async",  "current",
+        "default_value",   "coroutine_type", "invalid_type",   "load_codec", NULL};
     struct py_hooks hooks = py_hooks;
     (void)module;
     if (!PyArg_ParseTupleAndKeywords(
@@ -74,10 +75,12 @@ static PyObject *memory_kb(PyObject *module, PyObject *unused)
     "raises ActionError."
 #define REPORT_DOC                                                                                 \
     "report(value, /)\n--\n\n"                                                                     \
-    "Adds a value to the report of the walker that is running. It is encoded when the walker ends."
+    "Adds a value to the report of the walker that is running. It is encoded when the walker "     \
+    "ends."
 #define CONTEXT_DOC                                                                                \
     "context()\n--\n\n"                                                                            \
-    "What is known about the request that is running: action, walker, headers, reports; a walker\n" \
+    "What is known about the request that is running: action, walker, headers, reports; a "        \
+    "walker\n"                                                                                     \
     "may set status_code and report_custom. RuntimeError outside a request."
 
 static PyMethodDef methods[] = {
@@ -97,6 +100,8 @@ static PyMethodDef methods[] = {
     {"prepare", prepare, METH_NOARGS, NULL},
     {"loads", loads, METH_VARARGS, NULL},
     {"dumps", dumps, METH_O, NULL},
+    {"parse", py_plain_parse, METH_O, NULL},
+    {"text", py_plain_text, METH_O, NULL},
     {"memory_kb", memory_kb, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
@@ -105,8 +110,8 @@ PyMODINIT_FUNC PyInit__jsorc(void);
 
 PyMODINIT_FUNC PyInit__jsorc(void)
 {
-    static struct PyModuleDef definition = {
-        PyModuleDef_HEAD_INIT, .m_name = "_jsorc", .m_size = -1, .m_methods = methods};
+    static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "_jsorc", .m_size = -1,
+                                            .m_methods = methods};
     CLEANUP(py_free) PyObject *module = PyModule_Create(&definition);
     if (!module || py_action_init(module) < 0 || py_context_init(module) < 0 ||
         py_serve_init(module) < 0 || py_worker_init(module) < 0 || py_call_init() < 0) {

@@ -149,11 +149,13 @@ void py_serve_walker(void *arg, const struct worker_call *call, struct worker_an
     struct py_current current;
     py_current_begin(&current, call, NULL);
     struct py_context *context = py_current_context(&current);
-    CLEANUP(py_free) PyObject *name =
+    CLEANUP(py_free)
+    PyObject *name =
         call->route == WORKER_WAPI
             ? PyUnicode_DecodeUTF8(call->name.data, (Py_ssize_t)call->name.size, "replace")
             : Py_NewRef(Py_None);
-    CLEANUP(py_free) PyObject *made =
+    CLEANUP(py_free)
+    PyObject *made =
         context && name
             ? PyObject_CallFunctionObjArgs((PyObject *)arg, (PyObject *)context, name, body, NULL)
             : NULL;
@@ -203,8 +205,9 @@ PyObject *py_serve_bind_call(PyObject *module, PyObject *args)
         return value;
     }
     if (result == PY_BIND_INVALID) {
-        CLEANUP(py_free) PyObject *entries = PyObject_CallFunctionObjArgs(
-            py_hooks.invalid_entries, action->described, arguments, NULL);
+        CLEANUP(py_free)
+        PyObject *entries = PyObject_CallFunctionObjArgs(py_hooks.invalid_entries,
+                                                         action->described, arguments, NULL);
         if (entries) {
             PyErr_SetObject(invalid_arguments, entries);
         }
@@ -218,11 +221,13 @@ void py_serve_endpoint(void *arg, const struct worker_call *call, struct worker_
 {
     struct py_current current;
     py_current_begin(&current, call, NULL);
-    CLEANUP(py_free) PyObject *path =
-        PyUnicode_DecodeUTF8(call->name.data, (Py_ssize_t)call->name.size, "replace");
-    CLEANUP(py_free) PyObject *query =
+    CLEANUP(py_free)
+    PyObject *path = PyUnicode_DecodeUTF8(call->name.data, (Py_ssize_t)call->name.size, "replace");
+    CLEANUP(py_free)
+    PyObject *query =
         PyUnicode_DecodeUTF8(call->query.data, (Py_ssize_t)call->query.size, "replace");
-    CLEANUP(py_free) PyObject *made =
+    CLEANUP(py_free)
+    PyObject *made =
         path && query ? PyObject_CallFunctionObjArgs((PyObject *)arg, path, query, NULL) : NULL;
     int status;
     const char *content_type;

@@ -27,5 +27,6 @@ PyObject *py_serve_bind_call(PyObject *module, PyObject *args);
 /* Adds InvalidArguments to module. 0 or -1. */
 int py_serve_init(PyObject *module);
 
-/* Calls function; the result of an async function is waited for. args: tuple; kwargs may be NULL. */
+/* Calls function; the result of an async function is waited for. args: tuple; kwargs may be NULL.
+ */
 PyObject *py_invoke(PyObject *function, PyObject *args, PyObject *kwargs);

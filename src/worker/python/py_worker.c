@@ -12,16 +12,15 @@
 #include "worker/worker.h"
 
 struct py_worker {
-    PyObject_HEAD
-    struct worker *worker;  /* owned; NULL after wait */
-    PyObject *kept;         /* list of what the core borrows: actions and callables; owned */
-    PyObject *daemon_path;  /* owned; NULL = none */
+    PyObject_HEAD struct worker *worker; /* owned; NULL after wait */
+    PyObject *kept;        /* list of what the core borrows: actions and callables; owned */
+    PyObject *daemon_path; /* owned; NULL = none */
 };
 
 static PyObject *raise_err(int code, const struct err *err)
 {
-    CLEANUP(py_free) PyObject *arguments =
-        Py_BuildValue("is", -code, err->text[0] ? err->text : strerror(-code));
+    CLEANUP(py_free)
+    PyObject *arguments = Py_BuildValue("is", -code, err->text[0] ? err->text : strerror(-code));
     if (arguments) {
         PyErr_SetObject(PyExc_OSError, arguments);
     }
@@ -49,8 +48,9 @@ static struct worker *core_of(PyObject *self)
  * threads_max, verbose) */
 static PyObject *worker_object_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"name",   "generation", "role",        "socket",      "listen", "token",
-                            "daemon", "notify_fd",  "lifeline_fd", "threads_max", "verbose", NULL};
+    static char *names[] = {"name",        "generation",  "role",    "socket",
+                            "listen",      "token",       "daemon",  "notify_fd",
+                            "lifeline_fd", "threads_max", "verbose", NULL};
     struct worker_config config = WORKER_CONFIG_DEFAULT;
     long long generation;
     int role, verbose;
@@ -100,10 +100,8 @@ static PyObject *worker_object_start(PyObject *self, PyObject *unused)
     /* Requests may run before worker_start returns. */
     py_call_set_worker(worker, ((struct py_worker *)self)->daemon_path);
     int code;
-    Py_BEGIN_ALLOW_THREADS
-    code = worker_start(worker, &err);
-    Py_END_ALLOW_THREADS
-    return none_or_raise(code, &err);
+    Py_BEGIN_ALLOW_THREADS code = worker_start(worker, &err);
+    Py_END_ALLOW_THREADS return none_or_raise(code, &err);
 }
 
 /* wait() -> True when drained; False: calls still run, the process must end at once. */
@@ -115,10 +113,9 @@ static PyObject *worker_object_wait(PyObject *self, PyObject *unused)
         return NULL;
     }
     int code;
-    Py_BEGIN_ALLOW_THREADS
-    code = worker_wait(worker);
-    Py_END_ALLOW_THREADS
-    if (code == 0) {
+    Py_BEGIN_ALLOW_THREADS code = worker_wait(worker);
+    Py_END_ALLOW_THREADS if (code == 0)
+    {
         py_call_set_worker(NULL, NULL);
         ((struct py_worker *)self)->worker = worker_free(worker);
     }
@@ -211,8 +208,8 @@ static int publish(struct py_action *action, const char *const *aliases)
 /* add_action(module, name, aliases, params, doc, returns, idempotent, timeout_ms, action) */
 static PyObject *worker_object_add_action(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"module",     "name",       "aliases", "params", "doc", "returns",
-                            "idempotent", "timeout_ms", "action",  NULL};
+    static char *names[] = {"module",  "name",       "aliases",    "params", "doc",
+                            "returns", "idempotent", "timeout_ms", "action", NULL};
     struct worker *worker = core_of(self);
     struct worker_action_def def = {.loader = py_serve_loader(), .call = py_serve_action};
     const char *aliases[WORKER_ALIASES_MAX + 1];
@@ -311,10 +308,8 @@ static PyObject *worker_object_add_native(PyObject *self, PyObject *args)
     if (code < 0) {
         return raise_err(code, &err);
     }
-    Py_BEGIN_ALLOW_THREADS
-    code = native_load(worker, module, path, ctx, &err);
-    Py_END_ALLOW_THREADS
-    return none_or_raise(code, &err);
+    Py_BEGIN_ALLOW_THREADS code = native_load(worker, module, path, ctx, &err);
+    Py_END_ALLOW_THREADS return none_or_raise(code, &err);
 }
 
 int py_worker_init(PyObject *module)
@@ -338,8 +333,10 @@ int py_worker_init(PyObject *module)
         {NULL, NULL, NULL, NULL, NULL},
     };
     static PyType_Slot slots[] = {
-        {Py_tp_new, worker_object_new}, {Py_tp_dealloc, worker_object_dealloc},
-        {Py_tp_methods, methods},       {Py_tp_getset, getters},
+        {Py_tp_new, worker_object_new},
+        {Py_tp_dealloc, worker_object_dealloc},
+        {Py_tp_methods, methods},
+        {Py_tp_getset, getters},
         {0, NULL},
     };
     static PyType_Spec spec = {
