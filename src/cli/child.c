@@ -75,8 +75,8 @@ static int read_to_end(int fd, uint64_t end_ms, struct buf *out, struct err *err
     }
 }
 
-int child_ask(const char *const *argv, char *const *environment, int timeout_ms,
-                  struct buf *out, int *ret_status, struct err *err)
+int child_ask(const char *const *argv, char *const *environment, int timeout_ms, struct buf *out,
+              int *ret_status, struct err *err)
 {
     int ends[2];
     pid_t pid = 0;

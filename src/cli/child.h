@@ -17,8 +17,8 @@ int child_start(const char *const *argv, char *const *environment, int out_fd, p
 
 /* Runs argv to its end and appends what it printed to out. *ret_status: as of waitpid. -ETIMEDOUT:
  * it was killed after timeout_ms. -E2BIG: it printed more than CHILD_OUTPUT_MAX. */
-int child_ask(const char *const *argv, char *const *environment, int timeout_ms,
-                  struct buf *out, int *ret_status, struct err *err);
+int child_ask(const char *const *argv, char *const *environment, int timeout_ms, struct buf *out,
+              int *ret_status, struct err *err);
 
 /* SIGTERM, and SIGKILL if it has not ended in timeout_ms. Takes pid <= 0: nothing. */
 void child_stop(pid_t pid, int timeout_ms);

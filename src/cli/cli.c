@@ -1,7 +1,6 @@
 #include "cli/cli.h"
 
 #include <locale.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,37 +17,6 @@
 #include "cli/op_command.h"
 #include "cli/suggest.h"
 #include "cli/transport.h"
-
-int cli_fail(const struct cli *cli, enum cli_exit status, const struct err *err)
-{
-    (void)cli;
-    (void)fprintf(stderr, "jsorc: %s\n", err->text);
-    return (int)status;
-}
-
-int cli_fail_text(const struct cli *cli, enum cli_exit status, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    CLEANUP(str_free) char *text = xvasprintf(format, args);
-    va_end(args);
-    (void)cli;
-    (void)fprintf(stderr, "jsorc: %s\n", text);
-    return (int)status;
-}
-
-int cli_usage(const struct cli *cli, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    CLEANUP(str_free) char *text = xvasprintf(format, args);
-    va_end(args);
-    const char *space = cli->command ? " " : "";
-    (void)fprintf(stderr, "jsorc%s%s: %s; see 'jsorc help%s%s'\n", space,
-                  cli->command ? cli->command->words : "", text, space,
-                  cli->command ? cli->command->words : "");
-    return CLI_USAGE;
-}
 
 /* Members of more that object lacks. */
 static void merge(struct json_object *object, struct json_object *more)
@@ -223,6 +191,7 @@ int cli_main(int argc, char **argv)
 {
     struct cli cli = {0};
     (void)setlocale(LC_CTYPE, "C.UTF-8"); /* for the width of text; numbers stay as they are */
+    command_serve_prepare();
     CLEANUP(catalogue_free) struct catalogue *catalogue = catalogue_new();
     cli.catalogue = catalogue;
     output_init(&cli.output, stdout, NULL);

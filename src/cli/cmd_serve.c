@@ -41,7 +41,8 @@ static int run_worker(struct cli *cli, int argc, char **argv)
     return run_main(cli, argc, argv, worker_main);
 }
 
-static const struct param SERVE_PARAMS[] = {
+/* Completed by command_serve_prepare: what a setting is called is known to src/daemon only. */
+static struct param serve_rows[SERVE_PARAMS_MAX + 3] = {
     {.name = "source",
      .placeholder = "DIR|FILE|MODULE",
      .kind = PARAM_REST,
@@ -53,18 +54,12 @@ static const struct param SERVE_PARAMS[] = {
      .placeholder = "FILE",
      .values = VALUES_FILE,
      .help = "settings; default: jsorc.yaml in DIR or here, if there is one"},
-    {.name = "listen", .placeholder = "ADDRESS", .help = "listen on HOST:PORT; may be repeated"},
-    {.name = "state",
-     .placeholder = "DIR",
-     .values = VALUES_FOLDER,
-     .help = "keep database, sockets and logs there; default: $JSORC_STATE, "
-             "$XDG_STATE_HOME/jsorc, ~/.local/state/jsorc, or /var/lib/jsorc for root"},
-    {.name = "python",
-     .placeholder = "PATH",
-     .values = VALUES_FILE,
-     .help = "interpreter of the workers; default: that of $VIRTUAL_ENV, else python3"},
-    {.name = NULL},
 };
+
+void command_serve_prepare(void)
+{
+    (void)serve_params(serve_rows + 2, SERVE_PARAMS_MAX, true);
+}
 
 static const struct exit_row SERVE_EXITS[] = {
     {0, "it was told to end, and did"},
@@ -76,7 +71,7 @@ static const struct exit_row SERVE_EXITS[] = {
 static const struct example SERVE_EXAMPLES[] = {
     {"jsorc serve", "With no module: load some later with 'jsorc actions load'."},
     {"jsorc serve examples/hello", "The modules in a folder."},
-    {"jsorc serve text.py ./libprice.so --listen 127.0.0.1:7000", "Two files, another port."},
+    {"jsorc serve text.py ./libprice.so --listen 127.0.0.1:9000", "Two files, another port."},
     {NULL, NULL},
 };
 
@@ -86,7 +81,7 @@ const struct command COMMAND_SERVE = {
     .detail = "Serves the HTTP API, starts and watches the workers and routes calls to them, until "
               "SIGTERM or SIGINT. Keeps the placement and the accounts in the state folder and "
               "goes on from there when started again.",
-    .params = SERVE_PARAMS,
+    .params = serve_rows,
     .examples = SERVE_EXAMPLES,
     .exits = SERVE_EXITS,
     .offline = true,

@@ -171,7 +171,7 @@ static int run(struct cli *cli, struct json_object *values)
 }
 
 static const struct example EXAMPLES[] = {
-    {"jsorc --url http://127.0.0.1:7000 shell", "All commands go there."},
+    {"jsorc --url http://127.0.0.1:8642 shell", "All commands go there."},
     {NULL, NULL},
 };
 

@@ -27,7 +27,7 @@ extern const struct command COMMAND_VERSION;
 extern const struct command COMMAND_WORKER;
 
 /* Other ways into the binary, implemented by src/daemon; argv[0] is "serve", "host", "worker".
- * They read their own words; what they know is listed in cmd_serve.c, for help and completion. */
+ * They read their own words; the rows in cmd_serve.c are their help, man pages and completion. */
 int serve_main(int argc, char **argv);
 int host_main(int argc, char **argv);
 int worker_main(int argc, char **argv);
@@ -38,7 +38,14 @@ int worker_main(int argc, char **argv);
 char *daemon_python(const char *given);
 char *daemon_python_path(void);
 
-#define DAEMON_PORT_DEFAULT 8642 /* of `jsorc serve`, on 127.0.0.1 */
+/* The settings of `jsorc serve` as rows, at most max; those of the command line, or all. Returns
+ * how many. Texts live for ever. Implemented by src/daemon from its table. */
+size_t serve_params(struct param *rows, size_t max, bool command_line);
+
+#define SERVE_PARAMS_MAX 64 /* the table of settings has about 20 */
+
+/* Puts the settings into the row of `jsorc serve`; once, before any help is made of it. */
+void command_serve_prepare(void);
 
 /* Reads commands from the terminal until its end; returns the last status. */
 int shell_run(struct cli *cli);

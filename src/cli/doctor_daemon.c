@@ -1,5 +1,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -127,6 +128,27 @@ void doctor_daemon(struct doctor *doctor, struct finding *finding)
     endpoint_done(&endpoint);
 }
 
+/* The first address that `jsorc serve` listens on without being told: the setting's own default. */
+static int default_port(char *host, size_t host_size)
+{
+    struct param rows[SERVE_PARAMS_MAX];
+    size_t count = serve_params(rows, SERVE_PARAMS_MAX, true);
+    for (size_t i = 0; i < count; i++) {
+        CLEANUP(json_put) struct json_object *list = NULL;
+        if (strcmp(rows[i].name, "listen") != 0 ||
+            json_parse(slice_str(rows[i].fallback), &list, NULL) < 0) {
+            continue;
+        }
+        const char *address = json_object_get_string(json_object_array_get_idx(list, 0));
+        const char *colon = address ? strrchr(address, ':') : NULL;
+        if (colon) {
+            (void)snprintf(host, host_size, "%.*s", (int)(colon - address), address);
+            return (int)strtol(colon + 1, NULL, 10);
+        }
+    }
+    return 0;
+}
+
 /* 0, or the errno of listening there. */
 static int try_listen(const char *host, int port)
 {
@@ -134,7 +156,7 @@ static int try_listen(const char *host, int port)
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int on = 1;
     if (fd < 0 || inet_pton(AF_INET, host, &address.sin_addr) != 1) {
-        return errno;
+        return fd < 0 ? errno : EINVAL;
     }
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     return bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? errno : 0;
@@ -142,17 +164,18 @@ static int try_listen(const char *host, int port)
 
 void doctor_port(struct doctor *doctor, struct finding *finding)
 {
+    char host[64] = "127.0.0.1";
+    int port = default_port(host, sizeof(host));
     struct reply reply = {0};
     bool runs = ask_health(doctor->cli, &reply) == CLI_OK;
     reply_done(&reply);
-    int failed = try_listen("127.0.0.1", DAEMON_PORT_DEFAULT);
+    int failed = try_listen(host, port);
     if (!failed) {
-        finding_set(finding, DOCTOR_OK, NULL, "127.0.0.1:%d is free", DAEMON_PORT_DEFAULT);
+        finding_set(finding, DOCTOR_OK, NULL, "%s:%d is free", host, port);
     } else if (runs && failed == EADDRINUSE) {
-        finding_set(finding, DOCTOR_OK, NULL, "127.0.0.1:%d is taken, and the daemon runs",
-                    DAEMON_PORT_DEFAULT);
+        finding_set(finding, DOCTOR_OK, NULL, "%s:%d is taken, and the daemon runs", host, port);
     } else {
         finding_set(finding, DOCTOR_WARN, "give another with 'jsorc serve --listen HOST:PORT'",
-                    "127.0.0.1:%d cannot be used: %s", DAEMON_PORT_DEFAULT, strerror(failed));
+                    "%s:%d cannot be used: %s", host, port, strerror(failed));
     }
 }

@@ -95,6 +95,12 @@ int output_bytes(const struct output *output, const char *data, size_t size, str
     return 0;
 }
 
+int output_text(const struct output *output, const char *text, size_t size, struct err *err)
+{
+    (void)fwrite(text, 1, size, output->stream);
+    return keep(output, text, size, err);
+}
+
 static bool is_scalar(struct json_object *value)
 {
     enum json_type type = json_object_get_type(value);
@@ -242,8 +248,7 @@ static int print_table(const struct output *output, const struct table *table, s
     struct buf text = {0};
     table_render(table, output->width, output->colour, &text);
     struct slice slice = buf_slice(&text);
-    (void)fwrite(slice.data, 1, slice.size, output->stream); /* its own escapes must act */
-    int failed = keep(output, slice.data, slice.size, err);
+    int failed = output_text(output, slice.data, slice.size, err); /* its escapes must act */
     buf_done(&text);
     return failed;
 }

@@ -36,6 +36,9 @@ int output_value(const struct output *output, struct json_object *value, struct 
 int output_table(const struct output *output, const struct table *table, struct json_object *value,
                  struct err *err);
 
+/* Text that was made here, colours and all. */
+int output_text(const struct output *output, const char *text, size_t size, struct err *err);
+
 /* Bytes as they are, to the file alone when one was named: a picture is nothing to look at. */
 int output_bytes(const struct output *output, const char *data, size_t size, struct err *err);
 

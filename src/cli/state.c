@@ -23,12 +23,12 @@ char *state_folder(const char *option)
     if (xdg) {
         return xasprintf("%s/jsorc", xdg);
     }
-    if (getuid() == 0) {
+    if (geteuid() == 0) {
         return xstrdup("/var/lib/jsorc");
     }
     const char *home = setting("HOME");
     if (!home) {
-        const struct passwd *user = getpwuid(getuid());
+        const struct passwd *user = getpwuid(geteuid());
         home = user ? user->pw_dir : "/";
     }
     return xasprintf("%s/.local/state/jsorc", home);

@@ -78,13 +78,18 @@ char *text_of_param(const struct command *command, const struct param *row)
     if (row->kind == PARAM_ARGUMENT || row->kind == PARAM_REST) {
         return xstrdup(value);
     }
-    const char *dashes = command && command->op ? "-" : "--"; /* operations: the original's way */
+    bool op = command && command->op; /* written in the original's way */
+    const char *dashes = op ? "-" : "--";
     const char *space = row->kind == PARAM_FLAG ? "" : " ";
     value = row->kind == PARAM_FLAG ? "" : value;
-    if (row->letter) {
-        return xasprintf("-%c, %s%s%s%s", row->letter, dashes, row->name, space, value);
+    CLEANUP(str_free) char *name = xstrdup(row->name);
+    for (char *at = name; *at && !op; at++) {
+        *at = *at == '_' ? '-' : *at;
     }
-    return xasprintf("%s%s%s%s", dashes, row->name, space, value);
+    if (row->letter) {
+        return xasprintf("-%c, %s%s%s%s", row->letter, dashes, name, space, value);
+    }
+    return xasprintf("%s%s%s%s", dashes, name, space, value);
 }
 
 char *text_synopsis(const struct command *command)
@@ -119,12 +124,13 @@ char *text_of_help(const struct param *row)
     size_t length = strlen(row->help);
     bool stop = length > 0 && row->help[length - 1] == '.';
     buf_printf(&text, "%.*s", (int)(stop ? length - 1 : length), row->help);
+    bool fallback = row->fallback && strcmp(row->fallback, "null") != 0;
     bool only = row->choices && row->values == VALUES_NONE; /* else the help says what else */
-    if (only && !row->fallback) {
+    if (only && !fallback) {
         buf_printf(&text, " (one of %s)", row->choices);
     } else if (only) {
         buf_printf(&text, " (one of %s; default %s)", row->choices, row->fallback);
-    } else if (row->fallback) {
+    } else if (fallback) {
         buf_printf(&text, " (default %s)", row->fallback);
     }
     char *copy = xstrndup(text.data ? text.data : "", buf_size(&text));
