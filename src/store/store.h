@@ -139,9 +139,10 @@ struct store_token {
     int64_t expiry_ms; /* unix time; 0 = never */
 };
 
-/* Keeps at most per_user_max tokens of that user: the oldest go. -ENOENT: no such user. */
+/* Keeps at most per_user_max tokens of that user: the oldest go, *ret_trimmed tells if any did.
+ * -ENOENT: no such user. */
 int store_token_add(struct store *store, const struct store_token *token, int64_t per_user_max,
-                    struct err *err);
+                    bool *ret_trimmed, struct err *err);
 int store_token_delete_all(struct store *store, struct err *err);
 /* All of that user's but except (NULL = none is kept). */
 int store_token_delete_user(struct store *store, int64_t user_id, const unsigned char *except,

@@ -8,11 +8,12 @@ struct token_add {
     struct store *store;
     const struct store_token *token;
     int64_t per_user_max;
+    bool trimmed;
 };
 
 static int add_and_trim(void *arg, struct err *err)
 {
-    const struct token_add *add = arg;
+    struct token_add *add = arg;
     const struct store_token *token = add->token;
     int failed =
         store_run(add->store, err,
@@ -22,19 +23,25 @@ static int add_and_trim(void *arg, struct err *err)
     if (failed) {
         return failed;
     }
-    return store_run(add->store, err,
+    failed = store_run(add->store, err,
                      "DELETE FROM tokens WHERE rowid IN (SELECT rowid FROM tokens"
                      " WHERE user_id = ?1 ORDER BY created_ms DESC, rowid DESC"
                      " LIMIT -1 OFFSET ?2)",
                      "ii", token->user_id, add->per_user_max);
+    add->trimmed = !failed && store_changes(add->store) > 0;
+    return failed;
 }
 
 int store_token_add(struct store *store, const struct store_token *token, int64_t per_user_max,
-                    struct err *err)
+                    bool *ret_trimmed, struct err *err)
 {
     struct token_add add = {.store = store, .token = token, .per_user_max = per_user_max};
-    return store->in_transact ? add_and_trim(&add, err)
-                              : store_transact(store, add_and_trim, &add, err);
+    int failed = store->in_transact ? add_and_trim(&add, err)
+                                    : store_transact(store, add_and_trim, &add, err);
+    if (!failed) {
+        *ret_trimmed = add.trimmed;
+    }
+    return failed;
 }
 
 int store_token_delete_all(struct store *store, struct err *err)

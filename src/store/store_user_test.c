@@ -131,21 +131,23 @@ static void keeps_the_newest_tokens_of_a_user(void)
     CLEANUP(testdir_remove) struct testdir *dir = testdir_new();
     CLEANUP(store_close) struct store *store = testdir_open(dir);
     struct store_token token;
+    bool trimmed = false;
     add(store, "a@b.c", "Ann", true);
     add(store, "b@b.c", "Bob", false);
 
     for (int i = 0; i < 8; i++) {
         for (int user = 1; user <= 2; user++) {
             token = token_of(user, i);
-            EXPECT_INT(store_token_add(store, &token, user == 1 ? 5 : 100, NULL), 0);
+            EXPECT_INT(store_token_add(store, &token, user == 1 ? 5 : 100, &trimmed, NULL), 0);
+            EXPECT_INT(trimmed, user == 1 && i >= 5);
         }
     }
     int counts[3] = {0};
     EXPECT_INT(store_token_each(store, count_tokens, counts, NULL), 0);
     EXPECT(counts[1] == 5 && counts[2] == 8);
-    EXPECT_INT(store_token_add(store, &token, 100, NULL), -EEXIST);
+    EXPECT_INT(store_token_add(store, &token, 100, &trimmed, NULL), -EEXIST);
     token = token_of(3, 1);
-    EXPECT_INT(store_token_add(store, &token, 100, NULL), -ENOENT);
+    EXPECT_INT(store_token_add(store, &token, 100, &trimmed, NULL), -ENOENT);
 
     EXPECT_INT(store_token_delete_expired(store, 105, NULL), 0); /* 101, 103 and 105 of Bob's */
     token = token_of(1, 7);
@@ -158,7 +160,7 @@ static void keeps_the_newest_tokens_of_a_user(void)
     memset(counts, 0, sizeof(counts));
     EXPECT_INT(store_token_each(store, count_tokens, counts, NULL), 0);
     EXPECT(counts[1] == 0 && counts[2] == 0);
-    EXPECT_INT(store_token_add(store, &token, 5, NULL), 0);
+    EXPECT_INT(store_token_add(store, &token, 5, &trimmed, NULL), 0);
     EXPECT_INT(store_token_delete_all(store, NULL), 0);
     EXPECT_INT(store_token_each(store, count_tokens, counts, NULL), 0);
     EXPECT_INT(counts[1], 0);
