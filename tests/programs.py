@@ -205,7 +205,7 @@ class Daemon(Program):
         """The Unix socket: needs no login."""
         return UnixConnection(self.socket, timeout)
 
-    def op(self, name, **parameters):
+    def op(self, name, /, **parameters):
         """An operation of the API, as the local administrator; returns the answer's JSON."""
         connection = self.connect_local(timeout=120)
         try:
@@ -213,7 +213,7 @@ class Daemon(Program):
         finally:
             connection.close()
 
-    def call(self, action, **arguments):
+    def call(self, action, /, **arguments):
         """An action; returns the Reply."""
         return self.post(f"/actions/{action}", arguments)
 

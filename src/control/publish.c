@@ -112,7 +112,8 @@ static void remember(struct control *control)
         if (route.choice == CHOICE_TARGET) {
             place = control->instances[route.instance]->runtime ? PLACE_MODULE : PLACE_REMOTE;
         }
-        if (place != control->served[i] && place != PLACE_NONE) {
+        if (place != control->served[i] && place != PLACE_NONE &&
+            control->served[i] != PLACE_NONE) {
             struct move *move = &control->moves[control->move_count++ % MOVES_KEPT];
             str_replace(&move->module, control->modules[i]->name);
             move->from = control->served[i];

@@ -13,6 +13,7 @@
 #include "api/api_http.h"
 #include "api/auth.h"
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -269,21 +270,30 @@ static int start_ios(struct daemon *daemon, struct err *err)
     return 0;
 }
 
-/* For scripts and tests that asked for a free port. */
-static void write_addresses(const struct daemon *daemon)
+/* Puts text into run/NAME, whole or not at all. */
+static void write_run_file(const struct daemon *daemon, const char *name, const char *text)
 {
-    CLEANUP(str_free) char *path = xasprintf("%s/address", daemon->options->paths->run);
+    CLEANUP(str_free) char *path = xasprintf("%s/%s", daemon->options->paths->run, name);
     CLEANUP(str_free) char *fresh = xasprintf("%s.new", path);
     FILE *file = fopen(fresh, "we");
-    if (!file) {
-        return;
-    }
-    for (size_t i = 0; daemon->urls[i]; i++) {
-        (void)fprintf(file, "%s\n", daemon->urls[i]);
-    }
-    if (fclose(file) == 0) {
+    if (file && fputs(text, file) >= 0 && fclose(file) == 0) {
         (void)rename(fresh, path);
     }
+}
+
+/* For scripts: which process the daemon is, and where it listens when it asked for a free port. */
+static void write_run_files(const struct daemon *daemon)
+{
+    struct buf urls = {0};
+    for (size_t i = 0; daemon->urls[i]; i++) {
+        buf_printf(&urls, "%s\n", daemon->urls[i]);
+    }
+    if (buf_append(&urls, "", 1) == 0) {
+        write_run_file(daemon, "address", urls.data);
+    }
+    buf_done(&urls);
+    CLEANUP(str_free) char *pid = xasprintf("%d\n", (int)getpid());
+    write_run_file(daemon, "daemon.pid", pid);
 }
 
 static void announce(const struct daemon *daemon)
@@ -327,7 +337,7 @@ static int start(struct daemon *daemon, struct err *err)
         return failed;
     }
     api_http_set_running(daemon->front, true);
-    write_addresses(daemon);
+    write_run_files(daemon);
     if (!daemon->options->restarted) {
         announce(daemon);
     }
