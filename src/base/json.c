@@ -14,6 +14,35 @@ static struct json_tokener *tokener_free(struct json_tokener *tokener)
 }
 DEFINE_CLEANUP(struct json_tokener *, tokener_free)
 
+/* json-c also reads NaN and Infinity, which nobody could read again once they are printed. */
+static bool is_finite(struct json_object *value)
+{
+    if (json_object_is_type(value, json_type_array)) {
+        for (size_t i = 0; i < json_object_array_length(value); i++) {
+            if (!is_finite(json_object_array_get_idx(value, i))) {
+                return false;
+            }
+        }
+    } else if (json_object_is_type(value, json_type_object)) {
+        json_object_object_foreach(value, name, member)
+        {
+            (void)name;
+            if (!is_finite(member)) {
+                return false;
+            }
+        }
+    } else if (json_object_is_type(value, json_type_double)) {
+        /* 1e999 is a number, though an infinite one here: its text stays what it was. */
+        return isfinite(json_object_get_double(value)) || !strpbrk(json_text(value), "NI");
+    }
+    return true;
+}
+
+static bool may_be_infinite(struct slice text)
+{
+    return memchr(text.data, 'N', text.size) || memchr(text.data, 'I', text.size);
+}
+
 int json_parse(struct slice text, struct json_object **ret_value, struct err *err)
 {
     if (text.size > INT32_MAX) {
@@ -47,6 +76,10 @@ int json_parse(struct slice text, struct json_object **ret_value, struct err *er
         (void)json_put(value);
         return err_set(err, EINVAL, "JSON parse error - more text after the value at byte %zu",
                        end);
+    }
+    if (may_be_infinite(text) && !is_finite(value)) {
+        (void)json_put(value);
+        return err_set(err, EINVAL, "JSON parse error - NaN and Infinity are no JSON numbers");
     }
     *ret_value = value;
     return 0;
@@ -95,8 +128,8 @@ int64_t json_int(const struct json_object *object, const char *name, int64_t fal
 double json_double(const struct json_object *object, const char *name, double fallback)
 {
     struct json_object *value = find(object, name);
-    bool number = json_object_is_type(value, json_type_int) ||
-                  json_object_is_type(value, json_type_double);
+    bool number =
+        json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double);
     return number ? json_object_get_double(value) : fallback;
 }
 
@@ -148,6 +181,6 @@ struct json_object *json_ref(struct json_object *value)
 
 const char *json_text(struct json_object *value)
 {
-    return json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
-                                                     JSON_C_TO_STRING_NOSLASHESCAPE);
+    return json_object_to_json_string_ext(value,
+                                          JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 }

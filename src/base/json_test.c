@@ -16,6 +16,7 @@ static void parses_every_kind_of_value(void)
         {" 7 ", "7"},
         {"9223372036854775807", "9223372036854775807"},
         {"null", "null"},
+        {"[\"NaN\", \"I\", 1e999]", "[\"NaN\",\"I\",1e999]"},
         {"\"a\\u0000b/\"", "\"a\\u0000b/\""},
         {"\"\xc3\xa9\"", "\"\xc3\xa9\""},
     };
@@ -28,9 +29,21 @@ static void parses_every_kind_of_value(void)
 
 static void refuses_what_is_no_json(void)
 {
-    static const char *const rows[] = {"",      "{",       "{\"a\":}", "[1,]", "{} {}",
-                                       "'a'",   "{a: 1}",  "nul",      "01x",  "\"\xff\"",
-                                       "{\"a\"" "1}"};
+    static const char *const rows[] = {"",
+                                       "{",
+                                       "{\"a\":}",
+                                       "[1,]",
+                                       "{} {}",
+                                       "'a'",
+                                       "{a: 1}",
+                                       "nul",
+                                       "01x",
+                                       "\"\xff\"",
+                                       "{\"a\""
+                                       "1}",
+                                       "NaN",
+                                       "[Infinity]",
+                                       "{\"a\": [-Infinity]}"};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct json_object *value = NULL;
         struct err err = {0};
@@ -64,9 +77,9 @@ static void wants_an_object_where_one_is_needed(void)
 static void reads_members_by_type(void)
 {
     CLEANUP(json_put) struct json_object *value = NULL;
-    EXPECT_INT(json_parse(SLICE("{\"s\":\"x\",\"i\":3,\"d\":1.5,\"b\":true,\"n\":null}"), &value,
-                          NULL),
-               0);
+    EXPECT_INT(
+        json_parse(SLICE("{\"s\":\"x\",\"i\":3,\"d\":1.5,\"b\":true,\"n\":null}"), &value, NULL),
+        0);
     EXPECT_STR(json_str(value, "s"), "x");
     EXPECT(json_str(value, "i") == NULL);
     EXPECT(json_str(value, "n") == NULL);
@@ -86,6 +99,6 @@ static void writes_numbers_that_json_lacks_as_null(void)
     EXPECT_STR(json_text(value), "{\"nan\":null,\"inf\":null,\"none\":null}");
 }
 
-TEST_MAIN(parses_every_kind_of_value, refuses_what_is_no_json,
-          refuses_more_than_the_greatest_depth, wants_an_object_where_one_is_needed,
-          reads_members_by_type, writes_numbers_that_json_lacks_as_null)
+TEST_MAIN(parses_every_kind_of_value, refuses_what_is_no_json, refuses_more_than_the_greatest_depth,
+          wants_an_object_where_one_is_needed, reads_members_by_type,
+          writes_numbers_that_json_lacks_as_null)
