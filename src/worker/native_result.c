@@ -237,13 +237,12 @@ void native_result_bytes(struct native_result *result, const void *data, size_t 
         return;
     }
     append(result, "\"", 1);
-    char *to =
-        size > SIZE_MAX / 2
-            ? NULL
-            : reserve(result, sodium_base64_encoded_len(size, sodium_base64_VARIANT_ORIGINAL));
+    size_t room = size < SIZE_MAX / 2
+                      ? sodium_base64_encoded_len(size, sodium_base64_VARIANT_ORIGINAL)
+                      : SIZE_MAX;
+    char *to = reserve(result, room);
     if (to) {
-        (void)sodium_bin2base64(to, sodium_base64_encoded_len(size, sodium_base64_VARIANT_ORIGINAL),
-                                data, size, sodium_base64_VARIANT_ORIGINAL);
+        (void)sodium_bin2base64(to, room, data, size, sodium_base64_VARIANT_ORIGINAL);
         result->text.end += strlen(to);
     }
     append(result, "\"", 1);
