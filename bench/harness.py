@@ -59,6 +59,7 @@ class Server:
     port = 0
     pid = None
     process = None
+    log = None
     failed = ""
     start_ms = None
     pss_kb = None
@@ -102,7 +103,7 @@ def start(server, works, folder):
     server.port = free_port()
     argv = [str(a).replace("{port}", str(server.port)).replace("{tmp}", str(folder))
             for a in server.argv]
-    log = folder / "log"
+    log = server.log = folder / "log"
     begin = time.monotonic()
     try:
         if server.prepare:
@@ -206,6 +207,17 @@ def load(server, work, connections, seconds):
     raise RuntimeError(f"wrk gave no result: {run.stderr or run.stdout}")
 
 
+def load_checked(server, work, connections, seconds):
+    """As load; a server that died or does not answer any more becomes a failed row: None."""
+    try:
+        return load(server, work, connections, seconds)
+    except (RuntimeError, subprocess.TimeoutExpired) as error:
+        status = server.process.poll()
+        how = f"{error}" if status is None else f"died with {status}: {log_tail(server.log)}"
+        server.failed = f"{work.name}, {connections} connections: {how}"
+        return None
+
+
 def run_all(servers, works, connections, seconds, repeat, progress=print):
     """Returns [{"server", "work", "connections", "runs": [...], medians}], failed rows included."""
     rows = {}
@@ -221,8 +233,8 @@ def run_all(servers, works, connections, seconds, repeat, progress=print):
                         for server in servers:
                             if server.failed or work.name not in server.paths:
                                 continue
-                            result = load(server, work, count, seconds if turn else 1)
-                            if turn:
+                            result = load_checked(server, work, count, seconds if turn else 1)
+                            if turn and result:
                                 key = (server.name, work.name, count)
                                 rows.setdefault(key, []).append(result)
             for server in servers:

@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <http_parser.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 struct conn {
     int fd;
+    atomic_int refs; /* one of the loop's, one of the other thread's while it answers */
     http_parser parser;
     bool complete;
     size_t body_size;
@@ -23,6 +25,14 @@ static bool to_other_thread;
 static const char reply[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                             "Content-Length: 35\r\n\r\n" ANSWER;
 _Static_assert(sizeof(ANSWER) - 1 == 35, "Content-Length above");
+
+static void conn_unref(struct conn *conn)
+{
+    if (atomic_fetch_sub(&conn->refs, 1) == 1) {
+        close(conn->fd);
+        free(conn);
+    }
+}
 
 static int on_body(http_parser *parser, const char *data, size_t size)
 {
@@ -54,9 +64,10 @@ static void answer(void *job)
     conn->complete = false;
     conn->body_size = 0;
     (void)!write(fd, reply, sizeof(reply) - 1);
+    conn_unref(conn);
 }
 
-static void conn_read(struct conn *conn)
+static void conn_read(int epoll, struct conn *conn)
 {
     char data[16384];
     ssize_t size = read(conn->fd, data, sizeof(data));
@@ -65,13 +76,17 @@ static void conn_read(struct conn *conn)
     }
     if (size <= 0 ||
         http_parser_execute(&conn->parser, &settings, data, (size_t)size) != (size_t)size) {
-        close(conn->fd);
-        free(conn);
+        (void)epoll_ctl(epoll, EPOLL_CTL_DEL, conn->fd, NULL);
+        conn_unref(conn);
         return;
     }
-    if (conn->complete && to_other_thread) {
+    if (!conn->complete) {
+        return;
+    }
+    atomic_fetch_add(&conn->refs, 1);
+    if (to_other_thread) {
         handoff_push(conn);
-    } else if (conn->complete) {
+    } else {
         answer(conn);
     }
 }
@@ -86,6 +101,7 @@ static void conn_accept(int epoll, int listener)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     struct conn *conn = calloc(1, sizeof(*conn));
     conn->fd = fd;
+    conn->refs = 1;
     http_parser_init(&conn->parser, HTTP_REQUEST);
     conn->parser.data = conn;
     (void)epoll_ctl(epoll, EPOLL_CTL_ADD, fd,
@@ -116,7 +132,7 @@ int main(int argc, char **argv)
         int count = epoll_wait(epoll, events, 128, -1);
         for (int i = 0; i < count; i++) {
             if (events[i].data.ptr) {
-                conn_read(events[i].data.ptr);
+                conn_read(epoll, events[i].data.ptr);
             } else {
                 conn_accept(epoll, listener);
             }
