@@ -2,6 +2,7 @@
  * declaration and a line here make it one; OpenAPI follows. */
 #include "api/route.h"
 
+extern const struct route route_actions_spec;
 extern const struct route route_healthz;
 extern const struct route route_openapi;
 extern const struct route route_user_activate;
@@ -17,6 +18,7 @@ extern const struct route route_user_show;
 extern const struct route route_user_token;
 
 const struct route *const ROUTE_TABLE[] = {
+    &route_actions_spec,
     &route_healthz,
     &route_openapi,
     &route_user_activate,
