@@ -82,7 +82,8 @@ int header_parameter(struct slice value, const char *parameter, char *text, size
             }
             at += value.data[at] == '"' ? quoted_size(slice_from(value, at)) : 1;
         }
-        struct slice name = trim((struct slice){value.data + start, equals - start});
+        size_t name_size = equals > start ? equals - start : 0; /* "; flag" has no '=' */
+        struct slice name = trim((struct slice){value.data + start, name_size});
         if (!first && equals > 0 && slice_eq_nocase(name, wanted)) {
             return parameter_copy(trim((struct slice){value.data + equals + 1, at - equals - 1}),
                                   text, size);

@@ -68,6 +68,7 @@ static void reads_names_as_clients_write_them(void)
         {"name=\"a\"; filename*=utf-8'en'x%20y", "a:x y::|"},
         {"filename=\"name=b\"; name=\"a\"", "a:name=b::|"},
         {"NAME=a; FileName=b", "a:b::|"},
+        {"flag; =x; name=a;; other", "a:-::|"},
         {"name=\"a", "a:-::|"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
