@@ -262,7 +262,8 @@ int native_param_parse(const struct jsorc_param *def, struct native_param *param
     }
     param->required = !stars && !def->fallback;
     if (def->fallback && json_parse(slice_str(def->fallback), &param->fallback, err) < 0) {
-        return err_wrap(err, "default of parameter '%s' ('%s')", def->name, def->fallback);
+        (void)err_wrap(err, "default of parameter '%s' ('%s')", def->name, def->fallback);
+        return -EINVAL;
     }
     param->nullable = param->kind == NATIVE_ANY || stars || (def->fallback && !param->fallback);
     struct json_object *made = param->fallback ? convert(param->fallback, param->kind) : NULL;

@@ -134,7 +134,8 @@ static int parse_params(struct worker_action *action, struct err *err)
 {
     int failed = json_parse(slice_str(action->params), &action->params_json, err);
     if (failed) {
-        return err_wrap(err, "parameters of action '%s'", action->name);
+        (void)err_wrap(err, "parameters of action '%s'", action->name);
+        return failed;
     }
     if (!json_object_is_type(action->params_json, json_type_array)) {
         return err_set(err, EINVAL, "parameters of action '%s' are no JSON array", action->name);
