@@ -52,7 +52,7 @@ static const char ZSH[] =
     "            ;;\n"
     "        esac\n"
     "    done < <(\"${words[1]}\" __complete \"${(@)words[2,CURRENT]}\" 2>/dev/null)\n"
-    "    (( ${#candidates} )) && _describe -o jsorc candidates\n"
+    "    (( ${#candidates} )) && _describe jsorc candidates\n"
     "    case $add in\n"
     "    file) _files ;;\n"
     "    folder) _files -/ ;;\n"

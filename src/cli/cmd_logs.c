@@ -17,7 +17,9 @@ static int get_lines(struct cli *cli, const char *name, int64_t after, int64_t l
                      struct json_object **ret_result)
 {
     CLEANUP(json_put) struct json_object *params = json_object_new_object();
-    json_set_str(params, "name", name ? name : "");
+    if (name) {
+        json_set_str(params, "name", name);
+    }
     json_set_int(params, "limit", limit);
     if (after >= 0) {
         json_set_int(params, "after", after);
@@ -73,7 +75,9 @@ static const struct param PARAMS[] = {
     {.name = "name",
      .kind = PARAM_ARGUMENT,
      .values = VALUES_MODULE,
-     .help = "a module, or a worker; without it, the runtime worker"},
+     .choices = "runtime daemon",
+     .help = "a module placed remote; 'runtime' for those in the runtime worker, the default; or "
+             "'daemon'"},
     {.name = "follow",
      .letter = 'f',
      .kind = PARAM_FLAG,
@@ -89,13 +93,14 @@ static const struct param PARAMS[] = {
 };
 
 static const struct example EXAMPLES[] = {
-    {"jsorc logs text -f", "What the worker of module 'text' prints, as it does."},
+    {"jsorc logs -f", "What the modules in the runtime worker print, as they do."},
+    {"jsorc logs text -n 1000", "The last lines of module 'text', which has a process of its own."},
     {NULL, NULL},
 };
 
 const struct command COMMAND_LOGS = {
     .words = "logs",
-    .summary = "Show what a worker wrote to its standard output and error",
+    .summary = "Show what a worker, or the daemon, wrote to its standard output and error",
     .params = PARAMS,
     .examples = EXAMPLES,
     .run = run,

@@ -54,6 +54,6 @@ void suggest_try(struct suggest *suggest, const char *word)
 const char *suggest_best(const struct suggest *suggest)
 {
     size_t length = strlen(suggest->wanted);
-    size_t allowed = length < 3 ? 0 : length / 3;
+    size_t allowed = length < 3 ? 0 : (length + 1) / 4;
     return suggest->best && suggest->distance <= allowed ? suggest->best : NULL;
 }

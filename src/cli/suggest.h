@@ -18,5 +18,5 @@ static inline struct suggest suggest_for(const char *wanted)
 
 void suggest_try(struct suggest *suggest, const char *word);
 
-/* NULL when none is near enough to be what was meant: a third of the letters may differ. */
+/* NULL when none is near enough to be what was meant: a quarter of the letters may differ. */
 const char *suggest_best(const struct suggest *suggest);
