@@ -116,7 +116,7 @@ static void names_the_parameter_of_another_type(void)
         {"\"count\":1e300",
          "parameter 'count' must be a whole number of at most 64 bits, not double"},
         {"\"ratio\":\"fast\"", "parameter 'ratio' must be a number, not this text"},
-        {"\"ratio\":\"NaN\"", "parameter 'ratio' must be a number, not double"},
+        {"\"ratio\":\"NaN\"", "parameter 'ratio' must be a number, not this text"},
         {"\"ratio\":[1]", "parameter 'ratio' must be a number, not array"},
         {"\"report\":1", "parameter 'report' must be true or false, not int"},
         {"\"report\":\"yes\"", "parameter 'report' must be true or false, not this text"},

@@ -92,6 +92,7 @@ static void on_signal(void *arg, uint32_t events)
             return;
         }
         daemon->ending = true;
+        auth_stop(daemon->auth);
         log_info("ending", "signal=%u", info.ssi_signo);
         for (unsigned i = 0; i < daemon->io_count; i++) {
             io_drain(daemon->ios[i]);
@@ -236,6 +237,7 @@ static int make_api(struct daemon *daemon, struct err *err)
                                .version = JSORC_VERSION};
     daemon->front = api_http_new(&(struct api_http_config){.api = &daemon->api,
                                                            .actions_full = control_actions_full,
+                                                           .walker_names = control_walker_names,
                                                            .local_listener = LISTEN_LOCAL,
                                                            .log_fd = daemon->api_log_fd});
     return 0;

@@ -69,8 +69,8 @@ static int file_add(struct json_object *object, const struct multipart_part *par
     return 0;
 }
 
-/* json-c reads NaN, Infinity and 1e999; none of them is a number that JSON can tell on. The depth
- * of value is bounded by JSON_DEPTH_MAX. */
+/* 1e999 reads as infinity, which no operation means. The depth of value is bounded by
+ * JSON_DEPTH_MAX. */
 static bool numbers_finite(struct json_object *value)
 {
     if (json_object_is_type(value, json_type_double)) {

@@ -64,7 +64,7 @@ static void says_what_it_cannot_read(void)
         {"application/json", "[1]", "", -EINVAL, 400, "JSON parse error - an object is needed"},
         {"application/json", "1", "", -EINVAL, 400, "JSON parse error - an object is needed"},
         {"application/json", "null", "", -EINVAL, 400, "JSON parse error - an object is needed"},
-        {"application/json", "{\"a\":NaN}", "", -EINVAL, 400, "JSON parse error - a number"},
+        {"application/json", "{\"a\":NaN}", "", -EINVAL, 400, "JSON parse error - NaN"},
         {"application/json", "{\"a\":[{\"b\":-1e999}]}", "", -EINVAL, 400,
          "JSON parse error - a number is out of range"},
         {"application/json", "{}", "a=%ff", -EINVAL, 400, "the value of field 'a'"},
