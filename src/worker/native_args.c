@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <locale.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 
@@ -119,7 +120,8 @@ static void make_c_locale(void)
     }
 }
 
-/* The whole text as a number, spaces around it allowed. */
+/* The whole text as a number, spaces around it allowed; "nan" and "inf" could not be written again
+ * as JSON. */
 static bool text_to_double(struct json_object *value, double *ret_number)
 {
     const char *text = json_object_get_string(value);
@@ -129,7 +131,7 @@ static bool text_to_double(struct json_object *value, double *ret_number)
     *ret_number = strtod_l(text, &end, c_locale);
     bool any = end != text && !memchr(text, 'x', size) && !memchr(text, 'X', size);
     end += strspn(end, " \t\r\n");
-    return any && end == text + size;
+    return any && end == text + size && isfinite(*ret_number);
 }
 
 static bool text_to_int(struct json_object *value, int64_t *ret_number)

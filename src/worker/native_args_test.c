@@ -123,6 +123,8 @@ static void tells_what_does_not_fit(void)
          DETAIL(",\"ratio\"", "value is not a valid float", "type_error.float")},
         {"{\"text\": \"\", \"ratio\": \"1\\u0000\"}",
          DETAIL(",\"ratio\"", "value is not a valid float", "type_error.float")},
+        {"{\"text\": \"\", \"ratio\": \"nan\"}",
+         DETAIL(",\"ratio\"", "value is not a valid float", "type_error.float")},
         {"{\"text\": \"\", \"deep\": 2}",
          DETAIL(",\"deep\"", "value could not be parsed to a boolean", "type_error.bool")},
         {"{\"text\": \"\", \"vector\": {}}",
