@@ -5,6 +5,7 @@ import sys
 
 from . import _answers
 from ._jsorc_or_none import _jsorc
+from .errors import HTTPError
 
 _table = {}  # walker's name or alias -> its action object in the extension
 
@@ -67,6 +68,10 @@ def _run_one(context, name, action, ctx, body):
         value = _jsorc.bind_call(action, ctx)
     except _jsorc.InvalidArguments as error:
         return _failure(reports, *(f"{name}: {text}" for text in _invalid_lines(error)))
+    except HTTPError as error:  # the walker's own answer: nothing has gone wrong in it
+        context.status_code = error.status
+        detail = error.detail
+        return _failure(reports, detail if isinstance(detail, str) else str(error))
     except BaseException as error:  # SystemExit must not end the worker
         context.failed = True
         _answers.log_exception(f"walker {name}", error)

@@ -209,15 +209,3 @@ def _parse(data):
         return json.loads(data)
     except ValueError:
         return data[:512].decode(errors="replace")
-
-
-def spec_of(socket_path):
-    """The spec of the daemon at a Unix socket; OSError when it cannot be had."""
-    if not socket_path:
-        raise OSError("this worker knows no daemon")
-    with Client("unix:" + socket_path) as client:
-        client.token = None
-        try:
-            return client.spec()
-        except http.client.HTTPException as error:
-            raise OSError(f"{type(error).__name__}: {error}") from None

@@ -1,14 +1,14 @@
 """Calls of actions that are not Python functions of the caller's process: native ones, and those
 that the daemon passes on. The daemon is a stand-in here; tests/ has the real one."""
 
-import http.server
 import json
 import shutil
-import socketserver
 import subprocess
+import sys
 import threading
 
 import pytest
+from daemons import Daemon
 from workers import ROOT, Worker
 
 CALLER = '''
@@ -61,53 +61,6 @@ static const struct jsorc_action actions[] = {
 
 JSORC_MODULE = {JSORC_MODULE_HEAD, .group = "nat", .actions = actions};
 '''
-
-
-class Daemon(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    """Answers POST /actions/NAME by `answers[NAME](body)` -> (status, bytes), and counts."""
-
-    daemon_threads = True
-
-    def __init__(self, path):
-        super().__init__(str(path), Handler)
-        self.path = path
-        self.seen = []
-        self.spec_reads = 0
-        self.connections = 0
-        self.answers = {}
-        self.spec = {}
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def get_request(self):
-        self.connections += 1
-        request, _ = super().get_request()
-        return request, ("unix", 0)
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        name = self.path.removeprefix("/actions/")
-        self.server.seen.append((name, body))
-        none = lambda _: (404, b'{"detail": "no such action"}')  # noqa: E731
-        self.answer(*self.server.answers.get(name, none)(body))
-
-    def do_GET(self):
-        assert self.path == "/jaseci_actions_spec/"
-        self.server.spec_reads += 1
-        self.answer(200, json.dumps(self.server.spec).encode())
-
-    def answer(self, status, body):
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
 
 
 @pytest.fixture
@@ -258,7 +211,6 @@ def library(tmp_path_factory):
 
 @pytest.fixture
 def with_native(tmp_path, library):
-    import sys
     caller = tmp_path / "caller.py"
     caller.write_text(CALLER)
     worker = Worker(sys.executable, tmp_path, [
@@ -282,7 +234,6 @@ def test_a_native_action_of_the_same_worker_is_called_directly(with_native):
 
 
 def test_a_native_module_that_cannot_be_loaded_says_why(tmp_path):
-    import sys
     (tmp_path / "bad.so").write_text("no library")
     for source in (tmp_path / "none.so", tmp_path / "bad.so"):
         worker = Worker(sys.executable, tmp_path, [{"name": "bad", "kind": "native",

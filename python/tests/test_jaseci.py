@@ -80,8 +80,8 @@ def test_an_unchanged_module_is_served_under_all_its_names(start, python):
     assert worker.post("/only_local/", {}).status == 404
 
 
-def test_in_the_callers_process_all_decorated_functions_are_there(start, python):
-    worker = start(ENCODER, python)
+def test_in_the_callers_process_all_decorated_functions_are_there(start):
+    worker = start(ENCODER)
     assert set(worker.request("GET", "/jaseci_actions_spec/").json()) == {*SPEC, "use.only_local"}
 
 
@@ -113,15 +113,15 @@ def test_setup_runs_once_at_the_start(start, python):
     assert worker.call("sizes") == [3]
 
 
-def test_without_a_group_the_modules_name_is_the_group(start, python):
+def test_without_a_group_the_modules_name_is_the_group(start):
     worker = start("from jaseci.jsorc.live_actions import jaseci_action\n"
-                   "@jaseci_action(allow_remote=True)\ndef f(): pass\n", python, name="numpy_py")
+                   "@jaseci_action(allow_remote=True)\ndef f(): pass\n", name="numpy_py")
     assert list(worker.request("GET", "/jaseci_actions_spec/").json()) == ["numpy_py.f"]
 
 
-def test_a_module_without_remote_actions_cannot_be_served_remotely(start, python):
+def test_a_module_without_remote_actions_cannot_be_served_remotely(start):
     worker = start("from jaseci.jsorc.live_actions import jaseci_action\n"
-                   "@jaseci_action()\ndef f(): pass\n", python, remote=True, start=False)
+                   "@jaseci_action()\ndef f(): pass\n", remote=True, start=False)
     assert worker.process.wait(60) == 1
     assert worker.ready["stage"] == "actions"
     assert "may be remote" in worker.ready["error"]

@@ -1,6 +1,7 @@
 """walker_run and wapi: the envelope, and calls from inside a walker."""
 
 import pytest
+from workers import complaints
 
 MODULES = [("words", '''
 import jsorc
@@ -38,6 +39,8 @@ def fails(kind):
         jsorc.call("nowhere.at_all", 1)
     if kind == "exit":
         raise SystemExit(2)
+    if kind == "http":
+        raise jsorc.HTTPError(409, "not now")
     if kind == "arguments":
         jsorc.call("words.count", nope=1)
     if kind == "result":
@@ -158,6 +161,12 @@ def test_a_report_that_cannot_be_encoded_is_a_500(run):
 def test_status_and_custom_report(run):
     assert run("custom", status=201)["status_code"] == 201
     assert run("custom", {"value": {"mine": 1}, "status": 202}, status=202) == {"mine": 1}
+
+
+def test_an_http_error_sets_the_status_and_logs_nothing(run):
+    assert run("fails", {"kind": "http"}, status=409) == {
+        "report": ["before"], "success": False, "errors": ["not now"], "status_code": 409}
+    assert complaints(run.worker.log_text()) == []
 
 
 def test_is_async_runs_now_while_there_is_no_queue(run):
