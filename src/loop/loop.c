@@ -209,7 +209,11 @@ void loop_turn(struct loop *loop, int wait_ms_max)
         epoll_wait(loop->epoll_fd, loop->events, LOOP_EVENTS_MAX, wait_ms(loop, wait_ms_max));
     loop->now_ms = clock_now_ms();
     loop->event_count = count > 0 ? count : 0;
-    for (loop->event_next = 0; loop->event_next < loop->event_count;) {
+    loop->event_next = 0;
+    if (loop->turn) {
+        loop->turn(loop->turn_arg);
+    }
+    while (loop->event_next < loop->event_count) {
         struct epoll_event *event = &loop->events[loop->event_next++];
         struct loop_watch *watch = event->data.ptr;
         if (watch) {

@@ -47,7 +47,9 @@ void loop_stop(struct loop *loop); /* any thread, signal-safe */
  * other if a lock orders them: between two turns nothing of the loop is on a stack. */
 void loop_turn(struct loop *loop, int wait_ms_max);
 
-/* Called before each wait of loop_run: the point at which the loop holds no borrowed shared state. */
+/* Called before each wait of loop_run, and after it before events are delivered: the points at
+ * which the loop holds no borrowed shared state. So what is delivered finds all that was shared
+ * before it happened. */
 void loop_set_turn(struct loop *loop, loop_fn fn, void *arg);
 
 /* Time at the start of this turn, monotonic. */

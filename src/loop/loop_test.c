@@ -149,5 +149,39 @@ static void delivers_nothing_to_a_watch_that_ended_in_the_same_turn(void)
     loop_free(pair.loop);
 }
 
+struct shared {
+    struct loop *loop;
+    int value; /* what another thread would have shared */
+    int taken; /* what the turn found */
+    int at_event;
+};
+
+static void take(void *arg)
+{
+    struct shared *shared = arg;
+    shared->taken = shared->value;
+}
+
+static void look(void *arg)
+{
+    struct shared *shared = arg;
+    shared->at_event = shared->taken;
+}
+
+/* A request that came after a change must not be served with what was taken before it. */
+static void takes_what_is_shared_between_the_wait_and_the_events(void)
+{
+    struct shared shared = {.loop = loop_new(NULL)};
+    struct loop_task task = {.fn = look, .arg = &shared};
+    loop_set_turn(shared.loop, take, &shared);
+    loop_turn(shared.loop, 0);
+    shared.value = 7;
+    loop_post(shared.loop, &task);
+    loop_turn(shared.loop, 0);
+    EXPECT_INT(shared.at_event, 7);
+    loop_free(shared.loop);
+}
+
 TEST_MAIN(fires_timers_in_the_order_of_their_deadlines, runs_every_posted_task_once_and_in_order,
-          delivers_nothing_to_a_watch_that_ended_in_the_same_turn)
+          delivers_nothing_to_a_watch_that_ended_in_the_same_turn,
+          takes_what_is_shared_between_the_wait_and_the_events)
