@@ -69,18 +69,32 @@ struct account_call *account_call_new(struct auth *auth, const struct account_ca
     return call;
 }
 
+static void deliver(void *arg)
+{
+    struct account_call *call = arg;
+    account_fn fn = call->fn;
+    void *fn_arg = call->arg;
+    int status = call->status;
+    struct json_object *body = call->body;
+    free(call);
+    fn(fn_arg, status, body);
+}
+
 void account_call_end(struct account_call *call, int status, struct json_object *body)
 {
-    account_fn fn = call->fn;
-    void *arg = call->arg;
-    sodium_memzero(call, sizeof(*call));
-    free(call);
-    fn(arg, status, body);
+    sodium_memzero(&call->form, sizeof(call->form));
+    sodium_memzero(call->token_text, sizeof(call->token_text));
+    sodium_memzero(call->code, sizeof(call->code));
+    call->status = status;
+    call->body = body;
+    call->task = (struct loop_task){.fn = deliver, .arg = call};
+    loop_post(auth_loop(call->auth), &call->task);
 }
 
 void account_call_fail(struct account_call *call, int failed, const struct err *err)
 {
-    account_call_end(call, account_status(failed), account_detail(err->text));
+    account_call_end(call, account_status(failed),
+                     account_detail(failed == -ENOENT ? "Not found." : err->text));
 }
 
 bool account_call_went_on(struct account_call *call, int result)
@@ -95,7 +109,7 @@ bool account_call_went_on(struct account_call *call, int result)
     return false;
 }
 
-/* ---- without passwords ---- */
+/* ---- by id ---- */
 
 static int fail(int failed, const struct err *err, struct json_object **ret_body)
 {
@@ -115,36 +129,67 @@ int account_show(struct auth *auth, int64_t user_id, struct json_object **ret_bo
     return 200;
 }
 
-int account_manage(struct auth *auth, int64_t user_id, struct json_object *body,
-                   struct json_object **ret_body)
+/* Applies what the form says. True: it was another state. */
+static bool apply_flags(struct store_user *user, const struct account_form *form)
 {
-    struct account_form form;
+    bool activated = form->given & FORM_IS_ACTIVATED ? form->is_activated : user->is_activated;
+    bool super = form->given & FORM_IS_SUPERUSER ? form->is_superuser : user->is_superuser;
+    bool changed = activated != user->is_activated || super != user->is_superuser;
+    user->is_activated = activated;
+    user->is_superuser = super;
+    return changed;
+}
+
+void account_manage(struct auth *auth, int64_t user_id, struct json_object *body, account_fn fn,
+                    void *arg)
+{
+    struct account_call *call = account_call_new(auth, &(struct account_caller){0}, fn, arg);
     struct json_object *errors =
-        account_form_read(body, FORM_IS_ACTIVATED | FORM_IS_SUPERUSER, 0, &form);
+        account_form_read(body, FORM_IS_ACTIVATED | FORM_IS_SUPERUSER, 0, &call->form);
     if (errors) {
-        *ret_body = errors;
-        return 400;
+        account_call_end(call, 400, errors);
+        return;
     }
     struct store_user user;
     struct err err = {0};
+    bool changed = false;
     int failed = store_user_by_id(auth_store(auth), user_id, &user, &err);
+    if (!failed) {
+        changed = apply_flags(&user, &call->form);
+    }
+    if (changed) {
+        failed = auth_update(auth, &user, clock_unix_ms(), &err);
+    }
     if (failed) {
-        return fail(failed, &err, ret_body);
+        account_call_fail(call, failed, &err);
+        return;
     }
-    bool activated = form.given & FORM_IS_ACTIVATED ? form.is_activated : user.is_activated;
-    bool super = form.given & FORM_IS_SUPERUSER ? form.is_superuser : user.is_superuser;
-    if (activated == user.is_activated && super == user.is_superuser) {
-        *ret_body = json_object_new_string("No changes found!");
-        return 200;
-    }
-    user.is_activated = activated;
-    user.is_superuser = super;
-    failed = auth_update(auth, &user, clock_unix_ms(), &err);
+    account_call_end(call, 200,
+                     json_object_new_string(changed ? "Update Success!" : "No changes found!"));
+}
+
+void account_delete(struct auth *auth, int64_t user_id, account_fn fn, void *arg)
+{
+    struct account_call *call = account_call_new(auth, &(struct account_caller){0}, fn, arg);
+    struct err err = {0};
+    int failed = auth_delete(auth, user_id, clock_unix_ms(), &err);
     if (failed) {
-        return fail(failed, &err, ret_body);
+        account_call_fail(call, failed, &err);
+        return;
     }
-    *ret_body = json_object_new_string("Update Success!");
-    return 200;
+    account_call_end(call, 204, NULL);
+}
+
+void account_logout_everyone(struct auth *auth, account_fn fn, void *arg)
+{
+    struct account_call *call = account_call_new(auth, &(struct account_caller){0}, fn, arg);
+    struct err err = {0};
+    int failed = auth_logout_everyone(auth, clock_unix_ms(), &err);
+    if (failed) {
+        account_call_fail(call, failed, &err);
+        return;
+    }
+    account_call_end(call, 204, NULL);
 }
 
 int account_activate(struct auth *auth, struct slice code, struct json_object **ret_body)
@@ -198,15 +243,4 @@ int account_reset_request(struct auth *auth, const struct account_caller *caller
     }
     sodium_memzero(token, sizeof(token));
     return 200;
-}
-
-int account_logout_everyone(struct auth *auth, struct json_object **ret_body)
-{
-    struct err err = {0};
-    int failed = auth_logout_everyone(auth, clock_unix_ms(), &err);
-    if (failed) {
-        return fail(failed, &err, ret_body);
-    }
-    *ret_body = NULL;
-    return 204;
 }

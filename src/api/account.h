@@ -22,8 +22,7 @@ struct account_caller {
 /* The answer: HTTP status and body. body is owned by the function; NULL = empty. */
 typedef void (*account_fn)(void *arg, int status, struct json_object *body);
 
-/* These four work on passwords, so fn is called later (when the request itself is bad: at once).
- * body is borrowed until they return.
+/* All of these call fn later, in a task of the loop. body is borrowed until they return.
  *
  * create: with super, a superuser: for staff, for who has the bootstrap token (as its token or as
  * body's "bootstrap_token") and, as long as there was no account, for everybody. 201 and the
@@ -34,15 +33,17 @@ void account_login(struct auth *auth, struct json_object *body, account_fn fn, v
 void account_change(struct auth *auth, const struct account_caller *caller,
                     struct json_object *body, account_fn fn, void *arg);
 void account_reset_confirm(struct auth *auth, struct json_object *body, account_fn fn, void *arg);
+void account_manage(struct auth *auth, int64_t user_id, struct json_object *body, account_fn fn,
+                    void *arg);
+void account_delete(struct auth *auth, int64_t user_id, account_fn fn, void *arg); /* 204, 404 */
+void account_logout_everyone(struct auth *auth, account_fn fn, void *arg);
 
-/* These return the status and put the body into *ret_body (owned by the caller; NULL = empty). */
+/* These change no token; they return the status and put the body into *ret_body (owned by the
+ * caller). */
 int account_show(struct auth *auth, int64_t user_id, struct json_object **ret_body);
-int account_manage(struct auth *auth, int64_t user_id, struct json_object *body,
-                   struct json_object **ret_body);
 int account_activate(struct auth *auth, struct slice code, struct json_object **ret_body);
 int account_reset_request(struct auth *auth, const struct account_caller *caller,
                           struct json_object *body, struct json_object **ret_body);
-int account_logout_everyone(struct auth *auth, struct json_object **ret_body);
 
 /* The status for a failure of the store or of us: 503, 507 or 500. */
 int account_status(int failed);

@@ -3,6 +3,7 @@
 
 #include "api/account.h"
 #include "api/account_form.h"
+#include "loop/loop.h"
 #include "store/store.h"
 
 struct err;
@@ -19,13 +20,18 @@ struct account_call {
     int64_t user_id;   /* whose password is compared or changed; 0 = none */
     account_fn fn;
     void *arg;
+    struct loop_task task; /* carries the answer */
+    int status;
+    struct json_object *body; /* owned */
 };
 
 /* Copies the caller with its token; form, code and user are the caller's to fill. Owned. */
 struct account_call *account_call_new(struct auth *auth, const struct account_caller *caller,
                                       account_fn fn, void *arg);
 
-/* Ends the call: wipes and frees it, then gives the answer (body is owned from here on). */
+/* Ends the call: wipes it and gives the answer (body is owned from here on) in a task of the loop.
+ * By then the tables that a login or logout changed have been published (auth_change_fn), so that
+ * the client can use its new token, and nobody an old one, as soon as it reads the answer. */
 void account_call_end(struct account_call *call, int status, struct json_object *body);
 
 /* Ends the call with a failure of the store. */

@@ -117,6 +117,11 @@ struct store *auth_store(struct auth *auth)
     return auth->options.store;
 }
 
+struct loop *auth_loop(struct auth *auth)
+{
+    return auth->options.loop;
+}
+
 struct password_queue *auth_passwords(struct auth *auth)
 {
     return auth->passwords;

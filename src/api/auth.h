@@ -30,7 +30,8 @@ struct password_queue;
 typedef int (*auth_mail_fn)(void *arg, enum store_code_kind kind, const char *email,
                             const char *code);
 
-/* The tables changed. table is borrowed until fn returns: take a reference to keep it. */
+/* The tables changed. table is borrowed until fn returns: take a reference to keep it. It is to be
+ * published at once or in a task that fn posts to the loop: answers are posted after it. */
 typedef void (*auth_change_fn)(void *arg, struct auth_table *table);
 
 struct auth_options {
@@ -57,6 +58,7 @@ struct auth *auth_free(struct auth *auth);
 DEFINE_CLEANUP(struct auth *, auth_free)
 
 struct store *auth_store(struct auth *auth);
+struct loop *auth_loop(struct auth *auth);
 struct password_queue *auth_passwords(struct auth *auth);
 
 /* Borrowed until the next change. */

@@ -91,16 +91,12 @@ static int64_t parse_id(struct slice text)
 
 static void run_manage(struct api_call *call)
 {
-    struct json_object *body = NULL;
-    int status = account_manage(auth_of(call), parse_id(api_variable(call)), api_body(call), &body);
-    api_answer(call, status, body);
+    account_manage(auth_of(call), parse_id(api_variable(call)), api_body(call), answer, call);
 }
 
 static void run_logout_everyone(struct api_call *call)
 {
-    struct json_object *body = NULL;
-    int status = account_logout_everyone(auth_of(call), &body);
-    api_answer(call, status, body);
+    account_logout_everyone(auth_of(call), answer, call);
 }
 
 static void run_activate(struct api_call *call)

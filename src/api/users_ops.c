@@ -8,7 +8,6 @@
 #include "api/auth.h"
 #include "api/op.h"
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 
@@ -64,21 +63,25 @@ static void run_createsuper(struct op_call *call)
     create(call, true);
 }
 
-static void delete_user(struct op_call *call, int64_t user_id)
+static void answer_deleted(void *arg, int status, struct json_object *body)
 {
-    struct err err = {0};
-    struct json_object *result = json_object_new_object();
-    int failed = auth_delete(op_api(call)->auth, user_id, clock_unix_ms(), &err);
-    if (failed && failed != -ENOENT) {
-        (void)json_put(result);
-        op_fail(call, "%s", err.text);
+    struct op_call *call = arg;
+    CLEANUP(json_put) struct json_object *detail = body;
+    if (status >= 500) {
+        op_fail(call, "%s", json_str(detail, "detail"));
         return;
     }
-    json_set_bool(result, "success", failed == 0);
-    if (failed) {
+    struct json_object *result = json_object_new_object();
+    json_set_bool(result, "success", status == 204);
+    if (status != 204) {
         json_set_int(result, "status_code", 400);
     }
     op_return(call, result);
+}
+
+static void delete_user(struct op_call *call, int64_t user_id)
+{
+    account_delete(op_api(call)->auth, user_id, answer_deleted, call);
 }
 
 static void run_delete(struct op_call *call)

@@ -195,6 +195,7 @@ static void keeps_all_of_a_transaction_or_nothing(void)
     EXPECT_STR(text, "old");
     EXPECT_INT(store_meta_get(store, "B", &text, NULL), -ENOENT);
 
+    str_replace(&text, NULL);
     changes.result = 0;
     EXPECT_INT(store_transact(store, change_twice, &changes, &err), 0);
     EXPECT_INT(store_meta_get(store, "B", &text, NULL), 0);
