@@ -156,13 +156,13 @@ struct shared {
     int at_event;
 };
 
-static void take(void *arg)
+static void take_shared(void *arg)
 {
     struct shared *shared = arg;
     shared->taken = shared->value;
 }
 
-static void look(void *arg)
+static void look_at_shared(void *arg)
 {
     struct shared *shared = arg;
     shared->at_event = shared->taken;
@@ -172,8 +172,8 @@ static void look(void *arg)
 static void takes_what_is_shared_between_the_wait_and_the_events(void)
 {
     struct shared shared = {.loop = loop_new(NULL)};
-    struct loop_task task = {.fn = look, .arg = &shared};
-    loop_set_turn(shared.loop, take, &shared);
+    struct loop_task task = {.fn = look_at_shared, .arg = &shared};
+    loop_set_turn(shared.loop, take_shared, &shared);
     loop_turn(shared.loop, 0);
     shared.value = 7;
     loop_post(shared.loop, &task);
