@@ -110,26 +110,29 @@ class Daemon:
         raise DemoError(f"not ready after {START_SECONDS_MAX} s:\n{self.log_end()}")
 
     def wait_for(self, name, condition):
-        """Until condition(entry of the module) holds; returns the seconds that it took."""
-        start = time.monotonic()
-        while time.monotonic() - start < MOVE_SECONDS_MAX:
+        """Until condition(entry of the module in `jsorc status`) holds."""
+        end = time.monotonic() + MOVE_SECONDS_MAX
+        while time.monotonic() < end:
             if condition(self.modules()[name]):
-                return time.monotonic() - start
+                return
             time.sleep(0.1)
         raise DemoError(f"'{name}' did not come back in {MOVE_SECONDS_MAX} s:\n{self.log_end()}")
 
     def move(self, name, place):
         """Moves a module; returns the seconds until calls went to the new place."""
+        start = time.monotonic()
         self.cli("actions", "load", name, "-mode", place)
-        return self.wait_for(name, lambda module: module["state"] == "ready"
-                             and module["place"] == place)
+        self.wait_for(name, lambda module: module["state"] == "ready" and module["place"] == place)
+        return time.monotonic() - start
 
     def kill_pod(self, name):
         """kill -9 of a module's pod; returns the seconds until a new one served."""
         killed = self.modules()[name]["pid"]
+        start = time.monotonic()
         os.kill(killed, signal.SIGKILL)
-        return self.wait_for(name, lambda module: module["state"] == "ready"
-                             and module["pid"] not in (0, killed))
+        self.wait_for(name, lambda module: module["state"] == "ready"
+                      and module["pid"] not in (0, killed))
+        return time.monotonic() - start
 
     def stop(self):
         if self.process.poll() is not None:
@@ -193,6 +196,8 @@ def print_actions(status):
           f"{'memory MB':>10} {'failed':>7}")
     for module in status["modules"]:
         for name, figures in sorted(module["actions"].items()):
+            if figures["calls"] == 0:
+                continue
             print(f"   {name:<20} {module['place']:<7} {figures['calls']:>6} "
                   f"{milliseconds(figures['p50_ms']):>9} {milliseconds(figures['p99_ms']):>9} "
                   f"{module['mem_kb'] / 1024:>10.1f} {figures['failed']:>7}")
@@ -227,13 +232,16 @@ def report(daemon, figures, kills):
 def print_next(daemon):
     jsorc = os.path.relpath(JSORC)
     say("Where to look next")
-    print(f"""   {daemon.url}/docs                         the API; try an action there
+    print(f"""   {daemon.url}/docs: every action with its parameters, to be tried there
+
    export JSORC_STATE={daemon.state}
-   {jsorc} status
+   {jsorc} status -o table
    {jsorc} call sentiment.score --text "What a lovely day"
+   {jsorc} walker run intake -ctx '{{"text": "The train was late again."}}'
    {jsorc} actions load ocr -mode module
    {jsorc} logs ocr
-   {os.path.relpath(EXAMPLE)}/README.md             how the example is made, and how to copy it""")
+
+   {os.path.relpath(EXAMPLE)}/README.md: how the example is made, and how to copy it""")
 
 
 def run(arguments, folder):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import conftest
 import pytest
-from programs import ROOT, Daemon
+from programs import ROOT, Daemon, wait_until
 
 EXAMPLE = ROOT / "examples" / "intake"
 MODULES = {"ocr", "filetype", "language", "sentiment", "keywords", "stats", "walkers"}
@@ -74,8 +74,17 @@ def intake(python, tmp_path_factory):
                     "-o", folder / "stats.so", folder / "stats.c"], check=True)
     programs = conftest._started(Daemon, tmp_path_factory.mktemp("intake"))
     start = next(programs)
-    yield start(folder, options=("--python", python))
+    daemon = start(folder, options=("--python", python))
+    wait_until(lambda: all(module["state"] == "ready" for module in status(daemon)), 60,
+               "that all modules are loaded")
+    daemon.fds_at_start = conftest._descriptors(daemon)
+    yield daemon
     next(programs, None)
+
+
+def status(daemon):
+    """The modules, as `jsorc status` shows them."""
+    return daemon.op("jsorc_status")["modules"]
 
 
 def answer(intake, action, **arguments):
@@ -86,7 +95,7 @@ def answer(intake, action, **arguments):
 
 def walk(intake, walker, **ctx):
     """What the walker reported."""
-    reply = intake.post(f"/js/wapi/{walker}", {"ctx": ctx})
+    reply = intake.post(f"/walkers/{walker}", {"ctx": ctx})
     assert reply.status == 200 and reply.json()["success"], reply.body
     return reply.json()["report"][0]
 
@@ -95,7 +104,7 @@ def walk(intake, walker, **ctx):
 
 
 def test_every_module_of_the_folder_is_served_and_no_other_file(intake):
-    assert {module["name"] for module in intake.op("jsorc_status")["modules"]} == MODULES
+    assert {module["name"] for module in status(intake)} == MODULES
 
 
 def test_each_request_on_each_generated_document_is_answered_as_the_manifest_says(
@@ -138,7 +147,8 @@ def test_file_types_are_recognised_by_content(intake):
         "python": (ROOT / "examples" / "intake" / "load.py").read_bytes(),
         "c": (ROOT / "examples" / "intake" / "stats.c").read_bytes(),
         "shell": (ROOT / "dev" / "setup").read_bytes(),
-        "json": json.dumps({"name": ["a", 1, None]} | {str(i): i for i in range(99)}).encode(),
+        "json": json.dumps([{"name": name, "text": text, "tags": ["a", None], "size": len(text)}
+                            for name, text in SENTENCES.items()], indent=2).encode(),
         "elf": Path("/bin/true").read_bytes(),
     }
     for label, data in files.items():
@@ -214,7 +224,7 @@ def test_a_source_file_has_no_text_to_describe(intake):
 
 def test_intake_wants_one_of_its_parameters(intake):
     for ctx in ({}, {"data": "aGk=", "text": "hi"}):
-        reply = intake.post("/js/wapi/intake", {"ctx": ctx})
+        reply = intake.post("/walkers/intake", {"ctx": ctx})
         assert not reply.json()["success"]
         assert "either data (base64) or text" in reply.json()["errors"][0]
 

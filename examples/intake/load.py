@@ -27,9 +27,9 @@ FAILURES_SHOWN = 5
 
 # (walker or action, kind of document, share of the requests)
 MIX = [
-    ("intake", "image", 4), ("intake", "source", 8), ("intake", "text", 12),
+    ("intake", "image", 2), ("intake", "source", 8), ("intake", "text", 12),
     ("triage", "image", 6), ("triage", "source", 6), ("triage", "text", 8),
-    ("filetype.identify", "any", 8), ("ocr.read", "image", 2), ("language.detect", "text", 12),
+    ("filetype.identify", "any", 8), ("ocr.read", "image", 1), ("language.detect", "text", 12),
     ("sentiment.score", "text", 12), ("keywords.extract", "text", 12), ("stats.count", "text", 12),
 ]  # fmt: skip
 
@@ -142,7 +142,7 @@ class Request:
             body = self.arguments(data)
         else:
             self.label += f" ({document['kind']})"
-            self.path = f"/wapi/{name}"
+            self.path = f"/walkers/{name}"
             body = {"ctx": {"data": data}}
         self.body = json.dumps(body).encode()
 
