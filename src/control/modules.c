@@ -398,6 +398,7 @@ static int restore_one(void *arg, const struct store_module *row)
     module->wanted = place_of(row->place);
     module->position = row->position;
     module->listed = true;
+    control->wanted_since_ms[control->module_count - 1] = clock_now_ms();
     (void)json_parse_object(slice_str(row->config), &module->config, NULL);
     (void)json_parse_object(slice_str(row->ctx), &module->ctx, NULL);
     CLEANUP(json_put) struct json_object *info = NULL;

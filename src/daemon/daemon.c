@@ -355,6 +355,9 @@ static void finish(struct daemon *daemon)
     for (unsigned i = 0; i < daemon->io_count; i++) {
         daemon->ios[i] = io_stop(daemon->ios[i]);
     }
+    if (daemon->front && api_http_calls(daemon->front) == 0) { /* else cut short: the process ends */
+        daemon->front = api_http_free(daemon->front);
+    }
     daemon->jobs = job_pool_free(daemon->jobs);
     daemon->auth = auth_free(daemon->auth);
     daemon->control = control_free(daemon->control);

@@ -1,5 +1,6 @@
 /* `jsorc serve`: the same command line makes a supervisor first and the daemon under it. */
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,8 +73,8 @@ static int run_daemon(const struct settings *settings, const struct paths *paths
 static char **daemon_argv(int argc, char **argv)
 {
     char **copy = xcalloc((size_t)argc + 2, sizeof(char *));
-    copy[0] = xstrdup("jsorc");
-    copy[1] = xstrdup("serve");
+    copy[0] = (char *)(uintptr_t)"jsorc";
+    copy[1] = (char *)(uintptr_t)"serve";
     for (int i = 1; i < argc; i++) {
         copy[i + 1] = argv[i];
     }
@@ -90,14 +91,17 @@ static int run_supervisor(const struct settings *settings, const struct paths *p
         listeners_open(settings, &listeners, &err) < 0) {
         return complain(&err, EXIT_START);
     }
+    char **words = daemon_argv(argc, argv);
     int status = supervisor_run(&(struct supervisor_options){
         .paths = paths,
         .listeners = &listeners,
-        .argv = daemon_argv(argc, argv),
+        .argv = words,
         .stop_grace_s = settings->stop_grace_s,
     });
     (void)unlink(paths->socket);
-    return status; /* the process ends: the lock, the sockets and the life line with it */
+    free(words);
+    listeners_close(&listeners);
+    return status; /* the process ends: the lock and the life line with it */
 }
 
 int host_main(int argc, char **argv)

@@ -29,7 +29,8 @@ extern char **environ;
 struct supervisor {
     const struct supervisor_options *options;
     char **environment; /* prepared: nothing is allocated once the daemon runs */
-    char *restart_text; /* the variable in it that says which start this is */
+    char *own_texts[3]; /* of them, what is ours to free */
+    char *restart_text; /* the last one: it says which start this is */
     pid_t daemon;
     uint64_t started_ms;
     uint64_t backoff_ms;
@@ -72,10 +73,20 @@ static void prepare_environment(struct supervisor *supervisor, int lifeline_fd)
     for (size_t i = 0; i < count; i++) {
         supervisor->environment[i] = environ[i];
     }
-    supervisor->environment[count++] = xasprintf("%s=%s", ENV_LISTEN, listen);
-    supervisor->environment[count++] = xasprintf("%s=%d", ENV_LIFELINE, lifeline_fd);
-    supervisor->restart_text = xasprintf("%s=0", ENV_RESTART);
-    supervisor->environment[count] = supervisor->restart_text;
+    supervisor->own_texts[0] = xasprintf("%s=%s", ENV_LISTEN, listen);
+    supervisor->own_texts[1] = xasprintf("%s=%d", ENV_LIFELINE, lifeline_fd);
+    supervisor->own_texts[2] = supervisor->restart_text = xasprintf("%s=0", ENV_RESTART);
+    for (size_t i = 0; i < 3; i++) {
+        supervisor->environment[count++] = supervisor->own_texts[i];
+    }
+}
+
+static void free_environment(struct supervisor *supervisor)
+{
+    for (size_t i = 0; i < 3; i++) {
+        free(supervisor->own_texts[i]);
+    }
+    free(supervisor->environment);
 }
 
 static int spawn_daemon(struct supervisor *supervisor)
@@ -208,7 +219,8 @@ int supervisor_run(const struct supervisor_options *options)
     int failed = spawn_daemon(&supervisor);
     if (failed) {
         log_error("daemon cannot be started", "error=\"%s\"", strerror(failed));
-        return 1;
     }
-    return watch(&supervisor);
+    int status = failed ? 1 : watch(&supervisor);
+    free_environment(&supervisor);
+    return status;
 }

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "http/blocking.h"
 #include "provider/process/process_priv.h"
 
@@ -116,6 +117,30 @@ static void how_it_ended(const struct process_pod *pod, char *text, size_t size)
 
 static void on_notify(void *arg, uint32_t events);
 
+#define LAST_WORDS_MAX 400 /* bytes of a log's end that may explain why a worker ended */
+
+/* The last line that is not empty of what the pod wrote; owned by the caller. */
+static char *last_words(const struct process_pod *pod)
+{
+    char data[LAST_WORDS_MAX + 1];
+    struct stat status;
+    CLEANUP_FD int fd = open(pod->log_path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        return xstrdup("");
+    }
+    off_t from = status.st_size > LAST_WORDS_MAX ? status.st_size - LAST_WORDS_MAX : 0;
+    ssize_t got = pread(fd, data, LAST_WORDS_MAX, from);
+    size_t size = got > 0 ? (size_t)got : 0;
+    while (size > 0 && (data[size - 1] == '\n' || data[size - 1] == ' ')) {
+        size--;
+    }
+    const char *line = size > 0 ? memrchr(data, '\n', size) : NULL;
+    size_t start = line ? (size_t)(line + 1 - data) : 0;
+    char *text = xstrndup(data + start, size - start);
+    utf8_repair(text, size - start);
+    return text;
+}
+
 static void on_exit_event(void *arg, uint32_t events)
 {
     struct process_pod *pod = arg;
@@ -132,8 +157,12 @@ static void on_exit_event(void *arg, uint32_t events)
     (void)unlink(pod->socket_path);
     (void)unlink(pod->spec_path);
     pod->base.pid = 0;
-    CLEANUP(str_free) char *text = xasprintf("the worker %s while it was starting", how);
-    tell_failed(pod, text, NULL);
+    if (!pod->told) {
+        CLEANUP(str_free) char *words = last_words(pod);
+        CLEANUP(str_free) char *text = xasprintf("the worker %s while it was starting%s%s", how,
+                                                 *words ? "; its last words: " : "", words);
+        tell_failed(pod, text, NULL);
+    }
     pod->events.exited(pod->events.arg, how, pod->stopping);
 }
 
