@@ -105,11 +105,13 @@ def _command(pid):
 
 
 def _descriptors(program):
-    """pid -> number of open descriptors, of all its processes."""
+    """pid -> number of open descriptors, of all its processes. A worker occupies small numbers with
+    /dev/null on purpose, some time after its start: these are not counted."""
     counts = {}
     for pid in program.pids():
         try:
-            counts[pid] = len(os.listdir(f"/proc/{pid}/fd"))
+            links = [os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")]
+            counts[pid] = sum(link != os.devnull for link in links)
         except OSError:
             pass
     return counts
