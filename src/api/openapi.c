@@ -56,16 +56,23 @@ static struct json_object *request_body(struct json_object *schema)
     return object;
 }
 
-/* needed: a token must be sent; else it may be. */
-static struct json_object *security(bool needed)
+enum token_need {
+    TOKEN_NEVER,
+    TOKEN_SOMETIMES, /* by the way the request comes */
+    TOKEN_ALWAYS,
+};
+
+static struct json_object *security(enum token_need need)
 {
     struct json_object *list = json_object_new_array();
-    struct json_object *token = json_object_new_object();
-    json_set(token, "token", json_object_new_array());
-    if (!needed) {
+    if (need == TOKEN_SOMETIMES) {
         (void)json_object_array_add(list, json_object_new_object());
     }
-    (void)json_object_array_add(list, token);
+    if (need != TOKEN_NEVER) {
+        struct json_object *token = json_object_new_object();
+        json_set(token, "token", json_object_new_array());
+        (void)json_object_array_add(list, token);
+    }
     return list;
 }
 
@@ -77,7 +84,7 @@ struct operation {
     const char *summary;
     const char *description; /* NULL = none */
     const char *result;      /* what a 200 holds */
-    bool needs_token;
+    enum token_need token;
     struct json_object *body;       /* schema, taken over; NULL = no body */
     struct json_object *parameters; /* taken over; NULL = none */
 };
@@ -85,7 +92,7 @@ struct operation {
 static void add_errors(struct json_object *responses, const struct operation *operation)
 {
     json_set(responses, "400", reference("#/components/responses/Refused"));
-    if (operation->needs_token) {
+    if (operation->token != TOKEN_NEVER) {
         json_set(responses, "401", reference("#/components/responses/Unauthorized"));
         json_set(responses, "403", reference("#/components/responses/Forbidden"));
     }
@@ -106,7 +113,7 @@ static void add_operation(struct json_object *paths, const struct operation *ope
     if (operation->description) {
         json_set_str(object, "description", operation->description);
     }
-    json_set(object, "security", security(operation->needs_token));
+    json_set(object, "security", security(operation->token));
     if (operation->parameters) {
         json_set(object, "parameters", operation->parameters);
     }
@@ -160,7 +167,7 @@ static void add_op(struct json_object *paths, const struct op *op)
                              .tag = tag,
                              .summary = op->help,
                              .result = op->result,
-                             .needs_token = op->access != OP_PUBLIC,
+                             .token = op->access == OP_PUBLIC ? TOKEN_NEVER : TOKEN_ALWAYS,
                              .body = op->get ? NULL : schema_of_op(op),
                              .parameters = op->get ? query_parameters(op) : NULL,
                          });
@@ -198,7 +205,7 @@ static void add_route(struct json_object *paths, const struct route *route)
                              .tag = tag,
                              .summary = route->help,
                              .result = "as the summary says",
-                             .needs_token = route->access != ROUTE_OPEN,
+                             .token = route->access == ROUTE_OPEN ? TOKEN_NEVER : TOKEN_ALWAYS,
                              .body = schema_of_fields(route->body),
                              .parameters = path_parameters(route->path),
                          });
@@ -220,18 +227,20 @@ static struct json_object *walker_schema(void)
     return schema;
 }
 
-static void add_walker(struct json_object *paths, const char *name)
+/* path: the original's with a login, or ours, which is as open as an action. */
+static void add_walker(struct json_object *paths, const char *prefix, const char *name,
+                       enum token_need token)
 {
-    CLEANUP(str_free) char *path = xasprintf("/js/wapi/%s", name);
-    CLEANUP(str_free) char *id = xasprintf("walker %s", name);
+    CLEANUP(str_free) char *path = xasprintf("%s%s", prefix, name);
     CLEANUP(str_free) char *summary = xasprintf("Runs the walker %s.", name);
     add_operation(paths, &(struct operation){
                              .path = path,
                              .method = "post",
-                             .id = id,
+                             .id = path,
                              .tag = "walkers",
                              .summary = summary,
                              .result = "{\"success\": true, \"report\": [...]}",
+                             .token = token,
                              .body = walker_schema(),
                          });
 }
@@ -239,18 +248,18 @@ static void add_walker(struct json_object *paths, const char *name)
 static void add_action(struct json_object *paths, const char *name, struct json_object *entry)
 {
     CLEANUP(str_free) char *path = xasprintf("/actions/%s", name);
-    CLEANUP(str_free) char *id = xasprintf("action %s", name);
     const char *module = json_str(entry, "module");
-    CLEANUP(str_free) char *tag = xasprintf("actions of %s", module ? module : "?");
+    CLEANUP(str_free) char *tag = xasprintf("module %s", module ? module : "?");
     add_operation(paths,
                   &(struct operation){
                       .path = path,
                       .method = "post",
-                      .id = id,
+                      .id = name, /* has a dot and no blank: no other id is like that */
                       .tag = tag,
                       .summary = name,
                       .description = json_str(entry, "doc"),
                       .result = "what the action returned",
+                      .token = TOKEN_SOMETIMES,
                       .body = schema_of_params(json_member(entry, "params", json_type_array)),
                   });
 }
@@ -269,7 +278,8 @@ static void add_live(struct json_object *paths, struct json_object *actions,
     for (size_t i = 0; i < count; i++) {
         struct json_object *name = json_object_array_get_idx(walkers, i);
         if (json_object_is_type(name, json_type_string)) {
-            add_walker(paths, json_object_get_string(name));
+            add_walker(paths, "/walkers/", json_object_get_string(name), TOKEN_SOMETIMES);
+            add_walker(paths, "/js/wapi/", json_object_get_string(name), TOKEN_ALWAYS);
         }
     }
 }
@@ -280,22 +290,24 @@ static void add_live(struct json_object *paths, struct json_object *actions,
     "{\"securitySchemes\": {\"token\": {\"type\": \"apiKey\", \"in\": \"header\", "                \
     "\"name\": \"Authorization\", \"description\": \"Token TEXT, with the text that "              \
     "POST /user/token/ gives. Not needed on the daemon's Unix socket.\"}}, "                       \
-    "\"schemas\": {\"Detail\": {\"type\": \"object\", \"properties\": {"                           \
-    "\"detail\": {}, \"hint\": {\"type\": \"string\"}}}, "                                         \
+    "\"schemas\": {"                                                                               \
+    "\"Detail\": {\"type\": \"object\", \"properties\": {\"detail\": {\"type\": [\"string\", "     \
+    "\"array\"]}, \"hint\": {\"type\": \"string\"}}}, "                                            \
     "\"Envelope\": {\"type\": \"object\", \"properties\": {\"response\": {\"type\": \"string\"}, " \
-    "\"success\": {\"const\": false}, \"errors\": {\"type\": \"array\", \"items\": {"              \
-    "\"type\": \"string\"}}, \"stack_trace\": {\"type\": \"array\"}}}}, "                          \
+    "\"success\": {\"const\": false}, \"errors\": {\"type\": \"array\", \"items\": {\"type\": "    \
+    "\"string\"}}, \"stack_trace\": {\"type\": \"array\"}}}}, "                                    \
     "\"responses\": {"                                                                             \
     "\"Refused\": {\"description\": \"The request is malformed, or a parameter is of another "     \
-    "type.\", \"content\": {\"application/json\": {\"schema\": {}}}}, "                            \
+    "type.\", \"content\": {\"application/json\": {\"schema\": {\"anyOf\": ["                      \
+    "{\"$ref\": \"#/components/schemas/Detail\"}, "                                                \
+    "{\"$ref\": \"#/components/schemas/Envelope\"}]}}}}, "                                         \
     "\"Unauthorized\": {\"description\": \"No token, or an unknown or expired one.\", "            \
     "\"content\": {\"application/json\": {\"schema\": {\"$ref\": "                                 \
     "\"#/components/schemas/Detail\"}}}}, "                                                        \
     "\"Forbidden\": {\"description\": \"The account may not do this.\", "                          \
     "\"content\": {\"application/json\": {\"schema\": {\"$ref\": "                                 \
     "\"#/components/schemas/Detail\"}}}}, "                                                        \
-    "\"Error\": {\"description\": \"Any other outcome.\", \"content\": {"                          \
-    "\"application/json\": {\"schema\": {}}}}}}"
+    "\"Error\": {\"description\": \"Any other outcome.\"}}}"
 
 struct json_object *openapi_document(struct json_object *actions, struct json_object *walkers,
                                      const char *version)
@@ -308,13 +320,13 @@ struct json_object *openapi_document(struct json_object *actions, struct json_ob
     json_set_str(info, "title", "jsorc");
     json_set_str(info, "version", version);
     json_set_str(info, "description", INTRODUCTION);
+    add_live(paths, actions, walkers); /* first: a reader looks for them */
     for (const struct op *const *op = OP_TABLE; *op; op++) {
         add_op(paths, *op);
     }
     for (const struct route *const *route = ROUTE_TABLE; *route; route++) {
         add_route(paths, *route);
     }
-    add_live(paths, actions, walkers);
     if (json_parse(SLICE(COMPONENTS), &components, NULL) < 0) {
         abort(); /* a constant of ours */
     }

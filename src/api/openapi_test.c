@@ -57,6 +57,12 @@ static void describes_live_actions_and_walkers(void)
     EXPECT_STR(json_text(at(content, "schema", "properties")), "{\"text\":{\"type\":\"string\"}}");
     EXPECT(at(paths, "/actions/odd.one", "post") != NULL);
     EXPECT(at(paths, "/js/wapi/intake", "post") != NULL);
+    EXPECT_STR(
+        json_text(json_member(at(paths, "/js/wapi/intake", "post"), "security", json_type_array)),
+        "[{\"token\":[]}]");
+    EXPECT_STR(
+        json_text(json_member(at(paths, "/walkers/intake", "post"), "security", json_type_array)),
+        "[{},{\"token\":[]}]");
 }
 
 /* Names of operations must be unique in the document, or generated clients lose some. */

@@ -247,28 +247,36 @@ struct json_object *schema_of_annotation(const char *text)
     return annotation(slice_str(text), 0);
 }
 
-static struct json_object *schema_of_action_param(struct json_object *param, const char *name)
+static struct json_object *schema_of_action_type(struct json_object *param, const char *name)
 {
     struct json_object *given = json_member(param, "schema", json_type_object);
-    struct json_object *fallback = NULL;
     struct json_object *schema = NULL;
     if (given && json_object_deep_copy(given, &schema, NULL) == 0) {
         return schema;
     }
     if (strncmp(name, "**", 2) == 0) {
-        schema = schema_type("object");
-    } else if (name[0] == '*') {
-        schema = schema_type("array");
-    } else {
-        schema = schema_of_annotation(json_str(param, "type"));
+        return schema_type("object");
     }
-    if (json_object_object_get_ex(param, "default", &fallback)) {
-        if (!fallback) {
-            allow_null(schema);
-        }
+    if (name[0] == '*') {
+        return schema_type("array");
+    }
+    schema = schema_of_annotation(json_str(param, "type"));
+    struct json_object *fallback = NULL;
+    if (json_object_object_get_ex(param, "default", &fallback) && !fallback) {
+        allow_null(schema);
+    }
+    return schema;
+}
+
+static struct json_object *schema_of_action_param(struct json_object *param, const char *name)
+{
+    struct json_object *schema = schema_of_action_type(param, name);
+    struct json_object *fallback = NULL;
+    if (json_object_object_get_ex(param, "default", &fallback) &&
+        !json_object_object_get_ex(schema, "default", NULL)) {
         json_set(schema, "default", json_ref(fallback));
     }
-    if (json_str(param, "doc")) {
+    if (json_str(param, "doc") && !json_object_object_get_ex(schema, "description", NULL)) {
         json_set_str(schema, "description", json_str(param, "doc"));
     }
     return schema;

@@ -81,7 +81,7 @@ static void describes_an_action(void)
                                 "{\"name\":\"*parts\",\"type\":\"str\",\"required\":true},"
                                 "{\"name\":\"limit\",\"type\":\"int\",\"default\":5},"
                                 "{\"name\":\"other\",\"type\":\"int\",\"default\":null},"
-                                "{\"name\":\"own\",\"schema\":{\"enum\":[1]}},"
+                                "{\"name\":\"own\",\"schema\":{\"enum\":[1]},\"default\":1},"
                                 "{\"name\":\"**options\"},"
                                 "{\"no\":\"name\"}, 5, null]"),
                           &params, NULL),
@@ -92,7 +92,7 @@ static void describes_an_action(void)
                                   "\"*parts\":{\"type\":\"array\"},"
                                   "\"limit\":{\"type\":\"integer\",\"default\":5},"
                                   "\"other\":{\"type\":[\"integer\",\"null\"],\"default\":null},"
-                                  "\"own\":{\"enum\":[1]},"
+                                  "\"own\":{\"enum\":[1],\"default\":1},"
                                   "\"**options\":{\"type\":\"object\"}},"
                                   "\"required\":[\"text\"],\"additionalProperties\":false}");
     CLEANUP(json_put) struct json_object *empty = schema_of_params(NULL);
