@@ -166,7 +166,14 @@ void json_set_int(struct json_object *object, const char *name, int64_t number)
 
 void json_set_double(struct json_object *object, const char *name, double number)
 {
-    json_set(object, name, isfinite(number) ? json_object_new_double(number) : NULL);
+    struct json_object *value = NULL;
+    if (isfinite(number)) {
+        value = json_object_new_double(number);
+        /* as many digits as a double holds for sure: 0.1 and not 0.10000000000000001 */
+        static char format[] = "%.15g";
+        json_object_set_serializer(value, json_object_double_to_json_string, format, NULL);
+    }
+    json_set(object, name, value);
 }
 
 void json_set_bool(struct json_object *object, const char *name, bool value)

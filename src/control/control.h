@@ -92,8 +92,14 @@ typedef void (*control_done_fn)(void *arg, int status, const char *message);
 int control_load(struct control *control, const struct control_load *load, uint64_t timeout_ms,
                  control_done_fn done, void *arg, struct err *err);
 
-/* Takes the module out of service and, when forget, off the list. -ENOENT. */
+/* Takes the module out of service and, when forget, off the list. -ENOENT. Calls are refused at once;
+ * a worker that has other modules, too, is replaced later: see control_settle. */
 int control_unload(struct control *control, const char *name, bool forget, struct err *err);
+
+/* done runs once the module is where it is wanted and nowhere else (or failed, or after timeout_ms,
+ * as in control_load); at once when the name is not known. */
+void control_settle(struct control *control, const char *name, uint64_t timeout_ms,
+                    control_done_fn done, void *arg);
 
 /* Takes out of service and forgets the modules that loaded_by loaded and keep does not name. */
 void control_forget_others(struct control *control, const char *loaded_by,
@@ -126,7 +132,7 @@ const char *control_error(const struct control *control, const char *name);
 /* ---- views; all results are the caller's ---- */
 
 /* The original's action state (mode, module, local, remote) with "message" of ours when it failed;
- * NULL (JSON null) when the name is unknown. */
+ * NULL (JSON null) when it never was to be loaded. */
 struct json_object *control_action_state(const struct control *control, const char *name);
 /* {name: {"mode": ...}} of all that ever were loaded. */
 struct json_object *control_action_modes(const struct control *control);

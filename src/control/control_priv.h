@@ -38,6 +38,7 @@ struct module {
     uint32_t revision;
     int64_t position; /* order of loading */
     bool listed;      /* false: unloaded and forgotten, the entry only keeps figures */
+    bool asked;       /* was to be loaded once: only then it has a state to show */
 
     struct json_object *info; /* what its last ready line said; NULL = never loaded */
     bool walkers;

@@ -302,6 +302,7 @@ int control_load(struct control *control, const struct control_load *load, uint6
         module->position = ++control->last_position;
     }
     module->listed = true;
+    module->asked |= load->place != PLACE_NONE;
     failed = save(control, module, err);
     if (failed) {
         module->wanted = before; /* what is not saved is not done */
@@ -341,6 +342,18 @@ int control_unload(struct control *control, const char *name, bool forget, struc
     control->must_publish = true;
     control_wake(control);
     return 0;
+}
+
+void control_settle(struct control *control, const char *name, uint64_t timeout_ms,
+                    control_done_fn done, void *arg)
+{
+    uint32_t index = 0;
+    if (module_find(control, name, &index)) {
+        wait_for(control, index, timeout_ms, done, arg);
+        control_wake(control);
+    } else {
+        done(arg, 0, NULL);
+    }
 }
 
 void control_forget_others(struct control *control, const char *loaded_by,
@@ -398,6 +411,7 @@ static int restore_one(void *arg, const struct store_module *row)
     module->wanted = place_of(row->place);
     module->position = row->position;
     module->listed = true;
+    module->asked = module->wanted != PLACE_NONE || strcmp(row->learnt, "{}") != 0;
     control->wanted_since_ms[control->module_count - 1] = clock_now_ms();
     (void)json_parse_object(slice_str(row->config), &module->config, NULL);
     (void)json_parse_object(slice_str(row->ctx), &module->ctx, NULL);

@@ -1,4 +1,5 @@
 /* What the API shows of the control's state. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -294,12 +295,9 @@ static struct json_object *figures(const struct call_stats *stats, size_t count)
     uint64_t good = histogram_count(all);
     json_set_int(object, "calls", (int64_t)calls);
     json_set_int(object, "failed", (int64_t)errors);
-    json_set(object, "p50_ms",
-             good ? json_object_new_double(histogram_quantile(all, 0.5) / 1e6) : NULL);
-    json_set(object, "p99_ms",
-             good ? json_object_new_double(histogram_quantile(all, 0.99) / 1e6) : NULL);
-    json_set(object, "exec_ms",
-             good ? json_object_new_double((double)exec_ns / (double)good / 1e6) : NULL);
+    json_set_double(object, "p50_ms", good ? histogram_quantile(all, 0.5) / 1e6 : NAN);
+    json_set_double(object, "p99_ms", good ? histogram_quantile(all, 0.99) / 1e6 : NAN);
+    json_set_double(object, "exec_ms", good ? (double)exec_ns / (double)good / 1e6 : NAN);
     histogram_free(all);
     return object;
 }
