@@ -1,4 +1,4 @@
-"""Actions in C, alone and through a daemon: no Python in any process."""
+"""Actions in C through a daemon: no Python in any process (test_host_native.py: without one)."""
 
 import pytest
 
@@ -31,17 +31,6 @@ pytestmark = pytest.mark.sanitize
 TEXT = 'quotes " and ünïcödé ✓ and \\ '
 
 
-def test_host_serves_a_shared_object(host, compile_module):
-    server = host(compile_module("tiny", ECHO))
-    assert server.get("/jaseci_actions_spec/").json() == {"tiny.echo": ["text"], "tiny.fail": []}
-    reply = server.post("/echo/", {"text": TEXT})
-    assert (reply.status, reply.json()) == (200, TEXT)
-    assert reply.headers["server-timing"].startswith("exec;dur=")
-    assert server.post("/fail/", {}).status == 409
-    assert server.post("/echo/", {}).status == 422
-    assert server.post("/echo/", b"{").status in (400, 422)
-
-
 def test_the_daemon_serves_a_shared_object_and_stops_cleanly(serve, compile_module):
     daemon = serve(compile_module("tiny", ECHO))
     reply = daemon.call("tiny.echo", text=TEXT)
@@ -49,12 +38,3 @@ def test_the_daemon_serves_a_shared_object_and_stops_cleanly(serve, compile_modu
     assert "this one always fails" in daemon.call("tiny.fail").json()["detail"]
     assert daemon.call("tiny.none").status == 404
     assert daemon.op("actions_list", name="tiny.") == ["tiny.echo", "tiny.fail"]
-
-
-def test_one_connection_carries_many_calls(host, compile_module):
-    server = host(compile_module("tiny", ECHO))
-    connection = server.connect()
-    for number in range(200):
-        reply = server.post("/echo/", {"text": str(number)}, connection=connection)
-        assert reply.json() == str(number)
-    connection.close()

@@ -114,7 +114,7 @@ def locations(refused):
 @pytest.mark.parametrize("path,body,compared", BODIES, ids=lambda value: json.dumps(value))
 def test_equal_bodies_get_equal_answers(host, original, path, body, compared):
     ours = host(KIT)
-    ours.expect_log("Traceback")
+    ours.expect_log(r"kit.raises raised ValueError|^Traceback ")
     mine, other = ours.post(path, body), original.post(path, body)
     assert mine.status == other.status, mine.body
     if compared == "body":
@@ -152,8 +152,8 @@ def test_the_daemon_registers_and_calls_the_original_server(serve, original):
     # What the original answers with 422 or with the text of a 500 is an error, never a result.
     assert daemon.call("kit.typed", count="x").status == 422
     failed = daemon.call("kit.raises", text="x")
-    assert failed.status >= 500
-    assert "detail" in failed.json()
+    assert failed.status == 502
+    assert "status 500: Internal Server Error" in failed.json()["detail"]
 
     assert daemon.op("actions_unload_actionset", name="kit")["success"] is True
     assert daemon.op("actions_list", name="kit.") == []
@@ -169,6 +169,6 @@ def shout(word):
 """)
     daemon = serve(flow)
     assert daemon.op("actions_load_remote", url=f"http://127.0.0.1:{original.port}")["success"]
-    reply = daemon.post("/walker_run", {"name": "shout", "ctx": {"word": "a"}})
+    reply = daemon.post("/walkers/shout", {"ctx": {"word": "a"}})
     assert reply.status == 200
     assert reply.json()["report"] == [{"text": "A-B", "options": {"trim": 1}}]

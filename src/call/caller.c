@@ -259,6 +259,7 @@ static void on_reply(void *arg, enum http_outcome outcome, const struct http_rep
     struct target *target = target_ref(pool_target(pool)); /* the pool may go */
     struct http_client *client = TAKE(call->client);
     bool again = reply && call_redirect(call, target, reply);
+    char why[CALL_WHY_MAX];
 
     (void)atomic_fetch_sub(&target->in_flight, 1);
     if (outcome != HTTP_REPLIED) {
@@ -271,7 +272,9 @@ static void on_reply(void *arg, enum http_outcome outcome, const struct http_rep
         } else {
             note_failure(caller, target);
         }
-        if (!again) {
+        if (!again && call_foreign_error(target, reply, why)) {
+            call_fail(call, CALL_FOREIGN, why);
+        } else if (!again) {
             answer(call, reply);
         }
         pool_give(pool, client); /* the reply lies in its buffer until here */

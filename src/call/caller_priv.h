@@ -45,5 +45,11 @@ size_t call_head(const struct call *call, const struct target *target, size_t bo
  * changed in call (other path). */
 bool call_redirect(struct call *call, const struct target *target, const struct http_reply *reply);
 
+#define CALL_WHY_MAX 600
+
+/* Whether it is an external server's error that is not JSON, as the original's "Internal Server
+ * Error": then its status and its first 512 bytes are in why[CALL_WHY_MAX]. */
+bool call_foreign_error(const struct target *target, const struct http_reply *reply, char *why);
+
 /* Execution time told by Server-Timing ("exec;dur=MS", W3C Server Timing), in ns; 0 = not told. */
 uint64_t call_exec_ns(struct slice server_timing);

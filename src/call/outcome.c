@@ -18,6 +18,7 @@ static const struct call_outcome_row rows[CALL_OUTCOMES] = {
     [CALL_REFUSED] = {503, "ServerFailing",
                       "the server of '%s' failed several times in a row; it is asked again in a "
                       "few seconds"},
+    [CALL_FOREIGN] = {502, "ServerFailed", "the server of '%s' reported an error"},
     [CALL_NO_WALKERS] = {404, "UnknownWalker",
                          "cannot run '%s': no module with walkers is loaded"},
 };

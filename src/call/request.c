@@ -1,8 +1,10 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "action/target.h"
 #include "base/alloc.h"
+#include "base/utf8.h"
 #include "call/caller_priv.h"
 #include "http/server.h"
 
@@ -109,6 +111,18 @@ bool call_redirect(struct call *call, const struct target *target, const struct 
         return true;
     }
     return false;
+}
+
+bool call_foreign_error(const struct target *target, const struct http_reply *reply, char *why)
+{
+    if (!target->external || reply->status < 400 ||
+        slice_starts(reply->content_type, SLICE("application/json"))) {
+        return false;
+    }
+    int size = reply->body.size < 512 ? (int)reply->body.size : 512;
+    (void)snprintf(why, CALL_WHY_MAX, "status %d: %.*s", reply->status, size, reply->body.data);
+    utf8_repair(why, strlen(why));
+    return true;
 }
 
 uint64_t call_exec_ns(struct slice server_timing)
