@@ -95,6 +95,18 @@ void answer_detail(struct http_request *request, int status, const char *headers
     respond_json(request, status, lines, body);
 }
 
+void answer_methods(struct http_request *request, const char *allow)
+{
+    CLEANUP(str_free) char *header = xasprintf("Allow: %s\r\n", allow);
+    if (http_request_method(request) == METHOD_OPTIONS) {
+        answer_empty(request, 200, header);
+        return;
+    }
+    CLEANUP(str_free)
+    char *text = xasprintf("Method \"%s\" not allowed.", http_request_method_name(request));
+    answer_detail(request, 405, header, text, NULL);
+}
+
 void answer_preflight(struct http_request *request)
 {
     http_respond(

@@ -28,5 +28,9 @@ void answer_empty(struct http_request *request, int status, const char *headers)
 void answer_detail(struct http_request *request, int status, const char *headers, const char *text,
                    const char *hint);
 
+/* 405 with the methods that the path has, e.g. "GET, PUT"; OPTIONS is answered 200 with the same.
+ */
+void answer_methods(struct http_request *request, const char *allow);
+
 /* To a browser that asks whether another origin's page may send a request. */
 void answer_preflight(struct http_request *request);

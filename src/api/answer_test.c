@@ -30,6 +30,20 @@ void http_respond(struct http_request *request, const struct http_response *resp
     last.body_size = response->body.size;
 }
 
+static enum request_method method;
+
+enum request_method http_request_method(const struct http_request *request)
+{
+    (void)request;
+    return method;
+}
+
+const char *http_request_method_name(const struct http_request *request)
+{
+    (void)request;
+    return "TRACE";
+}
+
 static void answer_text(int status, bool failed, const char *text)
 {
     CLEANUP(json_put) struct json_object *value = NULL;
@@ -147,6 +161,16 @@ static void tells_details(void)
     EXPECT(strstr(last.headers, "\r\nAllow: POST\r\n") != NULL);
     answer_detail(NULL, 404, "", "Not found.", "look there");
     EXPECT_STR(last.body, "{\"detail\":\"Not found.\",\"hint\":\"look there\"}");
+    method = METHOD_OTHER;
+    answer_methods(NULL, "GET, PUT");
+    EXPECT_INT(last.status, 405);
+    EXPECT_STR(last.body, "{\"detail\":\"Method \\\"TRACE\\\" not allowed.\"}");
+    EXPECT(strstr(last.headers, "\r\nAllow: GET, PUT\r\n") != NULL);
+    method = METHOD_OPTIONS;
+    answer_methods(NULL, "GET, PUT");
+    EXPECT_INT(last.status, 200);
+    EXPECT_INT(last.body_size, 0);
+    EXPECT(strstr(last.headers, "\r\nAllow: GET, PUT\r\n") != NULL);
     answer_empty(NULL, 204, "");
     EXPECT_INT(last.status, 204);
     EXPECT_STR(last.content_type, "(none)");

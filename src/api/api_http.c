@@ -189,18 +189,6 @@ static void answer_not_found(struct http_request *request, const struct match *m
     answer_detail(request, 404, "", "Not found.", hint);
 }
 
-static void answer_other_methods(struct http_request *request, const struct match *match)
-{
-    CLEANUP(str_free) char *allow = xasprintf("Allow: %s\r\n", match->allow);
-    if (http_request_method(request) == METHOD_OPTIONS) {
-        answer_empty(request, 200, allow);
-        return;
-    }
-    CLEANUP(str_free)
-    char *text = xasprintf("Method \"%s\" not allowed.", http_request_method_name(request));
-    answer_detail(request, 405, allow, text, NULL);
-}
-
 /* Pages that are part of the program. */
 static bool answer_static(struct http_request *request)
 {
@@ -251,7 +239,7 @@ void api_http_handle(struct api_http *front, const struct auth_table *auth,
         return;
     }
     if (status == 405) {
-        answer_other_methods(request, &match);
+        answer_methods(request, match.allow);
         return;
     }
     bool staff = match.op ? match.op->access == OP_ADMIN : match.route->access == ROUTE_STAFF;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "action/snapshot.h"
+#include "api/answer.h"
 #include "api/api_http.h"
 #include "api/origin.h"
 #include "base/slice.h"
@@ -82,7 +83,7 @@ static bool is_post(struct http_request *request)
     if (http_request_method(request) == METHOD_POST) {
         return true;
     }
-    http_respond_detail(request, 405, "actions and walkers are called with POST");
+    answer_methods(request, "POST");
     return false;
 }
 

@@ -8,7 +8,8 @@ struct err;
 struct json_object;
 
 /* The body by its content_type, then the fields of query over it; no body is {}, a body without a
- * type is taken for JSON. Fields of forms are strings. In a form:
+ * type is taken for JSON, and so is the text of a JSON object that calls itself a form, which is
+ * what "curl -d" sends. Fields of forms are strings. In a form:
  *  - a field "ctx" that holds the text of a JSON object becomes that object;
  *  - a file becomes {"name": ..., "base64": ..., "content-type": ...}, appended to a list under its
  *    field's name, inside ctx when that is an object, else at the top.

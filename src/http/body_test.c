@@ -27,6 +27,8 @@ static void reads_every_way_of_writing(void)
         {"application/x-www-form-urlencoded", "a=1&b=+", "a=2", "{\"a\":\"2\",\"b\":\" \"}"},
         {"application/x-www-form-urlencoded", "ctx=%7B%22a%22%3A1%7D", "", "{\"ctx\":{\"a\":1}}"},
         {"application/x-www-form-urlencoded", "ctx=text", "", "{\"ctx\":\"text\"}"},
+        {"application/x-www-form-urlencoded", " {\"a\": 1}", "", "{\"a\":1}"},
+        {"application/x-www-form-urlencoded", "{a}=1", "", "{\"{a}\":\"1\"}"},
         {FORM_TYPE, FIELD("a", "1") FIELD("b", "2") "--XX--", "b=3", "{\"a\":\"1\",\"b\":\"3\"}"},
         {FORM_TYPE, FILE_PART("files", "x.yaml", "text/yaml", "a: 1") "--XX--", "",
          "{\"files\":[{\"name\":\"x.yaml\",\"base64\":\"YTogMQ==\",\"content-type\":\"text/"
