@@ -54,6 +54,7 @@ class Server:
     env: dict = field(default_factory=dict)
     check: bool = True
     prepare: object = None  # called with the server and its folder before the start
+    login: object = None  # called likewise once it listens; returns further headers (dict)
     missing: str = ""  # why it cannot be started at all
 
     port = 0
@@ -63,6 +64,7 @@ class Server:
     failed = ""
     start_ms = None
     pss_kb = None
+    headers = {}
 
     def target(self, work):
         target = self.paths[work.name]
@@ -78,10 +80,12 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def post(port, path, body):
+def post(port, path, body, headers=None):
+    """Returns (status, body)."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=CALL_SECONDS_MAX)
     try:
-        connection.request("POST", path, body, {"Content-Type": "application/json"})
+        connection.request("POST", path, body,
+                           {"Content-Type": "application/json", **(headers or {})})
         reply = connection.getresponse()
         return reply.status, reply.read()
     finally:
@@ -121,7 +125,7 @@ def start(server, works, folder):
 def answer_error(server, work):
     """Posts the work once. Returns "" when the answer is right, else what is wrong."""
     target = server.target(work)
-    status, body = post(server.port, target.path, target.body)
+    status, body = post(server.port, target.path, target.body, server.headers)
     if status in NOT_YET:
         raise ConnectionError(f"answered {status}: {body[:200]!r}")
     try:
@@ -140,6 +144,8 @@ def wait_for_answers(server, works, begin, log):
         if server.process.poll() is not None:
             return f"exited with {server.process.returncode}: {log_tail(log)}"
         try:
+            if server.login and not server.headers:
+                server.headers = server.login(server, log.parent)
             wrong = answer_error(server, mine[0])
             server.start_ms = (time.monotonic() - begin) * 1000
             return wrong or next(filter(None, (answer_error(server, w) for w in mine)), "")
@@ -195,7 +201,8 @@ def load(server, work, connections, seconds):
     url = f"http://127.0.0.1:{server.port}{target.path}"
     run = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "--latency",
-         "-s", BENCH / "post.lua", url, "--", target.body.decode()],
+         "-s", BENCH / "post.lua", url, "--", target.body.decode(),
+         *(word for header in server.headers.items() for word in header)],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds + 60)
     for line in run.stdout.splitlines():
         if line.startswith("RESULT "):

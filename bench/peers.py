@@ -27,7 +27,7 @@ NGINX = "nginx, fixed answer"
 HOST = "jsorc host, Python"
 DAEMON = "jsorc serve, Python"
 DAEMON_C = "jsorc serve, C"
-WALKER = "jsorc serve, walker + 1 call"
+WALKER = "jsorc serve, walker_run + 1 call"
 UVICORN = "uvicorn, bare ASGI, orjson"
 FASTAPI = "FastAPI on uvicorn"
 ORIGINAL = "original action server"
@@ -84,8 +84,9 @@ def jsorc_servers(program):
     def walker(answer):
         return answer["report"][0]
 
-    def server(name, argv, paths):
-        return harness.Server(name, argv, paths, env=env, prepare=compile_native, missing=missing)
+    def server(name, argv, paths, **options):
+        return harness.Server(name, argv, paths, env=env, prepare=compile_native, missing=missing,
+                              **options)
 
     return [
         server(HOST, [program, "host", ACTIONS / "benchwork.py", *listen], BOTH),
@@ -95,8 +96,21 @@ def jsorc_servers(program):
                                "score": "/actions/benchwork.score"}),
         server(DAEMON_C, serve, {"echo": "/actions/benchnative.echo"}),
         server(WALKER, serve, {"echo": harness.Target(
-            "/walker_run", json.dumps({"name": "flow", "ctx": {"text": TEXT}}).encode(), walker)}),
+            "/js/walker_run", json.dumps({"name": "flow", "ctx": {"text": TEXT}}).encode(),
+            walker)}, login=login),
     ]
+
+
+def login(server, folder):
+    """Makes the first account with the token that the daemon wrote for it; returns the header."""
+    bootstrap = (folder / "state" / "bootstrap-token").read_text().strip()
+    account = json.dumps({"email": "bench@example.com", "password": "only for this run"}).encode()
+    status, body = harness.post(server.port, "/user/create_super/", account,
+                                {"Authorization": f"Token {bootstrap}"})
+    if status != 201:
+        raise ConnectionError(f"no account: {status} {body[:200]!r}")
+    _, body = harness.post(server.port, "/user/token/", account)
+    return {"Authorization": f"Token {json.loads(body)['token']}"}
 
 
 def verdicts(servers, rows):

@@ -1,9 +1,12 @@
 -- wrk's script: POST one JSON body, and at the end one line of JSON that bench/harness.py reads.
--- Arguments after "--": the body.
+-- Arguments after "--": the body, then further headers as NAME VALUE pairs.
 function init(args)
   wrk.method = "POST"
   wrk.headers["Content-Type"] = "application/json"
   wrk.body = args[1]
+  for i = 2, #args - 1, 2 do
+    wrk.headers[args[i]] = args[i + 1]
+  end
 end
 
 function done(summary, latency, requests)
