@@ -89,19 +89,17 @@ static struct activation activation_of(const struct account_call *call)
 static int send_activation(const struct account_call *call, const struct store_user *user,
                            struct json_object *body, struct err *err)
 {
-    char code[SECRET_TOKEN_CHARS + 1];
-    bool mailed = false;
+    struct auth_code code = {.kind = STORE_CODE_ACTIVATE};
     if (user->is_activated) {
         json_set_str(body, "activation", "mail unavailable");
         return 0;
     }
-    int failed =
-        auth_code_send(call->auth, STORE_CODE_ACTIVATE, user, clock_unix_ms(), code, &mailed, err);
-    if (!failed && !mailed) {
+    int failed = auth_code_send(call->auth, user, &code, clock_unix_ms(), err);
+    if (!failed && !code.mailed) {
         json_set_str(body, "activation", "mail unavailable");
     }
-    if (!failed && !mailed && call->caller.is_staff) { /* who can hand it over */
-        json_set_str(body, "activation_code", code);
+    if (!failed && !code.mailed && call->caller.is_staff) { /* who can hand it over */
+        json_set_str(body, "activation_code", code.text);
     }
     return failed;
 }

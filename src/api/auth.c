@@ -340,22 +340,23 @@ int auth_logout_everyone(struct auth *auth, int64_t now_unix_ms, struct err *err
 
 /* ---- one-time codes ---- */
 
-int auth_code_send(struct auth *auth, enum store_code_kind kind, const struct store_user *user,
-                   int64_t now_unix_ms, char *code, bool *ret_mailed, struct err *err)
+int auth_code_send(struct auth *auth, const struct store_user *user, struct auth_code *code,
+                   int64_t now_unix_ms, struct err *err)
 {
-    bool activate = kind == STORE_CODE_ACTIVATE;
+    bool activate = code->kind == STORE_CODE_ACTIVATE;
     char text[SECRET_TOKEN_CHARS + 1];
     unsigned char hash[SECRET_HASH_BYTES];
     secret_make(text, activate ? SECRET_CODE_CHARS : SECRET_TOKEN_CHARS);
     secret_hash(slice_str(text), hash);
     int64_t expiry_ms = now_unix_ms + (activate ? AUTH_ACTIVATE_MS : AUTH_RESET_MS);
-    int failed = store_code_put(auth->options.store, kind, user->id, hash, expiry_ms, err);
+    int failed = store_code_put(auth->options.store, code->kind, user->id, hash, expiry_ms, err);
     if (failed) {
         return failed;
     }
-    (void)snprintf(code, sizeof(text), "%s", text);
-    *ret_mailed =
-        auth->options.mail && auth->options.mail(auth->options.arg, kind, user->email, text) == 0;
+    code->mailed = auth->options.mail &&
+                   auth->options.mail(auth->options.arg, code->kind, user->email, text) == 0;
+    memcpy(code->text, text, sizeof(text));
+    sodium_memzero(text, sizeof(text));
     return 0;
 }
 

@@ -89,10 +89,15 @@ int auth_login(struct auth *auth, int64_t user_id, int64_t now_unix_ms, char *to
                int64_t *ret_expiry_ms, struct err *err);
 int auth_logout_everyone(struct auth *auth, int64_t now_unix_ms, struct err *err);
 
-/* Makes a one-time code, replacing the account's former one of that kind, and mails it.
- * code[SECRET_TOKEN_CHARS + 1]. *ret_mailed: the mail service took it. */
-int auth_code_send(struct auth *auth, enum store_code_kind kind, const struct store_user *user,
-                   int64_t now_unix_ms, char *code, bool *ret_mailed, struct err *err);
+struct auth_code {
+    enum store_code_kind kind;         /* in */
+    char text[SECRET_TOKEN_CHARS + 1]; /* out */
+    bool mailed;                       /* out: the mail service took it */
+};
+
+/* Makes a one-time code, replacing the account's former one of that kind, and mails it. */
+int auth_code_send(struct auth *auth, const struct store_user *user, struct auth_code *code,
+                   int64_t now_unix_ms, struct err *err);
 /* Whose code it is; it stays valid. -ENOENT: unknown, used or expired. */
 int auth_code_find(struct auth *auth, enum store_code_kind kind, struct slice code,
                    int64_t now_unix_ms, struct store_user *ret_user, struct err *err);

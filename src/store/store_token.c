@@ -24,10 +24,10 @@ static int add_and_trim(void *arg, struct err *err)
         return failed;
     }
     failed = store_run(add->store, err,
-                     "DELETE FROM tokens WHERE rowid IN (SELECT rowid FROM tokens"
-                     " WHERE user_id = ?1 ORDER BY created_ms DESC, rowid DESC"
-                     " LIMIT -1 OFFSET ?2)",
-                     "ii", token->user_id, add->per_user_max);
+                       "DELETE FROM tokens WHERE rowid IN (SELECT rowid FROM tokens"
+                       " WHERE user_id = ?1 ORDER BY created_ms DESC, rowid DESC"
+                       " LIMIT -1 OFFSET ?2)",
+                       "ii", token->user_id, add->per_user_max);
     add->trimmed = !failed && store_changes(add->store) > 0;
     return failed;
 }
