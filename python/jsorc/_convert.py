@@ -6,7 +6,6 @@ Nothing is imported for annotations that need nothing: when the user's code has 
 typing, there is no typing construct to understand.
 """
 
-import sys
 import types
 
 NOTHING = type("Nothing", (), {"__repr__": lambda self: "nothing"})()
@@ -380,31 +379,9 @@ def _is_mapping(origin):
 
 def _class(annotation):
     """A class that JSON does not know."""
-    module = annotation.__module__
-    if module == "collections.abc" and annotation.__name__ in ("Sequence", "Iterable",
-                                                               "Collection"):
-        return Type(to_sequence, {"type": "array"}, list)
-    if module == "collections.abc" and annotation.__name__ in ("Mapping", "MutableMapping"):
-        return Type(to_dict, {"type": "object"}, dict)
-    if module == "numpy" and annotation.__name__ == "ndarray":
-        return Type(_to_array, {"type": "array"})
-    if hasattr(annotation, "__total__") and issubclass(annotation, dict):  # TypedDict
-        return Type(to_dict, {"type": "object"}, dict)
-    if (hasattr(annotation, "__members__") or hasattr(annotation, "__dataclass_fields__")
-            or hasattr(annotation, "model_validate") or hasattr(annotation, "parse_obj")
-            or module in ("datetime", "decimal", "uuid", "pathlib", "fractions")
-            or module.startswith("pathlib.")):
-        from . import _convert_class
+    from . import _convert_class
 
-        return _convert_class.make(annotation)
-    return ANY  # a class of the user's: its function knows what it takes
-
-
-def _to_array(value):
-    try:
-        return sys.modules["numpy"].asarray(value)
-    except (TypeError, ValueError):
-        return fail("value is not a valid array", "type_error.array")
+    return _convert_class.make(annotation)
 
 
 def _special(annotation):

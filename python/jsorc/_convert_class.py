@@ -2,11 +2,19 @@
 Loaded when a function is annotated with one."""
 
 import datetime
+import sys
 
-from ._convert import ANY, Invalid, Type, fail, not_null
+from ._convert import ANY, Invalid, Type, fail, not_null, to_dict, to_sequence
 
 
 def make(cls):
+    """The Type of a class; ANY when it is the user's own, whose function knows what it takes."""
+    if cls.__module__ == "collections.abc":
+        return _abstract(cls.__name__)
+    if cls.__module__ == "numpy" and cls.__name__ == "ndarray":
+        return Type(_to_array, {"type": "array"})
+    if hasattr(cls, "__total__") and issubclass(cls, dict):  # TypedDict
+        return Type(to_dict, {"type": "object"}, dict)
     if hasattr(cls, "__members__"):
         return _enum(cls)
     if hasattr(cls, "model_validate"):
@@ -15,7 +23,24 @@ def make(cls):
         return Type(_model(cls, cls.parse_obj), {"type": "object"})
     if hasattr(cls, "__dataclass_fields__"):
         return _dataclass(cls)
-    return _LIBRARY.get(cls.__name__, lambda _: ANY)(cls)
+    if cls.__module__.split(".")[0] in ("datetime", "decimal", "fractions", "pathlib", "uuid"):
+        return _LIBRARY.get(cls.__name__, lambda _: ANY)(cls)
+    return ANY
+
+
+def _abstract(name):
+    if name in ("Sequence", "Iterable", "Collection"):
+        return Type(to_sequence, {"type": "array"}, list)
+    if name in ("Mapping", "MutableMapping"):
+        return Type(to_dict, {"type": "object"}, dict)
+    return ANY
+
+
+def _to_array(value):
+    try:
+        return sys.modules["numpy"].asarray(value)
+    except (TypeError, ValueError):
+        return fail("value is not a valid array", "type_error.array")
 
 
 def _enum(cls):

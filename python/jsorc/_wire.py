@@ -70,8 +70,11 @@ def call_with_meta(function, args, kwargs):
     code = getattr(function, "__code__", None)
     if "meta" not in kwargs and not (code and "meta" in code.co_varnames[:len(args)]):
         context = _jsorc.context_or_none()
-        scope = {"walker": context.walker} if context is not None else None
-        kwargs["meta"] = {"m_id": None, "h": None, "scope": scope, "interp": None}
+        user = scope = None
+        if context is not None:
+            user = context.headers.get("x-jsorc-user")  # the account's id, from the daemon
+            scope = {"walker": context.walker}
+        kwargs["meta"] = {"m_id": user, "h": None, "scope": scope, "interp": None}
     return function(*args, **kwargs)
 
 

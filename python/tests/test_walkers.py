@@ -13,7 +13,7 @@ def fails():
     raise ValueError("no words")
 @jsorc.action(aliases=["who"])
 def wants_meta(a=0, meta=None):
-    return sorted(meta) if meta else None
+    return [meta.get("m_id"), *sorted(meta)] if meta else None
 @jsorc.action
 async def later(text):
     return text
@@ -185,8 +185,8 @@ def test_profiling_adds_a_profile(run):
 
 
 def test_a_local_action_gets_the_callers_context_as_meta(run):
-    assert run("meta")["report"] == [["h", "interp", "m_id", "scope"],
-                                     ["h", "interp", "m_id", "scope"], ["x"]]
+    assert run("meta", headers={"X-Jsorc-User": "7"})["report"] == [
+        ["7", "h", "interp", "m_id", "scope"], ["7", "h", "interp", "m_id", "scope"], [None, "x"]]
     assert run.worker.call("wants_meta") is None  # a remote call never does
 
 
