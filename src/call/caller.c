@@ -8,10 +8,12 @@
 #include "action/target.h"
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/json.h"
 #include "call/caller_priv.h"
 #include "call/outcome.h"
 #include "call/pool.h"
+#include "http/body.h"
 #include "http/server.h"
 #include "loop/loop.h"
 #include "measure/call_stats.h"
@@ -78,8 +80,7 @@ unsigned caller_in_flight(const struct caller *caller)
 
 /* ---- the life of a call ---- */
 
-static struct call *call_new(struct caller *caller, struct http_request *request,
-                             struct slice name)
+static struct call *call_new(struct caller *caller, struct http_request *request, struct slice name)
 {
     struct call *call = caller->free_calls;
     if (call) {
@@ -101,6 +102,7 @@ static struct call *call_new(struct caller *caller, struct http_request *request
     call->without_slash = false;
     call->redirected = false;
     call->path = NULL;
+    call->form = NULL;
     call->stats = NULL;
     caller->in_flight++;
     return call;
@@ -112,6 +114,7 @@ static void call_end(struct call *call)
     free(call->path);
     call->path = NULL;
     call->request = NULL;
+    call->form = json_put(call->form);
     call->next = caller->free_calls;
     caller->free_calls = call;
     caller->in_flight--;
@@ -136,10 +139,11 @@ static void call_fail(struct call *call, enum call_outcome outcome, const char *
 {
     const struct call_outcome_row *row = call_outcome_row(outcome);
     char text[1024];
-    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wformat-nonliteral\"")
-    int used = snprintf(text, sizeof(text), row->text, call->name);
-    _Pragma("GCC diagnostic pop")
-    if (why && used > 0 && (size_t)used < sizeof(text)) {
+    _Pragma("GCC diagnostic push")
+        _Pragma("GCC diagnostic ignored \"-Wformat-nonliteral\"") int used =
+            snprintf(text, sizeof(text), row->text, call->name);
+    _Pragma("GCC diagnostic pop") if (why && used > 0 && (size_t)used < sizeof(text))
+    {
         (void)snprintf(text + used, sizeof(text) - (size_t)used, ": %s", why);
     }
     count(call, true, NULL);
@@ -343,7 +347,8 @@ static void send_call(struct call *call, const struct module_route *module)
         return;
     }
     char head[CALL_HEAD_MAX];
-    struct slice body = http_request_body(call->request);
+    struct slice body =
+        call->form ? slice_str(json_text(call->form)) : http_request_body(call->request);
     size_t head_size = call_head(call, target, body.size, head);
     if (head_size == 0) {
         call_fail(call, CALL_UNKNOWN, NULL);
@@ -411,11 +416,35 @@ void caller_action(struct caller *caller, struct http_request *request, struct s
     route_call(call_new(caller, request, name));
 }
 
+/* Workers read JSON: a form, an upload or a query is rewritten to it here. 0, or the -errno of
+ * body_object. */
+static int walker_form(const struct http_request *request, struct json_object **ret_form,
+                       struct err *err)
+{
+    struct slice type = http_request_header(request, "content-type");
+    struct slice query = http_request_query(request);
+    const struct slice json = SLICE("application/json");
+    bool is_json = type.size == 0 || (type.size >= json.size &&
+                                      slice_eq_nocase((struct slice){type.data, json.size}, json));
+    if (is_json && query.size == 0) {
+        return 0;
+    }
+    return body_object(type, http_request_body(request), query, ret_form, err);
+}
+
 void caller_walker(struct caller *caller, struct http_request *request, struct slice path,
                    struct slice user)
 {
+    struct json_object *form = NULL;
+    struct err err = {0};
+    int failed = walker_form(request, &form, &err);
+    if (failed) {
+        http_respond_detail(request, body_status(failed), err.text);
+        return;
+    }
     struct call *call = call_new(caller, request, path);
     call->walker = true;
+    call->form = form;
     size_t size = user.size < sizeof(call->user) ? user.size : sizeof(call->user) - 1;
     if (size > 0) {
         memcpy(call->user, user.data, size);

@@ -7,11 +7,12 @@
 #include "http/client.h"
 
 struct call_stats;
+struct json_object;
 struct pool;
 
-#define CALL_ATTEMPTS_MAX 5  /* sends of one call that were not executed */
+#define CALL_ATTEMPTS_MAX 5   /* sends of one call that were not executed */
 #define CALL_NAME_MAX     256 /* longer action names do not exist: registration refuses them */
-#define CALL_WAIT_MS      50 /* how often waiting calls are looked at without a new snapshot */
+#define CALL_WAIT_MS      50  /* how often waiting calls are looked at without a new snapshot */
 
 struct call {
     struct call *next; /* in the list of parked ones, oldest first; or of free ones */
@@ -20,13 +21,15 @@ struct call {
     char name[CALL_NAME_MAX]; /* action, or path of a walker's route */
     char user[CALL_NAME_MAX];
     bool walker;
-    uint64_t since_ms;    /* came in */
+    uint64_t since_ms;      /* came in */
     uint64_t not_before_ms; /* parked: not sent again before */
     uint32_t tried_target;  /* id of the target of the last attempt; 0 = none */
     unsigned attempts;
     bool without_slash; /* external: the path with it was answered 404 or 405 */
     bool redirected;
-    char *path;         /* external: where a redirect led; owned */
+    char *path;               /* external: where a redirect led; owned */
+    struct json_object *form; /* walker: what came as a form or in the query; owned; NULL = the
+                               * request's body goes on as it is */
     /* set while it is sent */
     struct pool *pool;
     struct http_client *client;
