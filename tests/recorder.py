@@ -1,4 +1,4 @@
-"""A stand-in for the daemon: keeps the requests that the command line sends, and answers as told."""
+"""A stand-in for the daemon: keeps the requests of the command line, and answers as told."""
 
 import json
 import os

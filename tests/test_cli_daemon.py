@@ -220,8 +220,9 @@ def test_project_of_init_works(serve, tmp_path, env):
     done = daemon.cli("call", "text.words", "--text", "Hello, big world")
     assert json.loads(done.stdout) == ["hello", "big", "world"]
     done = daemon.cli("walker", "run", "describe", "-ctx", '{"text": "Hello, big world"}')
-    assert json.loads(done.stdout)["report"] == [
-        {"figures": {"characters": 16, "words": 3, "lines": 1}, "begins": ["hello", "big", "world"]}]
+    assert json.loads(done.stdout)["report"] == [{
+        "figures": {"characters": 16, "words": 3, "lines": 1},
+        "begins": ["hello", "big", "world"]}]
 
 
 def test_completion_knows_the_daemon_s_names(daemon):

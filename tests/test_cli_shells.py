@@ -133,8 +133,9 @@ def test_names_come_from_the_daemon_that_the_line_means(env, recorder, tmp_path)
 def bash_completes(env, cwd, words):
     script = (f'source <("{JSORC}" completion bash); COMP_WORDS=("$@"); '
               'COMP_CWORD=$(($# - 1)); _jsorc 2>&1; printf "%s\\n" "${COMPREPLY[@]}"')
-    done = subprocess.run(["bash", "--norc", "-c", script, "bash", "jsorc", *words], env=env, cwd=cwd,
-                          capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    done = subprocess.run(["bash", "--norc", "-c", script, "bash", "jsorc", *words], env=env,
+                          cwd=cwd, capture_output=True, text=True, timeout=60,
+                          stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
 
@@ -232,8 +233,9 @@ def test_man_pages_give_no_warning():
 
 
 def test_man_pages_can_be_read_and_copied_from():
-    done = subprocess.run(["groff", "-man", "-Tutf8", "-P-c", BUILD / "man" / "man1" / "jsorc-call.1"],
-                          capture_output=True, text=True, timeout=60)
+    page = BUILD / "man" / "man1" / "jsorc-call.1"
+    done = subprocess.run(["groff", "-man", "-Tutf8", "-P-c", page], capture_output=True,
+                          text=True, timeout=60)
     text = re.sub(r".\x08", "", done.stdout)
     assert "jsorc call text.split --text 'one two' --n 5" in text
     assert "--NAME[:FORM]" in text

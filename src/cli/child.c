@@ -16,8 +16,6 @@
 #include "base/clock.h"
 #include "base/err.h"
 
-extern char **environ;
-
 int child_start(const char *const *argv, char *const *environment, int out_fd, pid_t *ret_pid,
                 struct err *err)
 {

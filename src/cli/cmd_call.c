@@ -108,7 +108,7 @@ static bool is_value(const char *word)
 static int read_option(struct call_words *call, int argc, char **argv, int *index, struct err *err)
 {
     const char *word = argv[*index];
-    struct option_word option;
+    struct option_word option = {0};
     int failed = split_option(word, &option, err);
     if (failed) {
         return failed;

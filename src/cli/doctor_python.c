@@ -34,14 +34,11 @@ static const char PROBE[] =
 /* The last line that was printed: modules may say things while they are imported. */
 static struct slice last_line(struct slice text)
 {
-    while (text.size > 0 && strchr("\r\n", text.data[text.size - 1])) {
+    while (text.data && text.size > 0 && strchr("\r\n", text.data[text.size - 1])) {
         text.size--;
     }
-    size_t start = text.size;
-    while (start > 0 && text.data[start - 1] != '\n') {
-        start--;
-    }
-    return slice_from(text, start);
+    const char *end = text.data ? memrchr(text.data, '\n', text.size) : NULL;
+    return end ? slice_from(text, (size_t)(end - text.data) + 1) : text;
 }
 
 static int ask(const char *python, struct json_object **ret_answer, struct err *err)

@@ -18,5 +18,6 @@ def literal(data):
 
 rows = [f'    {{"{file.name}",\n{literal(file.read_bytes())}}},\n' for file in files]
 out.write_text(
-    '/* Made by init_embed.py from src/cli/init. */\n#include <stddef.h>\n\n#include "cli/init_files.h"\n\n'
+    "/* Made by init_embed.py from src/cli/init. */\n#include <stddef.h>\n\n"
+    '#include "cli/init_files.h"\n\n'
     "const struct init_file INIT_FILES[] = {\n" + "".join(rows) + "    {NULL, NULL},\n};\n")

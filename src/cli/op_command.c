@@ -188,8 +188,9 @@ static void make_paths_absolute(const struct op *op, struct json_object *values)
         const char *name = op->params[i].name;
         const struct hint *hint = find_hint(op, name);
         const char *path = json_str(values, name);
-        if (!hint || !hint->path || !path || path[0] == '/' || strstr(path, "://")) {
-            continue;
+        if (!hint || !hint->path || !path || path[0] == '/' || path[0] == '{' ||
+            strstr(path, "://")) {
+            continue; /* none, absolute, or what is to be read from it itself */
         }
         bool is_path = strchr(path, '/') || access(path, F_OK) == 0;
         char folder[4096];

@@ -48,6 +48,9 @@ bool output_wants_table(const struct output *output)
 /* On a terminal, escapes from elsewhere must not act. Line ends and tabs stay. */
 static void show(const struct output *output, const char *data, size_t size)
 {
+    if (!data || size == 0) {
+        return;
+    }
     if (!output->terminal) {
         (void)fwrite(data, 1, size, output->stream);
         return;

@@ -63,9 +63,13 @@ int words_split(const char *line, struct words *ret_words, struct err *err)
         if (*line == '\0' || *line == '#') {
             break;
         }
-        line = read_word(line, &word);
-        failed = line ? add_word(&words, &word, err)
-                      : err_set(err, EINVAL, "a quote is opened and not closed");
+        const char *rest = read_word(line, &word);
+        if (!rest) {
+            failed = err_set(err, EINVAL, "a quote is opened and not closed");
+            break;
+        }
+        failed = add_word(&words, &word, err);
+        line = rest;
     }
     buf_done(&word);
     if (failed) {

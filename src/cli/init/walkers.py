@@ -1,7 +1,7 @@
 """Walkers: entries of requests, which call actions by name, wherever these are placed.
 
-A walker runs in the runtime worker. When the module of an action is there as well, a call is a plain
-function call; when it was moved into a process of its own (`jsorc actions load actions -mode
+A walker runs in the runtime worker. When the module of an action is there as well, a call is a
+plain function call; when it was moved into a process of its own (`jsorc actions load actions -mode
 remote`), the same line calls it there.
 """
 
