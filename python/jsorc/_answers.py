@@ -153,7 +153,7 @@ def _check(param, value):
         return
     elif param.kind == _signature.LIST:
         if not isinstance(value, list):
-            _convert.fail("value is not a valid list", "type_error.list")
+            _convert.fail("value is not a valid tuple", "type_error.tuple")
         if param.convert:
             _convert._items(value, param.convert)
     else:

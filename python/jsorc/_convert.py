@@ -340,7 +340,7 @@ def _literal(values):
 
     def convert(value):
         for allowed in values:
-            if type(allowed) is type(value) and allowed == value:
+            if allowed == value:  # so true is the 1 of Literal[1], as in the original
                 return allowed
         return fail(f"unexpected value; permitted: {shown}", "value_error.const",
                     {"given": value, "permitted": list(values)})

@@ -119,23 +119,46 @@ def _parsed(cls, from_text, message, kind, schema):
     return Type(convert, schema)
 
 
-def _to_datetime(value):
+def _seconds(value, expected):
+    """The number of seconds that value is; None when it is other text."""
     if isinstance(value, (int, float)):
-        # The original's rule: beyond this, the number is meant in milliseconds.
-        seconds = value / 1000 if abs(value) > 2e10 else value
-        return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
-    return datetime.datetime.fromisoformat(value)
+        return value
+    if not isinstance(value, str):
+        fail(f"invalid type; expected {expected}, string, bytes, int or float", "type_error")
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+_SECONDS_MAX = 3e20  # beyond it the original takes the last moment of the calendar
+_MILLISECONDS_FROM = 2e10  # beyond it a number is meant in milliseconds, or still finer
+
+
+def _to_datetime(value, expected="datetime"):
+    seconds = _seconds(value, expected)
+    if seconds is None:
+        return datetime.datetime.fromisoformat(value)
+    if abs(seconds) > _SECONDS_MAX:
+        return datetime.datetime.max if seconds > 0 else datetime.datetime.min
+    while abs(seconds) > _MILLISECONDS_FROM:
+        seconds /= 1000
+    epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+    return epoch + datetime.timedelta(seconds=seconds)
 
 
 def _to_date(value):
-    if isinstance(value, (int, float)):
+    if isinstance(value, datetime.datetime):
+        return value.date()
+    if _seconds(value, "date") is not None:
         return _to_datetime(value).date()
     return datetime.date.fromisoformat(value)
 
 
 def _to_timedelta(value):
-    if isinstance(value, (int, float)):
-        return datetime.timedelta(seconds=value)
+    seconds = _seconds(value, "timedelta")
+    if seconds is not None:
+        return datetime.timedelta(seconds=seconds)
     sign = -1 if value.startswith("-") else 1
     days, _, clock = value.lstrip("+-").rpartition(" ")
     days = float(days.split()[0]) if days else 0
@@ -149,8 +172,15 @@ def _time_type(fmt):
 
 def _number(cls):
     name = cls.__name__.lower()
-    return _parsed(cls, lambda value: cls(str(value).strip()), f"value is not a valid {name}",
-                   f"type_error.{name}", {"type": "number"})
+
+    def from_text(value):
+        number = cls(str(value).strip())
+        if number - number != 0:
+            fail(f"value is not a valid {name}", f"value_error.{name}.not_finite")
+        return number
+
+    return _parsed(cls, from_text, f"value is not a valid {name}", f"type_error.{name}",
+                   {"type": "number"})
 
 
 def _path(cls):

@@ -3,6 +3,7 @@
 import collections.abc
 import dataclasses
 import datetime
+import decimal
 import enum
 import json
 import typing
@@ -64,6 +65,13 @@ def convert(annotation, value):
     (datetime.date, "2024-02-29", datetime.date(2024, 2, 29)),
     (datetime.datetime, "2024-02-29T10:00:00", datetime.datetime(2024, 2, 29, 10)),
     (datetime.datetime, 0, datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)),
+    (datetime.datetime, "1.5", datetime.datetime(1970, 1, 1, 0, 0, 1, 500000,
+                                                 tzinfo=datetime.timezone.utc)),
+    (datetime.datetime, 1700000000000, datetime.datetime(2023, 11, 14, 22, 13, 20,
+                                                         tzinfo=datetime.timezone.utc)),
+    (datetime.date, 1e300, datetime.date.max), (datetime.date, "86400",
+                                                datetime.date(1970, 1, 2)),
+    (decimal.Decimal, 1.5, decimal.Decimal("1.5")), (typing.Literal[1], True, 1),
     (datetime.time, "10:30", datetime.time(10, 30)),
     (datetime.timedelta, 90, datetime.timedelta(seconds=90)),
     (datetime.timedelta, "1 day, 0:00:01", datetime.timedelta(days=1, seconds=1)),
@@ -107,7 +115,12 @@ def test_values_are_converted(annotation, value, wanted):
     (Point, {"x": "a"}, ("x",), "value is not a valid integer", "type_error.integer"),
     (uuid.UUID, "x", (), "value is not a valid uuid", "type_error.uuid"),
     (datetime.date, "x", (), "invalid date format", "value_error.date"),
-    (datetime.datetime, [], (), "invalid datetime format", "value_error.datetime"),
+    (datetime.datetime, "x", (), "invalid datetime format", "value_error.datetime"),
+    (datetime.datetime, [], (), "invalid type; expected datetime, string, bytes, int or float",
+     "type_error"),
+    (decimal.Decimal, "nan", (), "value is not a valid decimal",
+     "value_error.decimal.not_finite"),
+    (decimal.Decimal, "x", (), "value is not a valid decimal", "type_error.decimal"),
 ])
 def test_values_that_do_not_fit_say_why_and_where(annotation, value, path, message, kind):
     with pytest.raises(_convert.Invalid) as invalid:

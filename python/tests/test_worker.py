@@ -136,7 +136,7 @@ def refused(worker):
         (["body", "tags", 1], "type_error.str")]
     assert entries("typed", {"text": None}) == [
         (["body", "text"], "type_error.none.not_allowed")]
-    assert entries("stars", {"a": 1, "*parts": 3}) == [(["body", "*parts"], "type_error.list")]
+    assert entries("stars", {"a": 1, "*parts": 3}) == [(["body", "*parts"], "type_error.tuple")]
     assert entries("stars", {"a": 1, "**options": []}) == [
         (["body", "**options"], "type_error.dict")]
     assert entries("stars", {"a": 1, "**options": {"a": 2}}) == [
