@@ -11,6 +11,8 @@
 #include "base/json.h"
 #include "control/control.h"
 
+#define UNLOAD_TIMEOUT_MS 120000 /* until the next generation of the runtime worker serves */
+
 static struct json_object *success(bool well, const char *message)
 {
     struct json_object *result = json_object_new_object();
@@ -66,7 +68,15 @@ static void on_configs(void *arg, struct json_object *configs, const char *error
 static void run_config(struct op_call *call)
 {
     const char *name = op_arg_str(call, "name");
-    struct json_object *config = op_arg(call, "config");
+    CLEANUP(json_put) struct json_object *config = json_ref(op_arg(call, "config"));
+    struct err err = {0};
+    if (json_object_is_type(config, json_type_string) && *json_object_get_string(config) == '{') {
+        CLEANUP(json_put) struct json_object *text = TAKE(config); /* as the command line gives it */
+        if (json_parse_object(slice_str(json_object_get_string(text)), &config, &err) < 0) {
+            op_return(call, success(false, err.text));
+            return;
+        }
+    }
     if (json_object_is_type(config, json_type_object)) {
         struct json_object *entry = NULL;
         bool nested = json_object_object_get_ex(config, name, &entry);
@@ -207,24 +217,38 @@ const struct op op_jsorc_actions_status = {
 /* The original's refusals, word for word; NULL = go on. The text is the caller's. */
 static char *unload_refusal(const struct control *control, const char *name, const char *mode)
 {
-    bool here = control_serves(control, name, PLACE_MODULE);
-    bool remote = control_serves(control, name, PLACE_REMOTE);
-    bool wanted = control_wanted(control, name) != PLACE_NONE;
+    enum place wanted = control_wanted(control, name);
     bool known_mode = strcmp(mode, "auto") == 0 || strcmp(mode, "module") == 0 ||
                       strcmp(mode, "local") == 0 || strcmp(mode, "remote") == 0;
     if (!known_mode) {
         return xasprintf("Unrecognized action mode %s.", mode);
     }
-    if (!control_is_known(control, name) || !wanted) {
+    if (!control_was_asked(control, name)) {
         return xstrdup("Action is not loaded.");
     }
-    if ((strcmp(mode, "module") == 0 || strcmp(mode, "local") == 0) && !here) {
+    if ((strcmp(mode, "module") == 0 || strcmp(mode, "local") == 0) && wanted != PLACE_MODULE) {
         return xstrdup("Action is not loaded as module.");
     }
-    if (strcmp(mode, "remote") == 0 && !remote && control_wanted(control, name) != PLACE_REMOTE) {
+    if (strcmp(mode, "remote") == 0 && wanted != PLACE_REMOTE) {
         return xstrdup("Action is not loaded as remote.");
     }
-    return NULL;
+    return wanted == PLACE_NONE ? xstrdup("Unrecognized action loaded status None") : NULL;
+}
+
+struct unloading {
+    struct op_call *call;
+    char *message;
+};
+
+/* It takes no calls any more since it was asked; only its memory may not be free yet. */
+static void on_unloaded(void *arg, int status, const char *message)
+{
+    struct unloading *unloading = arg;
+    (void)status;
+    (void)message;
+    op_return(unloading->call, success(true, unloading->message));
+    free(unloading->message);
+    free(unloading);
 }
 
 static void run_unload(struct op_call *call)
@@ -243,8 +267,13 @@ static void run_unload(struct op_call *call)
     CLEANUP(str_free) char *message =
         remote ? xasprintf("Remote actions from %s unloaded.", url ? url : name)
                : xasprintf("Action module %s unloaded.", name);
-    int failed = control_unload(control, name, false, &err);
-    op_return(call, success(!failed, failed ? err.text : message));
+    if (control_unload(control, name, false, &err) < 0) {
+        op_return(call, success(false, err.text));
+        return;
+    }
+    struct unloading *unloading = xcalloc(1, sizeof(*unloading));
+    *unloading = (struct unloading){call, TAKE(message)};
+    control_settle(control, name, UNLOAD_TIMEOUT_MS, on_unloaded, unloading);
 }
 
 const struct op op_jsorc_actions_unload = {

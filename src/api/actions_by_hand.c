@@ -140,6 +140,25 @@ const struct op op_actions_module_list = {
 
 /* ---- unload ---- */
 
+/* Its actions are gone since it was asked; only its memory may not be free yet. */
+static void on_unloaded(void *arg, int status, const char *message)
+{
+    (void)status;
+    (void)message;
+    answer(arg, true, NULL);
+}
+
+/* Answers once no walker can reach what was unloaded from module. */
+static void answer_unload(struct op_call *call, const char *module, int failed,
+                          const struct err *err)
+{
+    if (failed) {
+        answer(call, false, err->text);
+    } else {
+        control_settle(op_api(call)->control, module, LOAD_TIMEOUT_MS, on_unloaded, call);
+    }
+}
+
 /* By our name, or by the name under which the module was loaded in Python. */
 static void run_unload_module(struct op_call *call)
 {
@@ -151,7 +170,7 @@ static void run_unload_module(struct op_call *call)
         return;
     }
     int failed = control_unload(control, name, true, &err);
-    answer(call, !failed, err.text);
+    answer_unload(call, name, failed, &err);
 }
 
 const struct op op_actions_unload_module = {
@@ -167,9 +186,11 @@ const struct op op_actions_unload_module = {
 static void run_unload_action(struct op_call *call)
 {
     struct err err = {0};
-    int failed =
-        control_unload_action(op_api(call)->control, op_arg_str(call, "name"), &err);
-    answer(call, !failed, err.text);
+    struct control *control = op_api(call)->control;
+    const char *action = op_arg_str(call, "name");
+    const char *module = control_module_of_action(control, action);
+    CLEANUP(str_free) char *name = module ? xstrdup(module) : NULL;
+    answer_unload(call, name, control_unload_action(control, action, &err), &err);
 }
 
 const struct op op_actions_unload_action = {
@@ -190,15 +211,16 @@ static void run_unload_actionset(struct op_call *call)
     CLEANUP(str_free) char *prefix = xasprintf("%s.", group);
     CLEANUP(json_put) struct json_object *names = control_action_names(control, prefix);
     size_t count = json_object_array_length(names);
-    int failed = 0;
+    int failed = count > 0 ? 0
+                           : err_set(&err, ENOENT, "no action of the group '%s' is loaded", group);
+    /* Several modules may share the group; the generation without the last is without all. */
+    CLEANUP(str_free) char *module = NULL;
     for (size_t i = 0; i < count && !failed; i++) {
         const char *name = json_object_get_string(json_object_array_get_idx(names, i));
+        str_replace(&module, control_module_of_action(control, name));
         failed = control_unload_action(control, name, &err);
     }
-    if (count == 0) {
-        (void)err_set(&err, ENOENT, "no action of the group '%s' is loaded", group);
-    }
-    answer(call, count > 0 && !failed, err.text);
+    answer_unload(call, module, failed, &err);
 }
 
 const struct op op_actions_unload_actionset = {

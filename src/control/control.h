@@ -123,6 +123,8 @@ char *control_module_by_any_name(const struct control *control, const char *name
 int64_t control_memory_mb(const struct control *control, const char *name);
 
 bool control_is_known(const struct control *control, const char *name);
+/* It was to be loaded once, whatever became of it. */
+bool control_was_asked(const struct control *control, const char *name);
 enum place control_wanted(const struct control *control, const char *name);
 /* Calls reach it at place now. */
 bool control_serves(const struct control *control, const char *name, enum place place);

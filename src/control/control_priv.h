@@ -15,6 +15,10 @@
 #define STABLE_MS      60000 /* after so long a failure counts as the first again */
 #define MOVES_KEPT     64    /* the latest ones, for the status */
 
+#define MODULE_HAS_WALKERS                                                                         \
+    "has walkers, which run in the runtime worker; put its actions into a module of their own to " \
+    "place them remote"
+
 struct http_client;
 
 /* One action of a module; its figures stay when the module moves. */

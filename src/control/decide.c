@@ -97,6 +97,7 @@ static bool frozen(struct turn *turn)
         const struct seen_module *module = &turn->seen->modules[turn->plan->runtime_set[i]];
         if (module->broken && module->retry_ms > turn->now_ms) {
             wake_at(turn, module->retry_ms);
+            turn->plan->frozen_by = turn->plan->runtime_set[i];
             return true;
         }
     }
@@ -251,6 +252,7 @@ void decide(const struct observation *observation, uint64_t now_ms, struct plan 
     assert(observation->module_count <= DECIDE_MODULES_MAX);
     assert(observation->instance_count <= DECIDE_INSTANCES_MAX);
     ret_plan->start_runtime = false;
+    ret_plan->frozen_by = NO_MODULE;
     ret_plan->runtime_count = 0;
     ret_plan->start_remote_count = 0;
     ret_plan->drain_count = 0;

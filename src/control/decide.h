@@ -56,6 +56,7 @@ struct observation {
 };
 
 #define NO_INSTANCE UINT32_MAX
+#define NO_MODULE   UINT32_MAX
 
 enum route_choice { CHOICE_TARGET, CHOICE_WAIT, CHOICE_FAILED, CHOICE_NONE };
 
@@ -67,6 +68,8 @@ struct plan_route {
 struct plan {
     /* The next generation shall have these modules; count 0 with start_runtime false = none. */
     bool start_runtime;
+    uint32_t frozen_by; /* this one serves but cannot be loaded anew, so the generation stays as it
+                           is; NO_MODULE = none */
     uint32_t runtime_set[DECIDE_MODULES_MAX];
     uint32_t runtime_count;
 

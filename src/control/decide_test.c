@@ -172,6 +172,7 @@ static void keeps_the_old_generation_when_a_serving_module_does_not_load_again(v
     EXPECT_INT(plan.routes[0].choice, CHOICE_TARGET);
     EXPECT_INT(plan.routes[1].choice, CHOICE_WAIT);
     EXPECT_INT(plan.wake_ms, 15000);
+    EXPECT_INT(plan.frozen_by, 0);
 }
 
 static void replaces_a_worn_instance_while_it_still_serves(void)

@@ -82,9 +82,23 @@ static void on_ready(void *arg, struct json_object *info)
     instance_first_probe(instance, target, json_member(info, "modules", json_type_object));
 }
 
+static bool has_walkers(struct json_object *info)
+{
+    struct json_object *walkers = json_member(info, "walkers", json_type_array);
+    return walkers && json_object_array_length(walkers) > 0;
+}
+
 void instance_ready(struct instance *instance, struct target *target, struct json_object *modules)
 {
     struct control *control = instance->control;
+    for (uint32_t i = 0; !instance->runtime && i < instance->loaded_count; i++) {
+        const char *name = control->modules[instance->loaded[i].module]->name;
+        if (has_walkers(json_member(modules, name, json_type_object))) {
+            target_unref(target);
+            instance_failed(instance, name, "it " MODULE_HAS_WALKERS, NULL);
+            return;
+        }
+    }
     instance->target = target;
     for (uint32_t i = 0; i < instance->loaded_count; i++) {
         uint32_t index = instance->loaded[i].module;

@@ -224,9 +224,7 @@ static int check_load(const struct control *control, const struct control_load *
                                     "its action config first", name);
     }
     if (known && known->walkers && load->place == PLACE_REMOTE) {
-        return err_set(err, EINVAL, "module '%s' has walkers, which run in the runtime worker; "
-                                    "put its actions into a module of their own to place them "
-                                    "remote", name);
+        return err_set(err, EINVAL, "module '%s' " MODULE_HAS_WALKERS, name);
     }
     return 0;
 }
@@ -296,9 +294,10 @@ int control_load(struct control *control, const struct control_load *load, uint6
     }
     bool fresh = !module->listed || load->reload || differs(module, load);
     enum place before = module->wanted;
+    bool again = load->place != PLACE_NONE && (load->reload || before == PLACE_NONE);
     apply_load(module, load);
     module->wanted = load->place;
-    if (!module->listed || module->position == 0) {
+    if (!module->listed || again) { /* the last loaded one serves a name that several have */
         module->position = ++control->last_position;
     }
     module->listed = true;

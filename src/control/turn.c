@@ -72,7 +72,27 @@ static void act(struct control *control, uint64_t now_ms)
 
 /* ---- those who wait for a load ---- */
 
-/* 1 = it is done, 0 = not yet, negative = it failed. */
+/* A ready generation still has the module: its walkers call it there. */
+static bool is_in_runtime(const struct control *control, uint32_t module)
+{
+    for (uint32_t i = 0; i < control->instance_count; i++) {
+        const struct instance *instance = control->instances[i];
+        if (instance->runtime && instance->state == INSTANCE_READY &&
+            instance_find(instance, module)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The module for whose sake the runtime worker stays as it is; NULL = none. */
+static const struct module *frozen_by_module(const struct control *control)
+{
+    uint32_t index = control->plan.frozen_by;
+    return index == NO_MODULE ? NULL : control->modules[index];
+}
+
+/* 1 = it is done, 0 = not yet, negative = it failed: -EIO itself, -EAGAIN for another's sake. */
 static int waiter_state(const struct control *control, const struct waiter *waiter)
 {
     const struct module *module = control->modules[waiter->module];
@@ -83,11 +103,19 @@ static int waiter_state(const struct control *control, const struct waiter *wait
     if (module->broken && module->failed_ms >= waiter->begun_ms) {
         return -EIO;
     }
+    const struct module *frozen_by = frozen_by_module(control);
+    if (frozen_by && waiter->place == PLACE_MODULE && frozen_by->failed_ms >= waiter->begun_ms) {
+        return -EAGAIN;
+    }
+    bool leaves = waiter->place != PLACE_MODULE && !frozen_by;
+    if (!publisher_settled(control->parts.publisher) ||
+        (leaves && is_in_runtime(control, waiter->module))) {
+        return 0;
+    }
     if (waiter->place == PLACE_NONE) {
         return 1;
     }
-    if (route->choice != CHOICE_TARGET || control->served[waiter->module] != waiter->place ||
-        !publisher_settled(control->parts.publisher)) {
+    if (route->choice != CHOICE_TARGET || control->served[waiter->module] != waiter->place) {
         return 0;
     }
     for (uint32_t i = 0; i < control->instance_count; i++) {
@@ -122,6 +150,26 @@ static void give_up(struct control *control, const struct waiter *waiter)
     }
 }
 
+/* What is to be told of a verdict; owned by the caller; NULL = all went well. */
+static char *waiter_text(const struct control *control, const struct waiter *waiter)
+{
+    const struct module *frozen_by = frozen_by_module(control);
+    switch (waiter->verdict) {
+    case -ETIMEDOUT:
+        return xstrdup("it is still starting");
+    case -ECANCELED:
+        return xstrdup("another change of this module came later");
+    case -EIO:
+        return xstrdup(control->modules[waiter->module]->error);
+    case -EAGAIN:
+        return xasprintf("the runtime worker cannot be renewed: its module '%s' serves but does "
+                         "not load any more: %s",
+                         frozen_by->name, frozen_by->error);
+    default:
+        return NULL;
+    }
+}
+
 static void tell_waiters(struct control *control, uint64_t now_ms)
 {
     struct waiter **at = &control->waiters;
@@ -142,14 +190,12 @@ static void tell_waiters(struct control *control, uint64_t now_ms)
         struct waiter *waiter = told;
         int state = waiter->verdict;
         told = waiter->next;
-        const char *message = state == -ETIMEDOUT   ? "it is still starting"
-                              : state == -ECANCELED ? "another change of this module came later"
-                                                    : control->modules[waiter->module]->error;
-        if (state == -EIO) {
+        CLEANUP(str_free) char *why = waiter_text(control, waiter);
+        if (state == -EIO || state == -EAGAIN) {
             give_up(control, waiter);
             control_wake(control);
         }
-        waiter->done(waiter->arg, state > 0 ? 0 : state, state > 0 ? NULL : message);
+        waiter->done(waiter->arg, state > 0 ? 0 : state, why);
         free(waiter);
     }
 }

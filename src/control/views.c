@@ -75,7 +75,7 @@ struct json_object *control_action_state(const struct control *control, const ch
 {
     uint32_t index = 0;
     const struct module *module = module_find(control, name, &index);
-    if (!module) {
+    if (!module || !module->asked) {
         return NULL;
     }
     struct json_object *state = json_object_new_object();
@@ -103,6 +103,9 @@ struct json_object *control_action_modes(const struct control *control)
 {
     struct json_object *modes = json_object_new_object();
     for (uint32_t i = 0; i < control->module_count; i++) {
+        if (!control->modules[i]->asked) {
+            continue;
+        }
         bool serves = control->published[i].choice == CHOICE_TARGET;
         struct json_object *entry = json_object_new_object();
         json_set_str(entry, "mode", serves ? place_name(control->served[i]) : NULL);
@@ -255,6 +258,12 @@ int64_t control_memory_mb(const struct control *control, const char *name)
 bool control_is_known(const struct control *control, const char *name)
 {
     return module_find(control, name, NULL) != NULL;
+}
+
+bool control_was_asked(const struct control *control, const char *name)
+{
+    const struct module *module = module_find(control, name, NULL);
+    return module && module->asked;
 }
 
 enum place control_wanted(const struct control *control, const char *name)
