@@ -1,10 +1,12 @@
-/* Shared by caller.c (a loop's calls: where they go, waiting, retrying) and request.c (what is
- * sent to a target and how its answer is read). */
+/* Shared by caller.c (where a call goes), call.c (its life), parked.c (calls that wait), verdict.c
+ * (what came back) and request.c (what is sent to a target and how its answer is read). */
 #pragma once
 
 #include "base/slice.h"
 #include "call/caller.h"
+#include "call/outcome.h"
 #include "http/client.h"
+#include "loop/loop.h"
 
 struct call_stats;
 struct json_object;
@@ -12,6 +14,7 @@ struct pool;
 
 #define CALL_ATTEMPTS_MAX 5   /* sends of one call that were not executed */
 #define CALL_NAME_MAX     256 /* longer action names do not exist: registration refuses them */
+#define CALL_POOLS_MAX    4096 /* targets with connections of one loop */
 #define CALL_WAIT_MS      50  /* how often waiting calls are looked at without a new snapshot */
 
 struct call {
@@ -38,6 +41,49 @@ struct call {
     bool idempotent;
 };
 
+struct caller {
+    struct loop *loop; /* borrowed */
+    unsigned index;
+    struct publisher *publisher; /* borrowed */
+    struct call_settings settings;
+    const struct snapshot *snapshot; /* of this turn; borrowed */
+    uint64_t version;
+    call_trouble_fn trouble;
+    void *trouble_arg;
+
+    struct pool *pools[CALL_POOLS_MAX];
+    size_t pool_count;
+
+    struct call *parked; /* oldest first */
+    struct call **parked_last;
+    unsigned parked_count;
+    struct loop_timer parked_timer;
+
+    struct call *free_calls;
+    unsigned in_flight;
+};
+
+/* call.c: name is copied. Each ends in one call_answer or call_fail. */
+struct call *call_new(struct caller *caller, struct http_request *request, struct slice name);
+void call_end(struct call *call);
+/* why, if given, is added to the outcome's text. */
+void call_fail(struct call *call, enum call_outcome outcome, const char *why);
+void call_answer(struct call *call, const struct http_reply *reply);
+
+/* caller.c: sends the call, parks it, or fails it, as the snapshot says. */
+void call_route(struct call *call);
+
+/* parked.c */
+void call_park(struct call *call);
+/* Takes all parked calls off the list and routes those that may go on now; the others come back. */
+void caller_unpark(struct caller *caller, bool fresh_snapshot);
+void caller_on_parked_timer(void *arg);
+
+/* verdict.c */
+bool call_breaker_open(const struct caller *caller, struct target *target);
+void call_on_reply(void *arg, enum http_outcome outcome, const struct http_reply *reply);
+
+/* request.c */
 #define CALL_HEAD_MAX 2048
 
 /* Writes the request's head for the target to head[CALL_HEAD_MAX]; its size, 0 = too long. */

@@ -1,6 +1,8 @@
 #include "call/outcome.h"
 
 #include <assert.h>
+#include <stdio.h>
+#include <string.h>
 
 static const struct call_outcome_row rows[CALL_OUTCOMES] = {
     [CALL_UNKNOWN] = {404, "UnknownAction",
@@ -27,4 +29,14 @@ const struct call_outcome_row *call_outcome_row(enum call_outcome outcome)
 {
     assert(outcome < CALL_OUTCOMES);
     return &rows[outcome];
+}
+
+void call_outcome_detail(enum call_outcome outcome, const char *action, const char *why,
+                         char *detail)
+{
+    const char *text = call_outcome_row(outcome)->text;
+    const char *place = strstr(text, "%s");
+    assert(place);
+    (void)snprintf(detail, CALL_DETAIL_MAX, "%.*s%s%s%s%s", (int)(place - text), text, action,
+                   place + 2, why ? ": " : "", why ? why : "");
 }

@@ -21,4 +21,10 @@ struct call_outcome_row {
     const char *text; /* "detail" of the body; %s = the action's name */
 };
 
+#define CALL_DETAIL_MAX 1024
+
+/* The detail for that action, and ": " and why if it is given, in detail[CALL_DETAIL_MAX]. */
+void call_outcome_detail(enum call_outcome outcome, const char *action, const char *why,
+                         char *detail);
+
 const struct call_outcome_row *call_outcome_row(enum call_outcome outcome);

@@ -1,0 +1,109 @@
+/* The life of a call, from its request to its answer and the figures of both. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "call/caller_priv.h"
+#include "call/outcome.h"
+#include "http/server.h"
+#include "loop/loop.h"
+#include "measure/call_stats.h"
+
+struct call *call_new(struct caller *caller, struct http_request *request, struct slice name)
+{
+    struct call *call = caller->free_calls;
+    if (call) {
+        caller->free_calls = call->next;
+    } else {
+        call = xcalloc(1, sizeof(*call));
+    }
+    size_t size = name.size < sizeof(call->name) ? name.size : sizeof(call->name) - 1;
+    memcpy(call->name, name.data, size);
+    call->name[size] = '\0';
+    call->user[0] = '\0';
+    call->caller = caller;
+    call->request = request;
+    call->walker = false;
+    call->since_ms = loop_now_ms(caller->loop);
+    call->not_before_ms = 0;
+    call->tried_target = 0;
+    call->attempts = 0;
+    call->without_slash = false;
+    call->redirected = false;
+    call->path = NULL;
+    call->form = NULL;
+    call->stats = NULL;
+    caller->in_flight++;
+    return call;
+}
+
+void call_end(struct call *call)
+{
+    struct caller *caller = call->caller;
+    free(call->path);
+    call->path = NULL;
+    call->request = NULL;
+    call->form = json_put(call->form);
+    call->next = caller->free_calls;
+    caller->free_calls = call;
+    caller->in_flight--;
+}
+
+static void count(const struct call *call, bool failed, const struct http_reply *reply)
+{
+    if (call->stats) {
+        call_stats_add(call->stats,
+                       &(struct call_sample){
+                           .latency_ns = clock_now_ns() - http_request_start_ns(call->request),
+                           .exec_ns = reply ? call_exec_ns(reply->server_timing) : 0,
+                           .bytes_in = http_request_body(call->request).size,
+                           .bytes_out = reply ? reply->body.size : 0,
+                           .failed = failed,
+                       });
+    }
+}
+
+void call_fail(struct call *call, enum call_outcome outcome, const char *why)
+{
+    const struct call_outcome_row *row = call_outcome_row(outcome);
+    char text[CALL_DETAIL_MAX];
+    call_outcome_detail(outcome, call->name, why, text);
+    count(call, true, NULL);
+    CLEANUP(json_put) struct json_object *body = json_object_new_object();
+    json_set_str(body, "detail", text);
+    json_set_str(body, "type", row->type);
+    http_respond(call->request, &(struct http_response){
+                                    .status = row->status,
+                                    .content_type = "application/json",
+                                    .headers = row->status == 503 ? SLICE("Retry-After: 1\r\n")
+                                                                  : (struct slice){0},
+                                    .body = slice_str(json_text(body)),
+                                });
+    call_end(call);
+}
+
+void call_answer(struct call *call, const struct http_reply *reply)
+{
+    char type[100];
+    char timing[100];
+    size_t type_size = reply->content_type.size < sizeof(type) ? reply->content_type.size : 0;
+    if (type_size > 0) {
+        memcpy(type, reply->content_type.data, type_size);
+    }
+    type[type_size] = '\0';
+    int timing_size = 0;
+    if (reply->server_timing.size > 0 && reply->server_timing.size < 64) {
+        timing_size = snprintf(timing, sizeof(timing), "Server-Timing: %.*s\r\n",
+                               (int)reply->server_timing.size, reply->server_timing.data);
+    }
+    count(call, reply->status >= 500, reply);
+    http_respond(call->request, &(struct http_response){
+                                    .status = reply->status,
+                                    .content_type = type_size ? type : NULL,
+                                    .headers = {timing, (size_t)timing_size},
+                                    .body = reply->body,
+                                });
+    call_end(call);
+}

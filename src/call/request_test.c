@@ -1,0 +1,29 @@
+#include "base/test.h"
+#include "call/caller_priv.h"
+#include "call/outcome.h"
+
+static void reads_the_execution_time_of_a_worker(void)
+{
+    EXPECT_INT(call_exec_ns(SLICE("exec;dur=1.5")), 1500000);
+    EXPECT_INT(call_exec_ns(SLICE("exec;dur=0.004")), 4000);
+    static const char *const rows[] = {"", "exec", "exec;dur=", "exec;dur=-1", "exec;dur=x",
+                                       "db;dur=3", "exec;dur=1e300", "exec;dur=nan"};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        EXPECT_INT(call_exec_ns(slice_str(rows[i])), 0);
+    }
+}
+
+static void names_the_action_in_each_outcome(void)
+{
+    char detail[CALL_DETAIL_MAX];
+    for (int outcome = 0; outcome < CALL_OUTCOMES; outcome++) {
+        call_outcome_detail((enum call_outcome)outcome, "text.split", "because", detail);
+        EXPECT(strstr(detail, "'text.split'") != NULL);
+        EXPECT(strstr(detail, ": because") != NULL);
+        EXPECT(call_outcome_row((enum call_outcome)outcome)->status >= 400);
+    }
+    call_outcome_detail(CALL_LOST, "a.b", NULL, detail);
+    EXPECT(strstr(detail, "null") == NULL);
+}
+
+TEST_MAIN(reads_the_execution_time_of_a_worker, names_the_action_in_each_outcome)

@@ -1,0 +1,103 @@
+/* What a target sent back, or why it sent nothing, and what follows for the call and the target. */
+#include "action/target.h"
+#include "base/cleanup.h"
+#include "call/caller_priv.h"
+#include "call/outcome.h"
+#include "call/pool.h"
+#include "loop/loop.h"
+
+#define BREAKER_FAILURES 5    /* in a row, then an external server is left alone */
+#define BREAKER_OPEN_MS  5000 /* for so long; then one call tries */
+
+/* An external server that failed several times in a row gets one call, then a pause again. */
+bool call_breaker_open(const struct caller *caller, struct target *target)
+{
+    if (!target->external || atomic_load(&target->failures) < BREAKER_FAILURES) {
+        return false;
+    }
+    uint64_t now_ms = loop_now_ms(caller->loop);
+    uint64_t until_ms = atomic_load(&target->open_until_ms);
+    return now_ms < until_ms || !atomic_compare_exchange_strong(&target->open_until_ms, &until_ms,
+                                                                now_ms + BREAKER_OPEN_MS);
+}
+
+static void report(struct caller *caller, struct target *target)
+{
+    if (caller->trouble) {
+        caller->trouble(caller->trouble_arg, target);
+    }
+}
+
+static void note_failure(struct caller *caller, struct target *target)
+{
+    unsigned failures = atomic_fetch_add(&target->failures, 1) + 1;
+    if (target->external && failures >= BREAKER_FAILURES) {
+        atomic_store(&target->open_until_ms, loop_now_ms(caller->loop) + BREAKER_OPEN_MS);
+    }
+    report(caller, target);
+}
+
+/* It was certainly not executed: to another target, or to this one in a moment. */
+static void send_again(struct call *call, uint32_t target_id)
+{
+    call->tried_target = target_id;
+    if (++call->attempts >= CALL_ATTEMPTS_MAX) {
+        call_fail(call, CALL_UNAVAILABLE, NULL);
+        return;
+    }
+    call->not_before_ms = loop_now_ms(call->caller->loop) + (CALL_WAIT_MS << call->attempts);
+    call_route(call);
+}
+
+void call_on_reply(void *arg, enum http_outcome outcome, const struct http_reply *reply)
+{
+    struct call *call = arg;
+    struct caller *caller = call->caller;
+    struct pool *pool = call->pool;
+    struct target *target = target_ref(pool_target(pool)); /* the pool may go */
+    struct http_client *client = TAKE(call->client);
+    bool again = reply && call_redirect(call, target, reply);
+    char why[CALL_WHY_MAX];
+
+    (void)atomic_fetch_sub(&target->in_flight, 1);
+    if (outcome != HTTP_REPLIED) {
+        pool_drop(pool, client);
+    }
+    switch (outcome) {
+    case HTTP_REPLIED:
+        if (!target->external || reply->status < 500) {
+            atomic_store_explicit(&target->failures, 0, memory_order_relaxed);
+        } else {
+            note_failure(caller, target);
+        }
+        if (!again && call_foreign_error(target, reply, why)) {
+            call_fail(call, CALL_FOREIGN, why);
+        } else if (!again) {
+            call_answer(call, reply);
+        }
+        pool_give(pool, client); /* the reply lies in its buffer until here */
+        break;
+    case HTTP_UNSENT:
+        note_failure(caller, target);
+        send_again(call, target->id);
+        break;
+    case HTTP_TIMED_OUT:
+        (void)atomic_fetch_add(&target->timeouts, 1);
+        report(caller, target);
+        call_fail(call, CALL_TIMED_OUT, NULL);
+        break;
+    case HTTP_LOST:
+    case HTTP_BROKEN:
+        note_failure(caller, target);
+        if (call->idempotent) {
+            send_again(call, target->id);
+        } else {
+            call_fail(call, outcome == HTTP_LOST ? CALL_LOST : CALL_BROKEN, NULL);
+        }
+        break;
+    }
+    if (again) {
+        call_route(call);
+    }
+    target_unref(target);
+}
