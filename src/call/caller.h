@@ -22,9 +22,9 @@ struct target;
 #define CALL_SENT_MAX   1024 /* connections a loop and target; more calls wait in the loop */
 
 struct call_settings {
-    uint64_t park_timeout_ms;    /* a call waits so long for its module to be started */
+    uint64_t park_timeout_ms; /* a call waits so long for its module to be started */
     uint64_t connect_timeout_ms;
-    uint64_t idle_timeout_ms;    /* a kept connection to an external server */
+    uint64_t idle_timeout_ms; /* a kept connection to an external server */
     size_t reply_bytes_max;
 };
 

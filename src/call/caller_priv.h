@@ -12,10 +12,10 @@ struct call_stats;
 struct json_object;
 struct pool;
 
-#define CALL_ATTEMPTS_MAX 5   /* sends of one call that were not executed */
-#define CALL_NAME_MAX     256 /* longer action names do not exist: registration refuses them */
+#define CALL_ATTEMPTS_MAX 5    /* sends of one call that were not executed */
+#define CALL_NAME_MAX     256  /* longer action names do not exist: registration refuses them */
 #define CALL_POOLS_MAX    4096 /* targets with connections of one loop */
-#define CALL_WAIT_MS      50  /* how often waiting calls are looked at without a new snapshot */
+#define CALL_WAIT_MS      50   /* how often waiting calls are looked at without a new snapshot */
 
 struct call {
     struct call *next; /* in the list of parked ones, oldest first; or of free ones */

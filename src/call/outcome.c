@@ -21,8 +21,7 @@ static const struct call_outcome_row rows[CALL_OUTCOMES] = {
                       "the server of '%s' failed several times in a row; it is asked again in a "
                       "few seconds"},
     [CALL_FOREIGN] = {502, "ServerFailed", "the server of '%s' reported an error"},
-    [CALL_NO_WALKERS] = {404, "UnknownWalker",
-                         "cannot run '%s': no module with walkers is loaded"},
+    [CALL_NO_WALKERS] = {404, "UnknownWalker", "cannot run '%s': no module with walkers is loaded"},
 };
 
 const struct call_outcome_row *call_outcome_row(enum call_outcome outcome)

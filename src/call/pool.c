@@ -10,8 +10,8 @@
 struct pool {
     struct loop *loop; /* borrowed */
     unsigned loop_index;
-    struct target *target;      /* a reference */
-    struct connection *idle;    /* last used first */
+    struct target *target;   /* a reference */
+    struct connection *idle; /* last used first */
     unsigned busy;
     uint64_t idle_timeout_ms;
 };
@@ -79,7 +79,8 @@ struct http_client *pool_take(struct pool *pool)
         struct http_client *client = connection->client;
         /* Somebody else's server may close a kept connection at any moment; a request sent into
          * that cannot be repeated. Ours close only when no call can come any more. */
-        bool stale = pool->target->external && now_ms - connection->since_ms > pool->idle_timeout_ms;
+        bool stale =
+            pool->target->external && now_ms - connection->since_ms > pool->idle_timeout_ms;
         pool->idle = connection->next;
         free(connection);
         if (!stale) {
@@ -100,8 +101,8 @@ void pool_give(struct pool *pool, struct http_client *client)
         return;
     }
     struct connection *connection = xcalloc(1, sizeof(*connection));
-    *connection = (struct connection){.next = pool->idle, .pool = pool, .client = client,
-                                      .since_ms = loop_now_ms(pool->loop)};
+    *connection = (struct connection){
+        .next = pool->idle, .pool = pool, .client = client, .since_ms = loop_now_ms(pool->loop)};
     pool->idle = connection;
     http_client_set_closed(client, on_closed, connection);
 }

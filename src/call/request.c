@@ -65,8 +65,8 @@ size_t call_head(const struct call *call, const struct target *target, size_t bo
     }
     used += (size_t)more;
     if (call->user[0]) {
-        used += (size_t)snprintf(head + used, CALL_HEAD_MAX - used, "X-Jsorc-User: %s\r\n",
-                                 call->user);
+        used +=
+            (size_t)snprintf(head + used, CALL_HEAD_MAX - used, "X-Jsorc-User: %s\r\n", call->user);
     }
     used += put_passed(call, head + used, CALL_HEAD_MAX - used - 2);
     memcpy(head + used, "\r\n", 2);

@@ -323,8 +323,7 @@ void http_client_send(struct http_client *client, const struct http_send *send, 
         return;
     }
     struct slice head = slice_from(send->head, done);
-    struct slice body =
-        slice_from(send->body, done > send->head.size ? done - send->head.size : 0);
+    struct slice body = slice_from(send->body, done > send->head.size ? done - send->head.size : 0);
     if (buf_append(&client->out, head.data, head.size) < 0 ||
         buf_append(&client->out, body.data, body.size) < 0) {
         broke(client, ENOMEM);

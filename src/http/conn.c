@@ -13,8 +13,7 @@
 #include "http/server_priv.h"
 #include "http/tls.h"
 
-#define KEEP_BYTES     65536 /* an idle connection gives back a larger buffer */
-#define LINGER_MS      2000  /* for the peer to read an error before the reset */
+#define LINGER_MS      2000          /* for the peer to read an error before the reset */
 #define READ_BYTES_MAX (1024 * 1024) /* of one connection before others get a turn */
 
 static void conn_on_event(void *arg, uint32_t events)
@@ -105,8 +104,7 @@ void conn_open(struct http_server *server, int fd, const struct http_listener *l
         conn_close(conn);
         return;
     }
-    loop_timer_set(server->loop, &conn->timer,
-                   conn->active_ms + server->limits.request_timeout_ms);
+    loop_timer_set(server->loop, &conn->timer, conn->active_ms + server->limits.request_timeout_ms);
 }
 
 static void unhold(struct http_request *conn)
@@ -240,7 +238,7 @@ static enum step receive(struct http_request *conn)
             if (buf_size(&conn->in) > 0) {
                 note_begin(conn);
             } else {
-                buf_shrink(&conn->in, KEEP_BYTES);
+                buf_shrink(&conn->in, CONN_KEEP_BYTES);
             }
             return STEP_WAIT;
         }
@@ -288,7 +286,7 @@ static enum step step(struct http_request *conn)
                            conn->active_ms + conn->server->limits.write_timeout_ms);
             return STEP_WAIT;
         }
-        buf_shrink(&conn->out, KEEP_BYTES);
+        buf_shrink(&conn->out, CONN_KEEP_BYTES);
     }
     if (conn->lingering) {
         (void)shutdown(conn->stream.fd, SHUT_WR);
@@ -326,166 +324,4 @@ void conn_continue(struct http_request *conn)
     if (next == STEP_OVER) {
         conn_close(conn);
     }
-}
-
-/* Gives the connection back: idle, or to the loop when there is something to do for it. */
-static void release(struct http_request *conn, bool needs_loop)
-{
-    unsigned before = atomic_load(&conn->state), after;
-    do {
-        after = before & ~(unsigned)CONN_BUSY;
-        if (!(before & CONN_DISPATCHING) &&
-            (needs_loop || (before & (CONN_READABLE | CONN_GONE)))) {
-            after |= CONN_POSTED;
-        }
-    } while (!atomic_compare_exchange_weak(&conn->state, &before, after));
-    if (after & CONN_POSTED) {
-        loop_post(conn->server->loop, &conn->task);
-    }
-}
-
-void http_respond(struct http_request *conn, const struct http_response *response)
-{
-    char head[RESPONSE_HEAD_MAX];
-    bool is_head = conn->message.parser.method == HTTP_HEAD;
-    bool old = conn->message.parser.http_major == 1 && conn->message.parser.http_minor == 0;
-    bool keep_alive = conn->message.keep_alive && !response->close && !conn->closing &&
-                      !conn->server->draining;
-    size_t size = response_head(head, response, old, keep_alive);
-    conn->closing = !keep_alive;
-
-    /* One copy of the handler's header lines keeps the write at two parts. */
-    char line_buffer[1024];
-    CLEANUP(str_free) char *allocated = NULL;
-    char *lines = line_buffer;
-    size_t lines_size = size + response->headers.size + 2;
-    if (lines_size > sizeof(line_buffer)) {
-        lines = allocated = xcalloc(1, lines_size);
-    }
-    memcpy(lines, head, size);
-    if (response->headers.size > 0) {
-        memcpy(lines + size, response->headers.data, response->headers.size);
-    }
-    memcpy(lines + lines_size - 2, "\r\n", 2);
-
-    struct slice first = {lines, lines_size};
-    struct slice body = is_head ? (struct slice){0} : response->body;
-    ssize_t put = stream_write(&conn->stream, first, body);
-    if (put < 0 && put != -EAGAIN) {
-        conn->closing = true;
-        conn->lingering = false;
-        put = (ssize_t)(first.size + body.size);
-    }
-    size_t done = put > 0 ? (size_t)put : 0;
-    struct slice rest = slice_from(first, done);
-    struct slice rest_body = slice_from(body, done > first.size ? done - first.size : 0);
-    if (buf_append(&conn->out, rest.data, rest.size) < 0 ||
-        buf_append(&conn->out, rest_body.data, rest_body.size) < 0) {
-        conn->closing = true; /* no memory for the rest: a cut answer, and the peer sees it */
-        buf_done(&conn->out);
-    }
-    bool pipelined = buf_size(&conn->in) > conn->message.parsed;
-    bool large = conn->in.capacity > KEEP_BYTES;
-    if (!conn->closing && !pipelined && !large && buf_size(&conn->out) == 0) {
-        http_message_end(&conn->message);
-        release(conn, false);
-    } else {
-        release(conn, true);
-    }
-}
-
-/* ---- what a handler may ask of a request ---- */
-
-enum request_method http_request_method(const struct http_request *request)
-{
-    switch (request->message.parser.method) {
-    case HTTP_GET:
-        return METHOD_GET;
-    case HTTP_HEAD:
-        return METHOD_HEAD;
-    case HTTP_POST:
-        return METHOD_POST;
-    case HTTP_PUT:
-        return METHOD_PUT;
-    case HTTP_PATCH:
-        return METHOD_PATCH;
-    case HTTP_DELETE:
-        return METHOD_DELETE;
-    case HTTP_OPTIONS:
-        return METHOD_OPTIONS;
-    default:
-        return METHOD_OTHER;
-    }
-}
-
-const char *http_request_method_name(const struct http_request *request)
-{
-    return http_method_str(request->message.parser.method);
-}
-
-struct slice http_request_path(const struct http_request *request)
-{
-    struct slice url = http_message_span(&request->message, request->message.url);
-    const char *mark = url.size ? memchr(url.data, '?', url.size) : NULL;
-    return (struct slice){url.data, mark ? (size_t)(mark - url.data) : url.size};
-}
-
-struct slice http_request_query(const struct http_request *request)
-{
-    struct slice url = http_message_span(&request->message, request->message.url);
-    const char *mark = url.size ? memchr(url.data, '?', url.size) : NULL;
-    return mark ? slice_from(url, (size_t)(mark - url.data) + 1) : (struct slice){0};
-}
-
-struct slice http_request_body(const struct http_request *request)
-{
-    return http_message_body(&request->message);
-}
-
-struct slice http_request_header(const struct http_request *request, const char *name)
-{
-    return http_message_header(&request->message, name);
-}
-
-size_t http_request_header_count(const struct http_request *request)
-{
-    return request->message.header_count;
-}
-
-void http_request_header_at(const struct http_request *request, size_t index, struct slice *name,
-                            struct slice *value)
-{
-    assert(index < request->message.header_count);
-    *name = http_message_span(&request->message, request->message.names[index]);
-    *value = http_message_span(&request->message, request->message.values[index]);
-}
-
-int http_request_listener(const struct http_request *request)
-{
-    return request->listener_kind;
-}
-
-int http_request_fd(const struct http_request *request)
-{
-    return request->stream.fd;
-}
-
-uint64_t http_request_start_ns(const struct http_request *request)
-{
-    return request->start_ns;
-}
-
-bool http_request_gone(const struct http_request *request)
-{
-    return atomic_load(&request->state) & CONN_GONE;
-}
-
-void http_request_set_data(struct http_request *request, void *data)
-{
-    request->data = data;
-}
-
-void *http_request_data(const struct http_request *request)
-{
-    return request->data;
 }

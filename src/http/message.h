@@ -17,10 +17,10 @@ struct http_span { /* from buf.start */
 
 struct http_message {
     struct http_parser parser;
-    struct buf *in;        /* borrowed; not consumed before http_message_end */
+    struct buf *in; /* borrowed; not consumed before http_message_end */
     size_t head_bytes_max;
     size_t body_bytes_max;
-    size_t parsed;         /* bytes of the buffer that the parser has seen */
+    size_t parsed; /* bytes of the buffer that the parser has seen */
     size_t body_offset;
     size_t body_size;
     struct http_span url;

@@ -1,7 +1,8 @@
-#include <json-c/json.h>
+#include <errno.h>
 #include <stdio.h>
 #include <time.h>
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "http/server_priv.h"
@@ -87,6 +88,72 @@ size_t response_head(char *head, const struct http_response *response, bool http
         at += PUT(at, "Connection: keep-alive\r\n");
     }
     return (size_t)(at - head);
+}
+
+/* Gives the connection back: idle, or to the loop when there is something to do for it. */
+static void release(struct http_request *conn, bool needs_loop)
+{
+    unsigned before = atomic_load(&conn->state), after;
+    do {
+        after = before & ~(unsigned)CONN_BUSY;
+        if (!(before & CONN_DISPATCHING) &&
+            (needs_loop || (before & (CONN_READABLE | CONN_GONE)))) {
+            after |= CONN_POSTED;
+        }
+    } while (!atomic_compare_exchange_weak(&conn->state, &before, after));
+    if (after & CONN_POSTED) {
+        loop_post(conn->server->loop, &conn->task);
+    }
+}
+
+void http_respond(struct http_request *conn, const struct http_response *response)
+{
+    char head[RESPONSE_HEAD_MAX];
+    bool is_head = conn->message.parser.method == HTTP_HEAD;
+    bool old = conn->message.parser.http_major == 1 && conn->message.parser.http_minor == 0;
+    bool keep_alive =
+        conn->message.keep_alive && !response->close && !conn->closing && !conn->server->draining;
+    size_t size = response_head(head, response, old, keep_alive);
+    conn->closing = !keep_alive;
+
+    /* One copy of the handler's header lines keeps the write at two parts. */
+    char line_buffer[1024];
+    CLEANUP(str_free) char *allocated = NULL;
+    char *lines = line_buffer;
+    size_t lines_size = size + response->headers.size + 2;
+    if (lines_size > sizeof(line_buffer)) {
+        lines = allocated = xcalloc(1, lines_size);
+    }
+    memcpy(lines, head, size);
+    if (response->headers.size > 0) {
+        memcpy(lines + size, response->headers.data, response->headers.size);
+    }
+    memcpy(lines + lines_size - 2, "\r\n", 2);
+
+    struct slice first = {lines, lines_size};
+    struct slice body = is_head ? (struct slice){0} : response->body;
+    ssize_t put = stream_write(&conn->stream, first, body);
+    if (put < 0 && put != -EAGAIN) {
+        conn->closing = true;
+        conn->lingering = false;
+        put = (ssize_t)(first.size + body.size);
+    }
+    size_t done = put > 0 ? (size_t)put : 0;
+    struct slice rest = slice_from(first, done);
+    struct slice rest_body = slice_from(body, done > first.size ? done - first.size : 0);
+    if (buf_append(&conn->out, rest.data, rest.size) < 0 ||
+        buf_append(&conn->out, rest_body.data, rest_body.size) < 0) {
+        conn->closing = true; /* no memory for the rest: a cut answer, and the peer sees it */
+        buf_done(&conn->out);
+    }
+    bool pipelined = buf_size(&conn->in) > conn->message.parsed;
+    bool large = conn->in.capacity > CONN_KEEP_BYTES;
+    if (!conn->closing && !pipelined && !large && buf_size(&conn->out) == 0) {
+        http_message_end(&conn->message);
+        release(conn, false);
+    } else {
+        release(conn, true);
+    }
 }
 
 void http_respond_detail(struct http_request *request, int status, const char *text)

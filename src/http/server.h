@@ -18,8 +18,16 @@ struct http_request;
 struct http_server;
 struct tls_server;
 
-enum request_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE,
-                      METHOD_OPTIONS, METHOD_OTHER };
+enum request_method {
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_PATCH,
+    METHOD_DELETE,
+    METHOD_OPTIONS,
+    METHOD_OTHER
+};
 
 struct http_response {
     int status;
@@ -40,8 +48,8 @@ struct http_server *http_server_free(struct http_server *server);
 
 /* Accepts on listen_fd (owned from here on, also on failure); tls may be NULL, borrowed.
  * kind is what http_request_listener tells of a request that came this way. 0 or -errno. */
-int http_server_listen(struct http_server *server, int listen_fd, struct tls_server *tls,
-                       int kind, struct err *err);
+int http_server_listen(struct http_server *server, int listen_fd, struct tls_server *tls, int kind,
+                       struct err *err);
 
 /* No further connections; idle ones are closed and the others after their answer. */
 void http_server_drain(struct http_server *server);
@@ -56,15 +64,15 @@ unsigned http_server_connections(const struct http_server *server);
 /* All results are borrowed until http_respond. */
 enum request_method http_request_method(const struct http_request *request);
 const char *http_request_method_name(const struct http_request *request); /* as sent: "TRACE" */
-struct slice http_request_path(const struct http_request *request);  /* as sent, no query */
-struct slice http_request_query(const struct http_request *request); /* without '?' */
+struct slice http_request_path(const struct http_request *request);       /* as sent, no query */
+struct slice http_request_query(const struct http_request *request);      /* without '?' */
 struct slice http_request_body(const struct http_request *request);
 struct slice http_request_header(const struct http_request *request, const char *name);
 size_t http_request_header_count(const struct http_request *request);
 void http_request_header_at(const struct http_request *request, size_t index, struct slice *name,
                             struct slice *value);
 int http_request_listener(const struct http_request *request);
-int http_request_fd(const struct http_request *request); /* for peer credentials */
+int http_request_fd(const struct http_request *request);            /* for peer credentials */
 uint64_t http_request_start_ns(const struct http_request *request); /* handed to the handler */
 
 /* The client hung up: the answer will be thrown away. */

@@ -8,7 +8,8 @@
 #include "http/stream.h"
 #include "loop/loop.h"
 
-#define LISTENERS_MAX 8 /* a Unix socket, a few addresses */
+#define LISTENERS_MAX   8     /* a Unix socket, a few addresses */
+#define CONN_KEEP_BYTES 65536 /* an idle connection gives back a larger buffer */
 
 struct http_listener {
     struct http_server *server;
@@ -56,14 +57,14 @@ struct http_request { /* the connection; it has one request at a time */
     struct stream stream;
     atomic_uint state;
     bool handshaking;
-    bool closing;     /* after what is in out */
-    bool lingering;   /* answered with an error: read and drop until the peer has seen it */
+    bool closing;   /* after what is in out */
+    bool lingering; /* answered with an error: read and drop until the peer has seen it */
     bool is_held;
-    bool continued;   /* "100 Continue" was sent for this request */
+    bool continued; /* "100 Continue" was sent for this request */
     int listener_kind;
-    uint64_t active_ms;     /* last progress in either direction */
-    uint64_t begun_ms;      /* first byte of the request that is being read; 0 = none */
-    uint64_t start_ns;      /* handed to the handler */
+    uint64_t active_ms; /* last progress in either direction */
+    uint64_t begun_ms;  /* first byte of the request that is being read; 0 = none */
+    uint64_t start_ns;  /* handed to the handler */
     struct buf in;
     struct buf out; /* what the socket did not take yet */
     struct http_message message;

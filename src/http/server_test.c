@@ -60,8 +60,8 @@ static void start(struct fixture *fixture, const struct http_limits *limits)
     *fixture = (struct fixture){.loop = loop_new(NULL)};
     fixture->server = http_server_new(fixture->loop, limits, handle, fixture);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    fixture->address = (struct sockaddr_in){.sin_family = AF_INET,
-                                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    fixture->address =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof(fixture->address);
     EXPECT_INT(bind(fd, (struct sockaddr *)&fixture->address, size), 0);
     EXPECT_INT(listen(fd, 16), 0);
@@ -288,8 +288,10 @@ static void passes_large_bodies_both_ways(void)
     body[size] = '\0';
     int fd = dial(&fixture);
     char head[200];
-    (void)snprintf(head, sizeof(head), "POST / HTTP/1.1\r\nConnection: close\r\n"
-                                       "Content-Length: %zu\r\n\r\n", size);
+    (void)snprintf(head, sizeof(head),
+                   "POST / HTTP/1.1\r\nConnection: close\r\n"
+                   "Content-Length: %zu\r\n\r\n",
+                   size);
     put(fd, head);
     for (size_t sent = 0; sent < size;) {
         ssize_t put_now = send(fd, body + sent, size - sent, MSG_NOSIGNAL);
