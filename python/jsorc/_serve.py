@@ -45,6 +45,10 @@ def run(options, spec):
 
 def launch(host, port):
     """Serves what this process has registered so far; for ``launch_server`` of a script."""
+    if _registry.loading:  # the module is being loaded by a worker, which will serve it
+        print(f"jsorc: warning: module '{_registry.loading}' calls launch_server when it is "
+              "imported; put that under if __name__ == \"__main__\"", file=sys.stderr)
+        return 0
     if ":" in host and not host.startswith("["):
         host = f"[{host}]"
     name = _registry.group_of(_registry.registrations[-1].function) if _registry.registrations \

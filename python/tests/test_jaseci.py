@@ -205,6 +205,14 @@ def test_a_script_that_launches_its_own_server(tmp_path):
         process.wait()
 
 
+def test_launch_server_at_import_does_not_hold_up_the_load(start):
+    worker = start("from jaseci.jsorc.live_actions import jaseci_action\n"
+                   "from jaseci.jsorc.remote_actions import launch_server\n"
+                   "@jaseci_action(allow_remote=True)\ndef f(): return 1\nlaunch_server(port=80)\n")
+    assert worker.call("f") == 1
+    assert "__main__" in worker.log_text()
+
+
 def test_the_asgi_application_answers_as_the_worker_does(registry):
     import asyncio
     import json

@@ -321,6 +321,22 @@ def test_threads_that_the_module_started_do_not_hold_up_the_end(start):
     assert worker.stop() == 0
 
 
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_actions_may_use_pools_of_processes(start, interpreter, method):
+    """A pool ends its forked children by SIGTERM, which must not drain the worker."""
+    worker = start(f"""
+import jsorc, multiprocessing
+@jsorc.action
+def total(numbers):
+    with multiprocessing.get_context({method!r}).Pool(2) as pool:
+        return sum(pool.map(abs, numbers))
+""", interpreter)
+    for _ in range(3):
+        assert worker.call("total", numbers=[-1, 2, -3]) == 6
+    assert worker.request("GET", "/jsorc/status").json()["draining"] is False
+    assert worker.stop() == 0
+
+
 def test_a_trivial_worker_is_ready_soon_and_complains_of_nothing(start):
     times = []
     for _ in range(5):

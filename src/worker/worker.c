@@ -25,6 +25,7 @@
 #define END_GRACE_MS   1000 /* for threads to end after the last answer */
 
 static _Atomic int signal_fd = -1; /* of the one worker of this process that has started */
+static _Atomic pid_t signal_pid;   /* that process; user code may fork */
 
 static const struct worker_loader no_loader = {.kind = "none"};
 
@@ -297,6 +298,13 @@ void worker_drain(struct worker *worker)
 static void on_signal(int number)
 {
     static volatile sig_atomic_t interrupted;
+    if (getpid() != atomic_load(&signal_pid)) {
+        /* A child that user code forked (a pool of processes) shares signal_fd and is meant alone:
+         * the signal comes again when this handler has returned. */
+        (void)signal(number, SIG_DFL);
+        (void)raise(number);
+        return;
+    }
     if (number == SIGINT && interrupted++) {
         _exit(128 + SIGINT);
     }
@@ -378,6 +386,7 @@ static int watch_fds(struct worker *worker, struct err *err)
 static void take_signals(struct worker *worker)
 {
     assert(atomic_load(&signal_fd) < 0);
+    atomic_store(&signal_pid, getpid());
     atomic_store(&signal_fd, worker->signal.fd);
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     (void)sigaction(SIGTERM, &action, NULL);
