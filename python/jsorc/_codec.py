@@ -5,6 +5,7 @@ to ``encode_slowly``, which encodes what can be encoded (integers beyond 64 bits
 surrogates) and tells for the rest which type it is and where.
 """
 
+import _thread
 import sys
 
 DEPTH_MAX = 200  # nesting of a result; deeper is a cycle
@@ -14,8 +15,21 @@ class CannotEncode(TypeError):
     """A result that JSON has no form for. The text names its type and its place."""
 
 
+_lock = _thread.allocate_lock()
+_found = None
+
+
 def load():
-    """(loads, dumps, first options, options for keys that are not text)"""
+    """(loads, dumps, first options, options for keys that are not text). Any thread; the import,
+    and a warning, happen once."""
+    global _found
+    with _lock:
+        if _found is None:
+            _found = _find()
+    return _found
+
+
+def _find():
     try:
         import orjson
     except ImportError as error:
