@@ -414,13 +414,15 @@ BAD_MODULES = {
         'static const struct jsorc_action a[] = {{.name = "f", .run = f}, {0}};'
         "JSORC_MODULE = {JSORC_MODULE_HEAD, .actions = a};", "undefined symbol: nowhere"),
     "has another ABI": (
-        HEAD + "JSORC_MODULE = {.abi = 77, .abi_minor = 3, .size = sizeof(struct jsorc_module)};",
+        HEAD + "JSORC_MODULE = {.abi = 77, .abi_minor = 3, .size = sizeof(struct jsorc_module), "
+        ".setup = f};",
         "is built for version 77.3 of the C interface, this jsorc has 1.0"),
     "is newer": (
-        HEAD + "JSORC_MODULE = {.abi = 1, .abi_minor = 9, .size = sizeof(struct jsorc_module)};",
+        HEAD + "JSORC_MODULE = {.abi = 1, .abi_minor = 9, .size = sizeof(struct jsorc_module), "
+        ".setup = f};",
         "is built for version 1.9"),
-    "has no head": (HEAD + "JSORC_MODULE = {.abi = 1};", "begin it with JSORC_MODULE_HEAD"),
-    "has no actions": (HEAD + "JSORC_MODULE = {JSORC_MODULE_HEAD, .group = (f ? \"a\" : 0)};",
+    "has no head": (HEAD + "JSORC_MODULE = {.abi = 1, .setup = f};", "begin it with JSORC_MODULE_HEAD"),
+    "has no actions": (HEAD + "JSORC_MODULE = {JSORC_MODULE_HEAD, .setup = f};",
                        "it has no actions"),
     "has an action twice": (
         HEAD + 'static const struct jsorc_action a[] = {{.name = "f", .run = f}, {.name = "f", '
