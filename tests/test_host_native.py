@@ -421,7 +421,8 @@ BAD_MODULES = {
         HEAD + "JSORC_MODULE = {.abi = 1, .abi_minor = 9, .size = sizeof(struct jsorc_module), "
         ".setup = f};",
         "is built for version 1.9"),
-    "has no head": (HEAD + "JSORC_MODULE = {.abi = 1, .setup = f};", "begin it with JSORC_MODULE_HEAD"),
+    "has no head": (HEAD + "JSORC_MODULE = {.abi = 1, .setup = f};",
+                    "begin it with JSORC_MODULE_HEAD"),
     "has no actions": (HEAD + "JSORC_MODULE = {JSORC_MODULE_HEAD, .setup = f};",
                        "it has no actions"),
     "has an action twice": (
