@@ -29,7 +29,12 @@ class Answer:
     headers: dict = field(default_factory=dict)
 
 
-class UnixServer(ThreadingHTTPServer):
+class Server(ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        """A client that did not wait for the answer."""
+
+
+class UnixServer(Server):
     address_family = socketserver.socket.AF_UNIX
 
     def server_bind(self):
@@ -48,7 +53,7 @@ class Recorder:
         (state / "run").mkdir(parents=True)
         self.servers = [
             UnixServer(str(state / "run" / "jsorc.sock"), self._handler()),
-            ThreadingHTTPServer(("127.0.0.1", 0), self._handler()),
+            Server(("127.0.0.1", 0), self._handler()),
         ]
         self.url = f"http://127.0.0.1:{self.servers[1].server_port}"
         self.threads = [threading.Thread(target=server.serve_forever, args=(0.02,))

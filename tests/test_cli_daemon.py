@@ -2,9 +2,10 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
-import time
+import threading
 
 import pytest
 from programs import JSORC, wait_until
@@ -117,11 +118,14 @@ def test_status(daemon):
 def test_status_is_watched(daemon):
     with subprocess.Popen([JSORC, "--state", daemon.state, "status", "-w", "-i", "0.1", "-o",
                            "table"], stdout=subprocess.PIPE, text=True) as watch:
+        watchdog = threading.Timer(30, watch.kill)
+        watchdog.start()
         seen = 0
         for line in watch.stdout:
             seen += line.startswith("MODULE")
             if seen == 3:
                 break
+        watchdog.cancel()
         watch.send_signal(signal.SIGINT)
         watch.stdout.read()
         assert watch.wait(10) == -signal.SIGINT
@@ -176,14 +180,18 @@ def test_logs(daemon):
 
 
 def test_logs_are_followed(daemon):
-    with subprocess.Popen([JSORC, "--state", daemon.state, "logs", "-f", "-n", "0"],
+    daemon.cli("call", "text.say", "--text", "begin")
+    wait_until(lambda: "begin" in daemon.cli("logs").stdout, 10, "the line in the log")
+    with subprocess.Popen([JSORC, "--state", daemon.state, "logs", "-f", "-n", "1"],
                           stdout=subprocess.PIPE, text=True) as follow:
+        watchdog = threading.Timer(30, follow.kill)  # a line that does not come ends the test
+        watchdog.start()
+        assert follow.stdout.readline() == "begin\n"
         for number in range(3):
             daemon.cli("call", "text.say", "--text", f"line {number}")
-        end = time.monotonic() + 20
         lines = [follow.stdout.readline() for _ in range(3)]
         assert lines == ["line 0\n", "line 1\n", "line 2\n"]
-        assert time.monotonic() < end
+        watchdog.cancel()
         follow.send_signal(signal.SIGINT)
         assert follow.wait(10) == -signal.SIGINT
 
@@ -223,6 +231,18 @@ def test_project_of_init_works(serve, tmp_path, env):
     assert json.loads(done.stdout)["report"] == [{
         "figures": {"characters": 16, "words": 3, "lines": 1},
         "begins": ["hello", "big", "world"]}]
+
+
+def test_settings_that_init_writes_are_the_defaults(serve, tmp_path, env):
+    """Each commented setting, put in force, is accepted as it stands."""
+    run("init", tmp_path / "shop", env=env)
+    text = (tmp_path / "shop" / "jsorc.yaml").read_text()
+    names = re.findall(r"^# ([a-z_]+): ", text, re.MULTILINE)
+    assert {"listen", "state", "python", "modules", "timeout_s"} <= set(names)
+    (tmp_path / "shop" / "jsorc.yaml").write_text(
+        re.sub(r"^# ([a-z_]+: )", r"\1", text, flags=re.MULTILINE))
+    daemon = serve(tmp_path / "shop")
+    wait_until(lambda: "text.words" in daemon.cli("actions", "list").stdout, 30, "its modules")
 
 
 def test_completion_knows_the_daemon_s_names(daemon):

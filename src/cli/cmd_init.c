@@ -6,11 +6,15 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/init_files.h"
+#include "cli/text.h"
+
+#define HELP_COLUMNS 90 /* behind "# " */
 
 /* 0, -EEXIST (left as it is), or -errno. */
 static int write_new(const char *path, const char *text, struct err *err)
@@ -27,6 +31,41 @@ static int write_new(const char *path, const char *text, struct err *err)
         return err_errno(err, code, "cannot write '%s'", path);
     }
     return 0;
+}
+
+/* The settings with their help and defaults, as comments. */
+static void append_settings(struct buf *out)
+{
+    struct param rows[SERVE_PARAMS_MAX];
+    size_t count = serve_params(rows, SERVE_PARAMS_MAX, false);
+    for (size_t i = 0; i < count; i++) {
+        struct buf help = {0};
+        text_wrap(&help, rows[i].help, 0, HELP_COLUMNS, false);
+        buf_printf(out, "\n");
+        const char *at = help.data + help.start;
+        const char *end = help.data + help.end;
+        while (at < end) {
+            const char *line_end = memchr(at, '\n', (size_t)(end - at));
+            int length = (int)((line_end ? line_end : end) - at);
+            buf_printf(out, "# %.*s\n", length, at);
+            at += length + 1;
+        }
+        buf_printf(out, "# %s: %s\n", rows[i].name, rows[i].fallback);
+        buf_done(&help);
+    }
+}
+
+/* The text of a file; owned by the caller. */
+static char *text_of_file(const struct init_file *file)
+{
+    struct buf text = {0};
+    buf_printf(&text, "%s", file->text);
+    if (strcmp(file->name, "jsorc.yaml") == 0) {
+        append_settings(&text);
+    }
+    char *copy = xstrndup(text.data + text.start, buf_size(&text));
+    buf_done(&text);
+    return copy;
 }
 
 static int make_folders(const char *folder, struct err *err)
@@ -58,7 +97,8 @@ static int run(struct cli *cli, struct json_object *values)
     folder = folder && *folder ? folder : ".";
     for (const struct init_file *file = INIT_FILES; file->name; file++) {
         CLEANUP(str_free) char *path = xasprintf("%s/%s", folder, file->name);
-        int failed = write_new(path, file->text, &err);
+        CLEANUP(str_free) char *text = text_of_file(file);
+        int failed = write_new(path, text, &err);
         if (failed && failed != -EEXIST) {
             return cli_fail(cli, CLI_FAILED, &err);
         }

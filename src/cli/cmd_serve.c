@@ -7,8 +7,8 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 
-/* Puts what was said before the command ("jsorc --state DIR serve") behind it. */
-static int run_main(struct cli *cli, int argc, char **argv, int (*fn)(int argc, char **argv))
+/* "jsorc --state DIR serve" is "jsorc serve --state DIR". */
+static int run_serve(struct cli *cli, int argc, char **argv)
 {
     const char *state = json_str(cli->common, "state");
     char **words = xcalloc((size_t)argc + 3, sizeof(*words));
@@ -21,24 +21,21 @@ static int run_main(struct cli *cli, int argc, char **argv, int (*fn)(int argc, 
     for (int i = 1; i < argc; i++) {
         words[count++] = argv[i];
     }
-    int status = fn(count, words);
+    int status = serve_main(count, words);
     free(words);
     return status;
 }
 
-static int run_serve(struct cli *cli, int argc, char **argv)
-{
-    return run_main(cli, argc, argv, serve_main);
-}
-
 static int run_host(struct cli *cli, int argc, char **argv)
 {
-    return run_main(cli, argc, argv, host_main);
+    (void)cli;
+    return host_main(argc, argv);
 }
 
 static int run_worker(struct cli *cli, int argc, char **argv)
 {
-    return run_main(cli, argc, argv, worker_main);
+    (void)cli;
+    return worker_main(argc, argv);
 }
 
 /* Completed by command_serve_prepare: what a setting is called is known to src/daemon only. */
@@ -95,11 +92,26 @@ static const struct param HOST_PARAMS[] = {
      .required = true,
      .values = VALUES_FILE,
      .help = "an importable Python module, a Python file, or a shared library"},
-    {.name = "listen", .placeholder = "ADDRESS", .help = "listen on HOST:PORT"},
+    {.name = "listen",
+     .placeholder = "ADDRESS",
+     .help = "listen on HOST:PORT; port 0 = a free one"},
+    {.name = "socket",
+     .placeholder = "PATH",
+     .values = VALUES_FILE,
+     .help = "listen on a Unix socket, too"},
+    {.name = "token-file",
+     .placeholder = "FILE",
+     .values = VALUES_FILE,
+     .help = "ask callers over TCP for the token in FILE"},
+    {.name = "threads",
+     .placeholder = "NUMBER",
+     .type = OP_INT,
+     .help = "calls that run at once (default 40)"},
     {.name = "python",
      .placeholder = "PATH",
      .values = VALUES_FILE,
      .help = "interpreter to run in; default: that of $VIRTUAL_ENV, else python3"},
+    {.name = "verbose", .kind = PARAM_FLAG, .type = OP_BOOL, .help = "log a line a call"},
     {.name = NULL},
 };
 
