@@ -83,6 +83,9 @@ def read_spec(options, sources):
 
 
 def main(arguments):
+    if "--help" in arguments or "-h" in arguments:
+        print(__doc__.strip())
+        return 0
     from jsorc import _serve
 
     try:

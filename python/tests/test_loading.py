@@ -140,6 +140,9 @@ def test_the_command_line_loads_files_and_modules(tmp_path):
         done = subprocess.run([sys.executable, "-m", "jsorc.worker", *arguments], text=True,
                               capture_output=True, env={**os.environ, "PYTHONPATH": PYTHONPATH})
         assert done.returncode == 2 and says in done.stderr
+    done = subprocess.run([sys.executable, "-m", "jsorc.worker", "--help"], text=True,
+                          capture_output=True, env={**os.environ, "PYTHONPATH": PYTHONPATH})
+    assert done.returncode == 0 and "--lifeline-fd N" in done.stdout
 
 
 def test_a_spec_with_holes_is_refused(tmp_path):
