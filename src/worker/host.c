@@ -140,6 +140,7 @@ int worker_main(int argc, char **argv)
     struct options options;
     struct err err = {0};
     if (options_parse(&options, false, argc, argv, &err) < 0) {
+        options_done(&options);
         return complain(&err, 2);
     }
     if (options.help) {
@@ -234,6 +235,7 @@ int host_run(int argc, char **argv, const char *python_path)
     struct options options;
     struct err err = {0};
     if (options_parse(&options, true, argc, argv, &err) < 0) {
+        options_done(&options);
         return complain(&err, 2);
     }
     if (options.help) {
