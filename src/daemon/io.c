@@ -57,7 +57,7 @@ void io_kick(struct io *io)
 static void on_drain(void *arg)
 {
     struct io *io = arg;
-    http_server_drain(io->server);
+    http_server_drain(io->server, LISTEN_LOCAL); /* calls under way may call others through us */
     atomic_store(&io->open, http_server_connections(io->server));
     atomic_store(&io->draining, true);
 }

@@ -14,6 +14,7 @@
 #include "http/tls.h"
 
 #define LINGER_MS      2000          /* for the peer to read an error before the reset */
+#define LATE_MS        1000          /* for the request of a connection accepted while draining */
 #define READ_BYTES_MAX (1024 * 1024) /* of one connection before others get a turn */
 
 static void conn_on_event(void *arg, uint32_t events)
@@ -54,6 +55,8 @@ static void conn_on_timer(void *arg)
     } else if (conn->begun_ms > 0 || conn->handshaking) {
         due_ms = (conn->begun_ms ? conn->begun_ms : conn->active_ms) + limits->request_timeout_ms +
                  1000 * buf_size(&conn->in) / limits->body_bytes_per_s;
+    } else if (conn->late) {
+        due_ms = conn->active_ms + LATE_MS;
     }
     if (now_ms < due_ms) {
         loop_timer_set(conn->server->loop, &conn->timer, due_ms);
@@ -78,6 +81,7 @@ void conn_open(struct http_server *server, int fd, const struct http_listener *l
     conn->stream.fd = fd;
     conn->listener_kind = listener->kind;
     conn->active_ms = loop_now_ms(server->loop);
+    conn->late = server->draining;
     conn->watch = (struct loop_watch){fd, conn_on_event, conn};
     conn->timer = (struct loop_timer){.fn = conn_on_timer, .arg = conn};
     conn->task = (struct loop_task){.fn = conn_on_task, .arg = conn};
@@ -104,7 +108,20 @@ void conn_open(struct http_server *server, int fd, const struct http_listener *l
         conn_close(conn);
         return;
     }
-    loop_timer_set(server->loop, &conn->timer, conn->active_ms + server->limits.request_timeout_ms);
+    uint64_t wait_ms = conn->late ? LATE_MS : server->limits.request_timeout_ms;
+    loop_timer_set(server->loop, &conn->timer, conn->active_ms + wait_ms);
+}
+
+void conn_leave(struct http_request *conn)
+{
+    char byte;
+    /* A request may have arrived whose event we have not seen. */
+    bool arrived = recv(conn->stream.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+    unsigned before =
+        atomic_fetch_or(&conn->state, CONN_LEAVES | (arrived ? (unsigned)CONN_READABLE : 0));
+    if (!(before & (CONN_BUSY | CONN_POSTED))) {
+        conn_continue(conn); /* closes when it is idle */
+    }
 }
 
 static void unhold(struct http_request *conn)
@@ -184,6 +201,7 @@ static bool linger(struct http_request *conn)
 static bool dispatch(struct http_request *conn)
 {
     conn->begun_ms = 0;
+    conn->late = false;
     conn->continued = false;
     conn->start_ns = clock_now_ns();
     conn->data = NULL;
@@ -299,7 +317,7 @@ static enum step step(struct http_request *conn)
     if (conn->message.complete) { /* answered: on to the next one */
         http_message_end(&conn->message);
     }
-    if (conn->server->draining && buf_size(&conn->in) == 0 &&
+    if (conn->server->draining && !conn->late && buf_size(&conn->in) == 0 &&
         !(atomic_load(&conn->state) & CONN_READABLE)) {
         return STEP_OVER;
     }

@@ -97,7 +97,7 @@ static void release(struct http_request *conn, bool needs_loop)
     do {
         after = before & ~(unsigned)CONN_BUSY;
         if (!(before & CONN_DISPATCHING) &&
-            (needs_loop || (before & (CONN_READABLE | CONN_GONE)))) {
+            (needs_loop || (before & (CONN_READABLE | CONN_GONE | CONN_LEAVES)))) {
             after |= CONN_POSTED;
         }
     } while (!atomic_compare_exchange_weak(&conn->state, &before, after));

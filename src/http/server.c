@@ -22,22 +22,24 @@ struct http_server *http_server_new(struct loop *loop, const struct http_limits 
     return server;
 }
 
-static void stop_listening(struct http_server *server)
+static void stop_listening(struct http_server *server, int kept_kind)
 {
     for (unsigned i = 0; i < server->listener_count; i++) {
         struct http_listener *listener = &server->listeners[i];
+        if (listener->watch.fd < 0 || listener->kind == kept_kind) {
+            continue;
+        }
         int fd = listener->watch.fd;
         loop_timer_clear(server->loop, &listener->retry);
         loop_unwatch(server->loop, &listener->watch);
-        (void)fd_close(fd);
+        listener->watch.fd = fd_close(fd);
     }
-    server->listener_count = 0;
 }
 
 struct http_server *http_server_free(struct http_server *server)
 {
     if (server) {
-        stop_listening(server);
+        stop_listening(server, -1);
         while (server->connections) {
             conn_close(server->connections);
         }
@@ -60,18 +62,17 @@ static void listener_on_retry(void *arg)
     (void)loop_rewatch(listener->server->loop, &listener->watch, EPOLLIN);
 }
 
-static void listener_on_event(void *arg, uint32_t events)
+/* At most count connections; the number accepted. */
+static int accept_some(struct http_listener *listener, int count)
 {
-    struct http_listener *listener = arg;
     struct http_server *server = listener->server;
-    (void)events;
-    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+    for (int i = 0; i < count; i++) {
         int fd = accept4(listener->watch.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
                 listener_rest(listener);
             }
-            return;
+            return i;
         }
         if (server->connection_count >= server->limits.connections_max) {
             (void)fd_close(fd);
@@ -79,6 +80,13 @@ static void listener_on_event(void *arg, uint32_t events)
         }
         conn_open(server, fd, listener);
     }
+    return count;
+}
+
+static void listener_on_event(void *arg, uint32_t events)
+{
+    (void)events;
+    (void)accept_some(arg, ACCEPTS_A_TURN);
 }
 
 int http_server_listen(struct http_server *server, int listen_fd, struct tls_server *tls, int kind,
@@ -105,16 +113,20 @@ int http_server_listen(struct http_server *server, int listen_fd, struct tls_ser
     return 0;
 }
 
-void http_server_drain(struct http_server *server)
+void http_server_drain(struct http_server *server, int kept_kind)
 {
     server->draining = true;
-    stop_listening(server);
+    for (unsigned i = 0; i < server->listener_count; i++) {
+        struct http_listener *listener = &server->listeners[i];
+        if (listener->watch.fd >= 0 && listener->kind != kept_kind) {
+            (void)accept_some(listener, (int)server->limits.connections_max);
+        }
+    }
+    stop_listening(server, kept_kind);
     struct http_request *next;
     for (struct http_request *conn = server->connections; conn; conn = next) {
         next = conn->next;
-        if (!(atomic_load(&conn->state) & (CONN_BUSY | CONN_POSTED))) {
-            conn_continue(conn); /* closes when it is idle */
-        }
+        conn_leave(conn);
     }
 }
 

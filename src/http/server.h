@@ -51,8 +51,10 @@ struct http_server *http_server_free(struct http_server *server);
 int http_server_listen(struct http_server *server, int listen_fd, struct tls_server *tls, int kind,
                        struct err *err);
 
-/* No further connections; idle ones are closed and the others after their answer. */
-void http_server_drain(struct http_server *server);
+/* Answers what has reached us, also through connections that were not accepted yet, and nothing
+ * more: idle connections are closed, the others after their answer. Listeners of kept_kind (-1 =
+ * none) go on accepting, one request a connection: for what the requests under way need. */
+void http_server_drain(struct http_server *server, int kept_kind);
 
 /* Loop's thread. While paused no request is read or handed over: unread requests stay in the
  * kernel's buffers, where a dying process leaves them provably unexecuted. */

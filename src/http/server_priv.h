@@ -44,6 +44,7 @@ enum {
     CONN_DISPATCHING = 4, /* the loop is still inside the handler: it goes on by itself */
     CONN_READABLE = 8,    /* noted, not read yet */
     CONN_GONE = 16,       /* the peer closed its side, or all of it */
+    CONN_LEAVES = 32,     /* the server drains: back to the loop after the answer */
 };
 
 struct http_request { /* the connection; it has one request at a time */
@@ -60,6 +61,7 @@ struct http_request { /* the connection; it has one request at a time */
     bool closing;   /* after what is in out */
     bool lingering; /* answered with an error: read and drop until the peer has seen it */
     bool is_held;
+    bool late;      /* accepted while the server drains, no request seen yet */
     bool continued; /* "100 Continue" was sent for this request */
     int listener_kind;
     uint64_t active_ms; /* last progress in either direction */
@@ -72,6 +74,8 @@ struct http_request { /* the connection; it has one request at a time */
 };
 
 void conn_open(struct http_server *server, int fd, const struct http_listener *listener);
+/* The server drains: the connection ends once what has arrived is answered. */
+void conn_leave(struct http_request *conn);
 void conn_close(struct http_request *conn);
 /* The loop owns the connection: flush, read, hand over. It may be gone afterwards. */
 void conn_continue(struct http_request *conn);

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,6 +19,8 @@ struct fixture {
     struct sockaddr_in address;
     struct http_request *parked; /* for the answering thread */
     struct loop_task drain;
+    sem_t draining; /* the loop is in the task */
+    sem_t arrived;  /* what it shall find has been sent */
 };
 
 static void *answer_later(void *arg)
@@ -311,9 +314,53 @@ static void passes_large_bodies_both_ways(void)
     stop(&fixture);
 }
 
+static void drain_what_arrived(void *arg)
+{
+    struct fixture *fixture = arg;
+    (void)sem_post(&fixture->draining);
+    (void)sem_wait(&fixture->arrived);
+    http_server_drain(fixture->server, -1);
+}
+
+static void answers_all_that_arrived_before_it_drains(void)
+{
+    struct fixture fixture;
+    char data[4096];
+    start(&fixture, &HTTP_LIMITS_DEFAULT);
+    int kept = dial(&fixture), waiting = dial(&fixture);
+    put(kept, "GET /before HTTP/1.1\r\nHost: h\r\n\r\n");
+    EXPECT_INT(read_until(kept, data, sizeof(data), "/before", 1), 1);
+    put(waiting, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
+
+    (void)sem_init(&fixture.draining, 0, 0);
+    (void)sem_init(&fixture.arrived, 0, 0);
+    fixture.drain = (struct loop_task){.fn = drain_what_arrived, .arg = &fixture};
+    loop_post(fixture.loop, &fixture.drain);
+    (void)sem_wait(&fixture.draining);
+    int fresh = dial(&fixture), silent = dial(&fixture); /* not accepted yet */
+    put(fresh, "GET /fresh HTTP/1.1\r\nHost: h\r\n\r\n");
+    put(kept, "GET /kept HTTP/1.1\r\nHost: h\r\n\r\n");
+    (void)sem_post(&fixture.arrived);
+
+    const struct {
+        int fd;
+        const char *text;
+    } rows[] = {{kept, "/kept"}, {fresh, "/fresh"}, {waiting, "later"}, {silent, ""}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        (void)read_until(rows[i].fd, data, sizeof(data), "never", 1); /* until it closes */
+        EXPECT(strstr(data, rows[i].text) != NULL);
+        EXPECT(*rows[i].text == '\0' || strstr(data, "Connection: close\r\n") != NULL);
+        (void)close(rows[i].fd);
+    }
+    int refused = socket(AF_INET, SOCK_STREAM, 0);
+    EXPECT_INT(connect(refused, (struct sockaddr *)&fixture.address, sizeof(fixture.address)), -1);
+    (void)close(refused);
+    stop(&fixture);
+}
+
 TEST_MAIN(answers_on_one_connection_again_and_again, answers_pipelined_requests_in_their_order,
           joins_a_chunked_body, sends_100_continue_when_it_is_expected,
           refuses_what_it_cannot_take_and_closes, times_out_a_slow_request_with_408,
           answers_a_client_that_closed_only_its_sending_side,
           drops_the_answer_to_a_client_that_is_gone, speaks_http_1_0_and_head,
-          passes_large_bodies_both_ways)
+          passes_large_bodies_both_ways, answers_all_that_arrived_before_it_drains)

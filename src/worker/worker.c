@@ -248,7 +248,7 @@ static void begin_drain(struct worker *worker)
     }
     worker->draining = true;
     forget_socket_file(worker);
-    http_server_drain(worker->server);
+    http_server_drain(worker->server, -1);
     worker->drain_deadline_ms = loop_now_ms(worker->loop) + WORKER_DRAIN_MS;
     on_drain_timer(worker);
 }
