@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "control/control.h"
 #include "store/store.h"
 
 static struct store *store_of(struct op_call *call)
@@ -73,6 +74,10 @@ static void get(struct op_call *call, const char *name)
     if (failed && failed != -ENOENT) {
         op_fail(call, "%s", err.text);
         return;
+    }
+    if (!text && strcmp(name, "ACTION_SETS") == 0) { /* kept by what is loaded, not by hand */
+        CLEANUP(json_put) struct json_object *sets = control_action_sets(op_api(call)->control);
+        text = xstrdup(json_text(sets));
     }
     op_return(call, text ? json_object_new_string(text) : NULL);
 }

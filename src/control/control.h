@@ -58,6 +58,9 @@ struct control *control_free(struct control *control);
 /* Restores modules and places from the store, adopts the pods that still run, begins to turn. */
 int control_start(struct control *control, struct err *err);
 
+/* Tells those who wait for a load that it goes on without them: before an orderly end. */
+void control_release(struct control *control);
+
 /* Stops all pods; done runs when they are gone or grace_ms is over. */
 void control_stop(struct control *control, uint64_t grace_ms, void (*done)(void *arg), void *arg);
 
@@ -142,6 +145,8 @@ struct json_object *control_action_modes(const struct control *control);
 struct json_object *control_action_names(const struct control *control, const char *prefix);
 /* ["pkg.mod"] or, detailed, {"pkg.mod": ["grp.fn"]}. */
 struct json_object *control_module_names(const struct control *control, bool detailed);
+/* {"local": [FILE], "remote": [URL], "module": [NAME]}: the original's ACTION_SETS. */
+struct json_object *control_action_sets(const struct control *control);
 /* {"text.split": {"module", "doc", "params": [...], "returns"}}: for OpenAPI. */
 struct json_object *control_actions_full(const struct control *control);
 /* Modules, instances, moves and the daemon's own figures: what `jsorc status` shows. */

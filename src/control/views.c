@@ -179,6 +179,25 @@ struct json_object *control_module_names(const struct control *control, bool det
     return result;
 }
 
+struct json_object *control_action_sets(const struct control *control)
+{
+    struct json_object *sets = json_object_new_object();
+    struct json_object *local = json_object_new_array(), *remote = json_object_new_array();
+    struct json_object *imported = json_object_new_array();
+    for (uint32_t i = 0; i < control->module_count; i++) {
+        const struct module *module = control->modules[i];
+        if (module->listed && module->wanted != PLACE_NONE) {
+            bool by_name = strcmp(module->kind, "python-module") == 0;
+            struct json_object *list = is_server(module) ? remote : by_name ? imported : local;
+            (void)json_object_array_add(list, json_object_new_string(module->source));
+        }
+    }
+    json_set(sets, "local", local);
+    json_set(sets, "remote", remote);
+    json_set(sets, "module", imported);
+    return sets;
+}
+
 struct json_object *control_actions_full(const struct control *control)
 {
     struct json_object *full = json_object_new_object();
