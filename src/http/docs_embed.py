@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Puts Swagger UI's files into the program: docs_embed.py OUT_FOLDER.
 
-Runs at build time in the environment of dev/requirements-build.txt. Writes docs_table.c, the list of
-pages, docs_data.S, which takes in their bytes, and the gzip-compressed files. Nothing is copied into
-the source tree. A file whose digest is not the one below is refused: the package is pinned by its
-content, not by its name."""
+Runs at build time in the environment of dev/requirements-build.txt. Writes docs_table.c, the list
+of pages, docs_data.S, which takes in their bytes, and the gzip-compressed files. Nothing is copied
+into the source tree. A file whose digest is not the one below is refused: the package is pinned by
+its content, not by its name."""
 
 import gzip
 import hashlib
 import sys
+from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -41,7 +42,9 @@ INDEX = """<!doctype html>
 </head>
 <body>
 <div id="docs"></div>
-<noscript>This page needs JavaScript; the document itself is <a href="/openapi.json">/openapi.json</a>.</noscript>
+<noscript>
+This page needs JavaScript; the document itself is <a href="/openapi.json">/openapi.json</a>.
+</noscript>
 <script src="/docs/swagger-ui-bundle.js"></script>
 <script src="/docs/start.js"></script>
 </body>
@@ -62,11 +65,19 @@ START = """window.ui = SwaggerUIBundle({
 });
 """
 
-NOTICE = f"""swagger-ui-bundle.js, swagger-ui.css and favicon-32x32.png are those of Swagger UI {VERSION},
-https://github.com/swagger-api/swagger-ui
+NOTICE = f"""swagger-ui-bundle.js, swagger-ui.css and favicon-32x32.png are those of
+Swagger UI {VERSION}, https://github.com/swagger-api/swagger-ui
 Copyright 2020-2021 SmartBear Software Inc.
-Licensed under the Apache License, Version 2.0: https://www.apache.org/licenses/LICENSE-2.0
+Licensed under the Apache License, Version 2.0, which is in the file LICENSE beside this one.
 """
+
+
+def read_license():
+    """The package's own, which is that of the files."""
+    text = distribution("swagger-ui-bundle-v2").read_text("licenses/LICENSE")
+    if not text or "Apache License" not in text:
+        sys.exit("docs_embed: swagger-ui-bundle-v2 has no license file")
+    return text
 
 
 def read_files():
@@ -79,6 +90,7 @@ def read_files():
         "index.html": ("text/html; charset=utf-8", INDEX.encode()),
         "start.js": ("text/javascript; charset=utf-8", START.encode()),
         "NOTICE": ("text/plain; charset=utf-8", NOTICE.encode()),
+        "LICENSE": ("text/plain; charset=utf-8", read_license().encode()),
     }
     for name, (content_type, digest) in FILES.items():
         data = (folder / name).read_bytes()
