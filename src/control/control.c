@@ -100,8 +100,8 @@ void control_stop(struct control *control, uint64_t grace_ms, void (*done)(void 
     control->stopped = done;
     control->stopped_arg = arg;
     control->stop_deadline_ms = now_ms + grace_ms + 1000;
-    uint64_t ask_ms = grace_ms < control->settings.stop_grace_ms ? grace_ms
-                                                                 : control->settings.stop_grace_ms;
+    uint64_t ask_ms =
+        grace_ms < control->settings.stop_grace_ms ? grace_ms : control->settings.stop_grace_ms;
     for (uint32_t i = control->instance_count; i-- > 0;) { /* backwards: servers go at once */
         struct instance *instance = control->instances[i];
         instance->state = INSTANCE_STOPPING;

@@ -14,12 +14,12 @@
 static void send_probe(struct instance *instance, struct target *target, http_reply_fn fn)
 {
     char head[256];
-    int size = snprintf(head, sizeof(head), "GET /healthz HTTP/1.1\r\nHost: %s\r\n\r\n",
-                        target->host);
+    int size =
+        snprintf(head, sizeof(head), "GET /healthz HTTP/1.1\r\nHost: %s\r\n\r\n", target->host);
     instance->probed_ms = clock_now_ms();
-    instance->probe = http_client_new(instance->control->parts.loop,
-                                      (const struct sockaddr *)&target->address,
-                                      target->address_size, target->tls, target->host);
+    instance->probe =
+        http_client_new(instance->control->parts.loop, (const struct sockaddr *)&target->address,
+                        target->address_size, target->tls, target->host);
     http_client_send(instance->probe,
                      &(struct http_send){.head = {head, (size_t)size},
                                          .timeout_ms = instance->control->settings.probe_timeout_ms,

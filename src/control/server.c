@@ -109,9 +109,10 @@ static struct json_object *info_of_spec(struct json_object *spec)
             CLEANUP(str_free) char *bare = xstrndup(param, size);
             struct json_object *entry = json_object_new_object();
             json_set_str(entry, "name", bare);
-            json_set_str(entry, "kind", strncmp(bare, "**", 2) == 0 ? "dict"
-                                        : bare[0] == '*'            ? "list"
-                                                                    : "plain");
+            json_set_str(entry, "kind",
+                         strncmp(bare, "**", 2) == 0 ? "dict"
+                         : bare[0] == '*'            ? "list"
+                                                     : "plain");
             json_set_str(entry, "type", "any");
             json_set_bool(entry, "required", false); /* the spec does not tell */
             (void)json_object_array_add(params, entry);
@@ -135,9 +136,9 @@ static void on_spec(void *arg, enum http_outcome outcome, const struct http_repl
         return;
     }
     if (reply->status != 200 || json_parse_object(reply->body, &spec, &err) < 0) {
-        CLEANUP(str_free) char *text = xasprintf(
-            "GET %s/jaseci_actions_spec/ answered %d and no action spec", server->base_path,
-            reply->status);
+        CLEANUP(str_free)
+        char *text = xasprintf("GET %s/jaseci_actions_spec/ answered %d and no action spec",
+                               server->base_path, reply->status);
         fail(server, text, NULL);
         return;
     }
@@ -160,12 +161,12 @@ static void ask_spec(struct server *server)
             return;
         }
     }
-    server->client =
-        http_client_new(server->control->parts.loop, server->addresses->ai_addr,
-                        server->addresses->ai_addrlen, server->trust, server->name);
-    CLEANUP(str_free) char *head = xasprintf("GET %s/jaseci_actions_spec/ HTTP/1.1\r\nHost: %s\r\n"
-                                             "Content-Type: application/json\r\n\r\n",
-                                             server->base_path, server->host);
+    server->client = http_client_new(server->control->parts.loop, server->addresses->ai_addr,
+                                     server->addresses->ai_addrlen, server->trust, server->name);
+    CLEANUP(str_free)
+    char *head = xasprintf("GET %s/jaseci_actions_spec/ HTTP/1.1\r\nHost: %s\r\n"
+                           "Content-Type: application/json\r\n\r\n",
+                           server->base_path, server->host);
     http_client_send(server->client,
                      &(struct http_send){.head = slice_str(head),
                                          .timeout_ms = SPEC_TIMEOUT_MS,

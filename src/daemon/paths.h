@@ -7,7 +7,7 @@ struct err;
 
 struct paths { /* all owned */
     char *state;
-    char *run;         /* sockets and spec files of workers; mode 0700 */
+    char *run; /* sockets and spec files of workers; mode 0700 */
     char *logs;
     char *database;
     char *socket;      /* the API's own */

@@ -6,15 +6,15 @@
 static enum op_type type_of(enum setting_type type)
 {
     static const enum op_type types[] = {
-        [SETTING_TEXT] = OP_STR, [SETTING_LIST] = OP_STR,   [SETTING_OBJECT] = OP_DICT,
-        [SETTING_FLAG] = OP_BOOL, [SETTING_INT] = OP_INT, [SETTING_NUMBER] = OP_FLOAT};
+        [SETTING_TEXT] = OP_STR,  [SETTING_LIST] = OP_STR, [SETTING_OBJECT] = OP_DICT,
+        [SETTING_FLAG] = OP_BOOL, [SETTING_INT] = OP_INT,  [SETTING_NUMBER] = OP_FLOAT};
     return types[type];
 }
 
 static const char *placeholder_of(enum setting_type type)
 {
     static const char *const names[] = {
-        [SETTING_TEXT] = "TEXT",  [SETTING_LIST] = "TEXT",   [SETTING_OBJECT] = "JSON",
+        [SETTING_TEXT] = "TEXT",       [SETTING_LIST] = "TEXT",  [SETTING_OBJECT] = "JSON",
         [SETTING_FLAG] = "true|false", [SETTING_INT] = "NUMBER", [SETTING_NUMBER] = "NUMBER"};
     return names[type];
 }

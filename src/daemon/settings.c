@@ -151,9 +151,10 @@ static void resolve_sources(struct settings *settings)
 
 static int check_modules(const struct settings *settings, struct err *err)
 {
-    static const char *const known[] = {"source", "place",         "ctx", "timeout_s",
-                                        "memory_max_mb", "module", "remote",
-                                        "local_mem_requirement", "loaded_module"};
+    static const char *const known[] = {
+        "source",        "place",  "ctx",    "timeout_s",
+        "memory_max_mb", "module", "remote", "local_mem_requirement",
+        "loaded_module"};
     json_object_object_foreach(settings->modules, name, module)
     {
         if (!json_object_is_type(module, json_type_object) || !json_str(module, "source")) {
@@ -173,8 +174,10 @@ static int check_modules(const struct settings *settings, struct err *err)
                 found |= strcmp(key, known[i]) == 0;
             }
             if (!found) {
-                return err_set(err, EINVAL, "module '%s' has an unknown key '%s'; known: source, "
-                                            "place, ctx, timeout_s, memory_max_mb", name, key);
+                return err_set(err, EINVAL,
+                               "module '%s' has an unknown key '%s'; known: source, "
+                               "place, ctx, timeout_s, memory_max_mb",
+                               name, key);
             }
         }
     }
@@ -200,8 +203,10 @@ static int read_file(struct settings *settings, const char *path, struct err *er
     {
         const struct setting *row = find(name, strlen(name));
         if (!row) {
-            return err_set(err, EINVAL, "'%s': unknown setting '%s'; 'jsorc serve --settings' "
-                                        "lists them", path, name);
+            return err_set(err, EINVAL,
+                           "'%s': unknown setting '%s'; 'jsorc serve --settings' "
+                           "lists them",
+                           path, name);
         }
         failed = set(settings, row, value, err);
         if (failed) {
@@ -282,8 +287,8 @@ static int take_words(struct words *words, int argc, char **argv, struct err *er
 }
 
 /* A text of the command line in the setting's own type. */
-static int set_text(struct settings *settings, const struct setting *row,
-                    struct json_object *given, struct err *err)
+static int set_text(struct settings *settings, const struct setting *row, struct json_object *given,
+                    struct err *err)
 {
     if (row->type == SETTING_TEXT || row->type == SETTING_LIST) {
         return set(settings, row, given, err);

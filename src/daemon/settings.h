@@ -39,8 +39,14 @@ struct settings {
     double wait_timeout_s;
 };
 
-enum setting_type { SETTING_TEXT, SETTING_LIST, SETTING_OBJECT, SETTING_FLAG, SETTING_INT,
-                    SETTING_NUMBER };
+enum setting_type {
+    SETTING_TEXT,
+    SETTING_LIST,
+    SETTING_OBJECT,
+    SETTING_FLAG,
+    SETTING_INT,
+    SETTING_NUMBER
+};
 
 struct setting {
     const char *name; /* NULL ends the table */

@@ -21,7 +21,8 @@ const struct setting SETTINGS_TABLE[] = {
     {"open_actions", SETTING_TEXT, AT(open_actions), "\"auto\"", 0, 0, true,
      "whether /actions/ and /walkers/ may be called without a token: auto = over loopback, yes, "
      "no"},
-    {"log_level", SETTING_TEXT, AT(log_level), "\"info\"", 0, 0, true, "debug, info, warn or error"},
+    {"log_level", SETTING_TEXT, AT(log_level), "\"info\"", 0, 0, true,
+     "debug, info, warn or error"},
     {"io_threads", SETTING_INT, AT(io_threads), "1", 1, 16, true,
      "threads that read and write sockets; one carries tens of thousands of calls a second"},
     {"call_threads", SETTING_INT, AT(call_threads), "40", 1, 256, true,

@@ -20,7 +20,7 @@
 static bool has_actions(const char *path)
 {
     static const char *const marks[] = {"@jsorc.action", "@jsorc.walker", "@jaseci_action",
-                                        "@action",       "@walker"};
+                                        "@action", "@walker"};
     CLEANUP(str_free) char *text = xcalloc(1, SCAN_BYTES_MAX + 1);
     FILE *file = fopen(path, "re");
     if (!file) {
@@ -76,8 +76,10 @@ static int scan_folder(struct json_object *found, const char *folder, struct err
     }
     free(entries);
     if (json_object_object_length(found) == before) {
-        return err_set(err, ENOENT, "'%s' holds no module: no .so file, and no Python file with "
-                                    "@jsorc.action, @jsorc.walker or @jaseci_action", folder);
+        return err_set(err, ENOENT,
+                       "'%s' holds no module: no .so file, and no Python file with "
+                       "@jsorc.action, @jsorc.walker or @jaseci_action",
+                       folder);
     }
     return 0;
 }
