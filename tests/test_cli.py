@@ -229,7 +229,7 @@ def test_call_arguments(jsorc, recorder, tmp_path, words, body):
     assert done.returncode == 0, done.stderr
     assert recorder.last().path == "/actions/text.split"
     assert recorder.last().json() == body
-    assert done.stdout == "done\n"
+    assert done.stdout == ('"done"\n' if "-o" in words else "done\n")
 
 
 def test_call_arguments_on_standard_input(jsorc, recorder):

@@ -213,6 +213,27 @@ def test_accounts_over_tcp(daemon, env):
     assert run("actions", "list", env=here).returncode == 3
 
 
+def test_tls(serve, tmp_path, env):
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-days", "1", "-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-out", cert, "-keyout", key], check=True, capture_output=True, timeout=60)
+    daemon = serve(options=["--tls-cert", cert, "--tls-key", key], start=False)
+    daemon.start(wait=False)
+    wait_until(lambda: daemon.cli("health").returncode == 0, 20, "an answer on its socket")
+    url = f"https://127.0.0.1:{daemon.port}"
+    assert run("--url", url, "--ca", cert, "health", env=env).stdout == "true\n"
+    done = run("--url", url, "health", env=env)
+    assert done.returncode == 3
+    assert "cannot speak TLS" in done.stderr
+    assert "--ca FILE" in done.stderr
+    done = run("--url", url, "--ca", tmp_path / "none.pem", "health", env=env)
+    assert done.returncode == 3
+    assert "none.pem" in done.stderr
+    assert run("--url", url.replace("https", "http"), "health", env=env).returncode in (1, 3)
+
+
 def test_doctor_is_content(daemon):
     done = daemon.cli("doctor", "-o", "json")
     checks = {row["check"]: row for row in json.loads(done.stdout)}

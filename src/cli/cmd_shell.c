@@ -111,6 +111,14 @@ static bool ends_shell(const char *line)
     return false;
 }
 
+static void keep_line(const char *line, const char *history)
+{
+    mode_t mask = umask(077); /* the history is its owner's */
+    (void)add_history(line);
+    (void)write_history(history);
+    (void)umask(mask);
+}
+
 static int read_lines(struct cli *cli, struct json_object *defaults, const char *history)
 {
     int status = CLI_OK;
@@ -123,8 +131,7 @@ static int read_lines(struct cli *cli, struct json_object *defaults, const char 
         bool end = ends_shell(line);
         if (!end && !is_blank(line)) {
             if (!is_secret(line)) {
-                (void)add_history(line);
-                (void)write_history(history);
+                keep_line(line, history);
             }
             status = line_run(cli, line, defaults);
         }
@@ -140,7 +147,6 @@ int shell_run(struct cli *cli)
     CLEANUP(str_free) char *state = state_folder(json_str(cli->common, "state"));
     CLEANUP(str_free) char *history = xasprintf("%s/history", state);
     struct json_object *defaults = cli->common;
-    mode_t mask = umask(077); /* the history is its owner's */
 
     shell_cli = cli;
     rl_readline_name = (char *)"jsorc";
@@ -157,7 +163,6 @@ int shell_run(struct cli *cli)
     int status = read_lines(cli, defaults, history);
     cli->shell = outer;
     buf_done(&candidates);
-    (void)umask(mask);
     return status;
 }
 

@@ -70,12 +70,13 @@ static void add_module(struct table *table, const struct json_object *module)
     bool first = true;
     struct lh_entry *entry = actions ? json_object_get_object(actions)->head : NULL;
     do {
-        table_cell(table, first ? json_str(module, "name") : "", COLOUR_BOLD);
-        add_text(table, first ? json_str(module, "place") : " ", COLOUR_NONE);
-        add_text(table, first ? state : " ", colour_of(state));
         if (first) {
+            add_text(table, json_str(module, "name"), COLOUR_BOLD);
+            add_text(table, json_str(module, "place"), COLOUR_NONE);
+            add_text(table, state, colour_of(state));
             add_kb(table, json_int(module, "mem_kb", 0));
-        } else {
+        }
+        for (int i = 0; !first && i < 4; i++) {
             table_cell(table, "", COLOUR_NONE);
         }
         add_text(table, entry ? lh_entry_k(entry) : NULL, COLOUR_NONE);

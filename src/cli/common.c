@@ -6,7 +6,8 @@ const struct param COMMON_OPTIONS[] = {
      .placeholder = "FORMAT|FILE",
      .choices = "json table",
      .values = VALUES_FILE,
-     .help = "json, table, or the name of a file in which the result is kept as well; without it "
+     .help = "json (texts in quotes), table, or the name of a file in which the result is kept as "
+             "well; without it "
              "lists are tables on a terminal and JSON elsewhere"},
     {.name = "url",
      .placeholder = "URL",

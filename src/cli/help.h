@@ -18,7 +18,7 @@ void help_group(const struct catalogue *catalogue, int count, char *const *words
 /* The options that every command knows, and the environment. */
 void help_options(FILE *out);
 
-/* The last folder of the docs and exits of a command, for man pages too: never NULL. */
+/* What a command ends with: its own rows, or those of its kind. Never NULL. */
 const struct exit_row *help_exits(const struct command *command);
 
 #define HELP_WHAT                                                                                  \

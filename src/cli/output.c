@@ -302,7 +302,8 @@ static int print_json(const struct output *output, struct json_object *value, st
 {
     struct buf text = {0};
     struct slice shown = {0};
-    if (json_object_is_type(value, json_type_string)) {
+    bool plain = json_object_is_type(value, json_type_string) && output->format != OUTPUT_JSON;
+    if (plain) {
         shown = (struct slice){json_object_get_string(value),
                                (size_t)json_object_get_string_len(value)};
     } else {

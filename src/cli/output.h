@@ -29,7 +29,8 @@ void output_init(struct output *output, FILE *stream, const char *option);
 /* Tables rather than JSON, for commands that have a table of their own. */
 bool output_wants_table(const struct output *output);
 
-/* A result of the API. Plain strings are shown without quotes. 0 or what writing the file gave. */
+/* A result of the API. A text is shown without quotes, unless JSON was asked for. 0 or what writing
+ * the file gave. */
 int output_value(const struct output *output, struct json_object *value, struct err *err);
 
 /* table for people or value for programs, as output_wants_table says. */

@@ -39,6 +39,7 @@ static void shows_json_indented_and_texts_unquoted(void)
     expect_shown("{\"a\":[1,\"x/y\"],\"b\":{}}", NULL,
                  "{\n  \"a\": [\n    1,\n    \"x/y\"\n  ],\n  \"b\": {}\n}\n");
     expect_shown("\"two\\nlines\"", NULL, "two\nlines\n");
+    expect_shown("\"two\\nlines\"", "json", "\"two\\nlines\"\n");
     expect_shown("null", NULL, "null\n");
     expect_shown("1.50", NULL, "1.50\n");
 }
