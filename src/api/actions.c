@@ -55,8 +55,8 @@ static void on_configs(void *arg, struct json_object *configs, const char *error
     if (!configs) {
         op_fail(call, "%s", error);
     } else if (!json_object_object_get_ex(configs, configuring->name, &entry)) {
-        CLEANUP(str_free) char *text =
-            xasprintf("there is no action config named '%s'", configuring->name);
+        CLEANUP(str_free)
+        char *text = xasprintf("there is no action config named '%s'", configuring->name);
         op_return(call, success(false, text));
     } else {
         configure(call, configuring->name, entry);
@@ -71,7 +71,8 @@ static void run_config(struct op_call *call)
     CLEANUP(json_put) struct json_object *config = json_ref(op_arg(call, "config"));
     struct err err = {0};
     if (json_object_is_type(config, json_type_string) && *json_object_get_string(config) == '{') {
-        CLEANUP(json_put) struct json_object *text = TAKE(config); /* as the command line gives it */
+        CLEANUP(json_put)
+        struct json_object *text = TAKE(config); /* as the command line gives it */
         if (json_parse_object(slice_str(json_object_get_string(text)), &config, &err) < 0) {
             op_return(call, success(false, err.text));
             return;
@@ -136,9 +137,8 @@ static void run_load(struct op_call *call)
 {
     const char *name = op_arg_str(call, "name"), *mode = op_arg_str(call, "mode");
     struct control *control = op_api(call)->control;
-    struct control_load load = {.name = name,
-                                .ctx = op_arg(call, "ctx"),
-                                .loaded_by = "jsorc_actions_load"};
+    struct control_load load = {
+        .name = name, .ctx = op_arg(call, "ctx"), .loaded_by = "jsorc_actions_load"};
     if (strcasecmp(mode, "module") == 0 || strcasecmp(mode, "local") == 0) {
         load.place = PLACE_MODULE;
     } else if (strcasecmp(mode, "remote") == 0) {
@@ -146,8 +146,8 @@ static void run_load(struct op_call *call)
     } else if (strcasecmp(mode, "auto") == 0) {
         load.place = choose_place(control, name);
     } else {
-        CLEANUP(str_free) char *text =
-            xasprintf("mode '%s' is none of module, local, remote, auto", mode);
+        CLEANUP(str_free)
+        char *text = xasprintf("mode '%s' is none of module, local, remote, auto", mode);
         answer_load(call, name, false, text);
         return;
     }
@@ -264,9 +264,9 @@ static void run_unload(struct op_call *call)
     bool remote = control_wanted(control, name) == PLACE_REMOTE;
     CLEANUP(json_put) struct json_object *state = control_action_state(control, name);
     const char *url = json_str(json_member(state, "remote", json_type_object), "url");
-    CLEANUP(str_free) char *message =
-        remote ? xasprintf("Remote actions from %s unloaded.", url ? url : name)
-               : xasprintf("Action module %s unloaded.", name);
+    CLEANUP(str_free)
+    char *message = remote ? xasprintf("Remote actions from %s unloaded.", url ? url : name)
+                           : xasprintf("Action module %s unloaded.", name);
     if (control_unload(control, name, false, &err) < 0) {
         op_return(call, success(false, err.text));
         return;

@@ -211,8 +211,8 @@ static void run_unload_actionset(struct op_call *call)
     CLEANUP(str_free) char *prefix = xasprintf("%s.", group);
     CLEANUP(json_put) struct json_object *names = control_action_names(control, prefix);
     size_t count = json_object_array_length(names);
-    int failed = count > 0 ? 0
-                           : err_set(&err, ENOENT, "no action of the group '%s' is loaded", group);
+    int failed =
+        count > 0 ? 0 : err_set(&err, ENOENT, "no action of the group '%s' is loaded", group);
     /* Several modules may share the group; the generation without the last is without all. */
     CLEANUP(str_free) char *module = NULL;
     for (size_t i = 0; i < count && !failed; i++) {

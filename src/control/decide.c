@@ -7,8 +7,8 @@ struct turn { /* what the parts of one decision share */
     const struct observation *seen;
     uint64_t now_ms;
     struct plan *plan;
-    uint32_t serving;  /* newest ready generation */
-    uint32_t starting; /* the generation that is on its way */
+    uint32_t serving;                 /* newest ready generation */
+    uint32_t starting;                /* the generation that is on its way */
     bool planned[DECIDE_MODULES_MAX]; /* to be in the runtime worker */
 };
 
@@ -110,8 +110,7 @@ static void plan_runtime(struct turn *turn)
     const struct seen_instance *starting = instance_at(turn, turn->starting);
     plan_set(turn);
     bool fits = has_planned_set(turn, serving);
-    bool needed = turn->plan->runtime_count > 0 &&
-                  (!fits || serving->health != HEALTH_GOOD);
+    bool needed = turn->plan->runtime_count > 0 && (!fits || serving->health != HEALTH_GOOD);
     if (starting && (!needed || !has_planned_set(turn, starting))) {
         turn->plan->stop[turn->plan->stop_count++] = turn->starting; /* overtaken */
         starting = NULL;
@@ -201,9 +200,8 @@ static void plan_routes(struct turn *turn)
     } else {
         bool coming = turn->starting != NO_INSTANCE || turn->plan->start_runtime ||
                       turn->seen->runtime_retry_ms > turn->now_ms;
-        turn->plan->runtime =
-            (struct plan_route){walkers_wanted && coming ? CHOICE_WAIT : CHOICE_FAILED,
-                                NO_INSTANCE};
+        turn->plan->runtime = (struct plan_route){
+            walkers_wanted && coming ? CHOICE_WAIT : CHOICE_FAILED, NO_INSTANCE};
     }
 }
 
@@ -229,9 +227,8 @@ static void plan_ends(struct turn *turn)
         const struct seen_instance *instance = &turn->seen->instances[i];
         /* A generation that serves nothing at the moment is kept while modules are planned for
          * it: it is the one they are waiting for. */
-        bool kept = is_routed(turn, i) ||
-                    (i == turn->serving && turn->plan->runtime_count > 0 &&
-                     instance->health == HEALTH_GOOD);
+        bool kept = is_routed(turn, i) || (i == turn->serving && turn->plan->runtime_count > 0 &&
+                                           instance->health == HEALTH_GOOD);
         if (instance->state == INSTANCE_READY && !kept) {
             turn->plan->drain[turn->plan->drain_count++] = i;
         }

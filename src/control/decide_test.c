@@ -16,7 +16,8 @@ static void run(const struct seen_module *modules, uint32_t module_count,
     decide(&seen, 10000, &plan);
 }
 
-#define LOADED(...) .loaded = (const struct seen_loaded[]){__VA_ARGS__}, \
+#define LOADED(...)                                                                                \
+    .loaded = (const struct seen_loaded[]){__VA_ARGS__},                                           \
     .loaded_count = sizeof((const struct seen_loaded[]){__VA_ARGS__}) / sizeof(struct seen_loaded)
 
 #define EXPECT_NOTHING_TO_DO()                                                                     \
@@ -29,8 +30,8 @@ static void run(const struct seen_module *modules, uint32_t module_count,
 
 static void starts_what_is_wanted_and_lets_calls_wait(void)
 {
-    const struct seen_module modules[] = {{.wanted = PLACE_MODULE}, {.wanted = PLACE_REMOTE},
-                                          {.wanted = PLACE_NONE}};
+    const struct seen_module modules[] = {
+        {.wanted = PLACE_MODULE}, {.wanted = PLACE_REMOTE}, {.wanted = PLACE_NONE}};
     run(modules, 3, NULL, 0);
     EXPECT(plan.start_runtime);
     EXPECT_INT(plan.runtime_count, 1);

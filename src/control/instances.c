@@ -257,8 +257,8 @@ void instance_start_runtime(struct control *control, const uint32_t *set, uint32
     set_loaded(instance, set, count);
     CLEANUP(json_put) struct json_object *specs = specs_in_order(control, set, count, false);
     CLEANUP(str_free) char *name = xasprintf("runtime-%lld", (long long)instance->generation);
-    struct pod_spec spec = {.name = name, .log_name = "runtime", .role = POD_RUNTIME,
-                            .modules = specs};
+    struct pod_spec spec = {
+        .name = name, .log_name = "runtime", .role = POD_RUNTIME, .modules = specs};
     for (uint32_t i = 0; i < count; i++) {
         const struct module *module = control->modules[set[i]];
         int64_t memory_max_mb = module_memory_max_mb(control, module);
@@ -279,8 +279,8 @@ void instance_start_remote(struct control *control, uint32_t index)
         return;
     }
     CLEANUP(json_put) struct json_object *specs = specs_in_order(control, &index, 1, true);
-    CLEANUP(str_free) char *name =
-        xasprintf("%s-%lld", module->name, (long long)instance->generation);
+    CLEANUP(str_free)
+    char *name = xasprintf("%s-%lld", module->name, (long long)instance->generation);
     start_pod(instance, &(struct pod_spec){
                             .name = name,
                             .log_name = module->name,
@@ -330,20 +330,25 @@ static bool spec_is_current(const struct module *module, struct json_object *spe
     return source && strcmp(source, module->source) == 0 && same_ctx;
 }
 
-/* Which of our modules the pod has; count 0 when one of them is not as it should be. */
-static uint32_t match_modules(struct control *control, struct json_object *specs, uint32_t *set)
+/* Which of our modules the pod has, as set[]. One that is out of date, since the daemon ended
+ * before a change was carried out, serves on until that is made up for; a forgotten one makes the
+ * pod stale, so that the others it has serve on until it is replaced. */
+static uint32_t match_modules(struct control *control, struct json_object *specs,
+                              struct seen_loaded *set, bool *ret_stale)
 {
     uint32_t count = 0;
-    for (size_t i = 0; i < json_object_array_length(specs); i++) {
+    for (size_t i = 0; i < json_object_array_length(specs) && i < DECIDE_MODULES_MAX; i++) {
         struct json_object *spec = json_object_array_get_idx(specs, i);
         const char *name = json_str(spec, "name");
-        struct module *module = name ? module_find(control, name, &set[count]) : NULL;
-        if (!module || !spec_is_current(module, spec)) {
-            return 0;
+        uint32_t revision = (uint32_t)json_int(spec, "revision", 0), index = 0;
+        struct module *module = name ? module_find(control, name, &index) : NULL;
+        if (!module) {
+            *ret_stale = true;
+            continue;
         }
-        uint32_t revision = (uint32_t)json_int(spec, "revision", 0);
-        module->revision = revision > module->revision ? revision : module->revision;
-        count++;
+        uint32_t current = spec_is_current(module, spec) ? revision : revision + 1;
+        module->revision = current > module->revision ? current : module->revision;
+        set[count++] = (struct seen_loaded){index, revision};
     }
     return count;
 }
@@ -352,19 +357,22 @@ static const struct pod_events *adopt(void *arg, struct pod *pod, struct json_ob
                                       struct json_object *info)
 {
     struct control *control = arg;
-    static uint32_t set[DECIDE_MODULES_MAX]; /* control thread only */
+    static struct seen_loaded set[DECIDE_MODULES_MAX]; /* control thread only */
     struct json_object *specs = json_member(spec, "modules", json_type_array);
     const char *role = json_str(spec, "role");
-    size_t wanted = specs ? json_object_array_length(specs) : 0;
-    if (!role || wanted == 0 || wanted > DECIDE_MODULES_MAX ||
-        match_modules(control, specs, set) != wanted) {
+    bool stale = false;
+    uint32_t count = role && specs ? match_modules(control, specs, set, &stale) : 0;
+    if (count == 0) {
         return NULL;
     }
     struct instance *instance = instance_new(control, strcmp(role, "runtime") == 0);
     instance->generation = json_int(spec, "generation", instance->generation);
-    control->generation = instance->generation > control->generation ? instance->generation
-                                                                     : control->generation;
-    set_loaded(instance, set, (uint32_t)wanted);
+    control->generation =
+        instance->generation > control->generation ? instance->generation : control->generation;
+    instance->health = stale ? HEALTH_WORN : HEALTH_GOOD;
+    instance->loaded = xcalloc(count, sizeof(set[0]));
+    instance->loaded_count = count;
+    memcpy(instance->loaded, set, count * sizeof(set[0]));
     instance->pod = pod;
     instance->events = (struct pod_events){on_ready, on_failed, on_exited, instance};
     instance_ready(instance, target_new_local(instance->id, pod->socket_path),

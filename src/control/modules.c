@@ -92,8 +92,27 @@ struct json_object *module_spec(const struct module *module, bool remote)
     return spec;
 }
 
+/* What was learnt of it, with the actions that were unloaded by name. Owned by the caller. */
+static struct json_object *learnt_of(const struct module *module)
+{
+    struct json_object *learnt = json_object_new_object(), *hidden = NULL;
+    json_object_object_foreach(module->info, name, value)
+    {
+        json_set(learnt, name, json_ref(value));
+    }
+    for (size_t i = 0; i < module->action_count; i++) {
+        if (module->actions[i]->hidden) {
+            hidden = hidden ? hidden : json_object_new_array();
+            (void)json_object_array_add(hidden, json_object_new_string(module->actions[i]->name));
+        }
+    }
+    json_set(learnt, "hidden", hidden);
+    return learnt;
+}
+
 static int save(struct control *control, const struct module *module, struct err *err)
 {
+    CLEANUP(json_put) struct json_object *learnt = module->info ? learnt_of(module) : NULL;
     return store_module_put(control->parts.store,
                             &(struct store_module){
                                 .name = module->name,
@@ -103,7 +122,7 @@ static int save(struct control *control, const struct module *module, struct err
                                 .ctx = module->ctx ? json_text(module->ctx) : "{}",
                                 .place = place_name(module->wanted),
                                 .loaded_by = module->loaded_by,
-                                .learnt = module->info ? json_text(module->info) : "{}",
+                                .learnt = learnt ? json_text(learnt) : "{}",
                                 .position = module->position,
                             },
                             err);
@@ -166,8 +185,8 @@ static void learn(struct control *control, struct module *module, struct json_ob
         double timeout_s = declared_s > 0 ? declared_s : configured_s;
         entry->live = true;
         entry->idempotent = json_flag(action, "idempotent", false);
-        entry->timeout_ms = timeout_s > 0 ? (uint64_t)(timeout_s * 1000)
-                                          : control->settings.call_timeout_ms;
+        entry->timeout_ms =
+            timeout_s > 0 ? (uint64_t)(timeout_s * 1000) : control->settings.call_timeout_ms;
     }
     control->must_publish = true;
 }
@@ -220,8 +239,10 @@ static int check_load(const struct control *control, const struct control_load *
     (void)control;
     const char *name = load->name ? load->name : load->source;
     if (!load->source && (!known || !known->source)) {
-        return err_set(err, ENOENT, "module '%s' is not known; give its file, its import name or "
-                                    "its action config first", name);
+        return err_set(err, ENOENT,
+                       "module '%s' is not known; give its file, its import name or "
+                       "its action config first",
+                       name);
     }
     if (known && known->walkers && load->place == PLACE_REMOTE) {
         return err_set(err, EINVAL, "module '%s' " MODULE_HAS_WALKERS, name);
@@ -276,8 +297,10 @@ int control_load(struct control *control, const struct control_load *load, uint6
 {
     CLEANUP(str_free) char *name = load->name ? xstrdup(load->name) : control_name_of(load->source);
     if (!*name || strlen(name) > CONTROL_NAME_MAX || strchr(name, '/') || name[0] == '.') {
-        return err_set(err, EINVAL, "'%s' cannot be a module's name: 1 to %d bytes, no '/' and no "
-                                    "leading dot", name, CONTROL_NAME_MAX);
+        return err_set(err, EINVAL,
+                       "'%s' cannot be a module's name: 1 to %d bytes, no '/' and no "
+                       "leading dot",
+                       name, CONTROL_NAME_MAX);
     }
     uint32_t index = 0;
     struct module *module = module_find(control, name, &index);
@@ -337,6 +360,7 @@ int control_unload(struct control *control, const char *name, bool forget, struc
     }
     module->wanted = PLACE_NONE;
     module->listed = !forget;
+    module->asked &= !forget;
     module->broken = false;
     control->must_publish = true;
     control_wake(control);
@@ -355,8 +379,7 @@ void control_settle(struct control *control, const char *name, uint64_t timeout_
     }
 }
 
-void control_forget_others(struct control *control, const char *loaded_by,
-                           struct json_object *keep)
+void control_forget_others(struct control *control, const char *loaded_by, struct json_object *keep)
 {
     for (uint32_t i = 0; i < control->module_count; i++) {
         const struct module *module = control->modules[i];
@@ -371,20 +394,28 @@ int control_unload_action(struct control *control, const char *action, struct er
 {
     const char *name = control_module_of_action(control, action);
     struct module *module = name ? module_find(control, name, NULL) : NULL;
-    if (!module) {
-        return err_set(err, ENOENT, "action '%s' is not loaded", action);
-    }
+    struct action_entry *found = NULL;
     bool others = false;
-    for (size_t i = 0; i < module->action_count; i++) {
+    for (size_t i = 0; module && i < module->action_count; i++) {
         struct action_entry *entry = module->actions[i];
         if (strcmp(entry->name, action) == 0) {
-            entry->hidden = true;
+            found = entry;
+        } else {
+            others |= entry->live && !entry->hidden;
         }
-        others |= entry->live && !entry->hidden;
     }
+    if (!found) {
+        return err_set(err, ENOENT, "action '%s' is not loaded", action);
+    }
+    if (!others) {
+        return control_unload(control, name, true, err);
+    }
+    found->hidden = true;
+    int failed = save(control, module, err);
+    found->hidden = !failed; /* what is not saved is not done */
     control->must_publish = true;
     control_wake(control);
-    return others ? 0 : control_unload(control, name, true, err);
+    return failed;
 }
 
 /* ---- after a restart ---- */
@@ -394,6 +425,14 @@ static enum place place_of(const char *text)
     return strcmp(text, "module") == 0   ? PLACE_MODULE
            : strcmp(text, "remote") == 0 ? PLACE_REMOTE
                                          : PLACE_NONE;
+}
+
+static void hide(struct module *module, struct json_object *names)
+{
+    for (size_t i = 0; names && i < json_object_array_length(names); i++) {
+        const char *name = json_object_get_string(json_object_array_get_idx(names, i));
+        entry_for(module, name ? name : "")->hidden = true;
+    }
 }
 
 static int restore_one(void *arg, const struct store_module *row)
@@ -418,10 +457,11 @@ static int restore_one(void *arg, const struct store_module *row)
     if (json_parse_object(slice_str(row->learnt), &info, NULL) == 0 &&
         json_object_object_length(info) > 0) {
         learn(control, module, info);
+        hide(module, json_member(info, "hidden", json_type_array));
         module->proven = true;
     }
-    control->last_position = row->position > control->last_position ? row->position
-                                                                    : control->last_position;
+    control->last_position =
+        row->position > control->last_position ? row->position : control->last_position;
     return 0;
 }
 

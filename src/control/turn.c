@@ -138,8 +138,7 @@ static void give_up(struct control *control, const struct waiter *waiter)
         module->wanted = control->served[waiter->module];
         module->broken = false;
         for (uint32_t i = 0; i < control->instance_count; i++) {
-            const struct seen_loaded *loaded =
-                instance_find(control->instances[i], waiter->module);
+            const struct seen_loaded *loaded = instance_find(control->instances[i], waiter->module);
             if (control->instances[i]->id == control->published[waiter->module].instance &&
                 loaded) {
                 module->revision = loaded->revision;
@@ -196,6 +195,16 @@ static void tell_waiters(struct control *control, uint64_t now_ms)
             control_wake(control);
         }
         waiter->done(waiter->arg, state > 0 ? 0 : state, why);
+        free(waiter);
+    }
+}
+
+void control_release(struct control *control)
+{
+    while (control->waiters) {
+        struct waiter *waiter = control->waiters;
+        control->waiters = waiter->next;
+        waiter->done(waiter->arg, -ECANCELED, "jsorc ends; the load is taken up at its next start");
         free(waiter);
     }
 }

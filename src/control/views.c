@@ -114,7 +114,8 @@ struct json_object *control_action_modes(const struct control *control)
     return modes;
 }
 
-static bool is_live(const struct control *control, uint32_t module, const struct action_entry *entry)
+static bool is_live(const struct control *control, uint32_t module,
+                    const struct action_entry *entry)
 {
     return entry->live && !entry->hidden && control->modules[module]->listed &&
            control->published[module].choice != CHOICE_NONE;
@@ -333,8 +334,10 @@ static struct json_object *figures(const struct call_stats *stats, size_t count)
 static const char *state_of(const struct control *control, uint32_t index)
 {
     const struct module *module = control->modules[index];
-    static const char *const choices[] = {[CHOICE_TARGET] = "ready", [CHOICE_WAIT] = "starting",
-                                          [CHOICE_FAILED] = "failed", [CHOICE_NONE] = "unloaded"};
+    static const char *const choices[] = {[CHOICE_TARGET] = "ready",
+                                          [CHOICE_WAIT] = "starting",
+                                          [CHOICE_FAILED] = "failed",
+                                          [CHOICE_NONE] = "unloaded"};
     const struct plan_route *route = &control->published[index];
     if (route->choice == CHOICE_TARGET && module->wanted != control->served[index]) {
         return "moving";
@@ -384,8 +387,8 @@ static struct json_object *instance_status(const struct instance *instance)
                                          [INSTANCE_READY] = "ready",
                                          [INSTANCE_DRAINING] = "draining",
                                          [INSTANCE_STOPPING] = "stopping"};
-    static const char *const healths[] = {[HEALTH_GOOD] = "good", [HEALTH_WORN] = "worn",
-                                          [HEALTH_HUNG] = "hung"};
+    static const char *const healths[] = {
+        [HEALTH_GOOD] = "good", [HEALTH_WORN] = "worn", [HEALTH_HUNG] = "hung"};
     const struct control *control = instance->control;
     struct json_object *object = json_object_new_object();
     struct json_object *modules = json_object_new_array();

@@ -30,6 +30,7 @@
 
 #define JOB_THREADS_MAX 4
 #define DRAIN_POLL_MS   20
+#define LAST_ANSWERS_MS 1000 /* for the answers to calls that the end cut short */
 #define IO_THREADS_MAX  16
 
 struct daemon {
@@ -52,32 +53,44 @@ struct daemon {
 
     struct loop_watch signals;
     bool ending;
+    bool stopped; /* all workers ended */
     struct loop_timer drain_timer;
     uint64_t drain_deadline_ms;
 };
 
 /* ---- the end ---- */
 
-static void on_stopped(void *arg)
+static bool is_drained(const struct daemon *daemon)
 {
-    struct daemon *daemon = arg;
-    loop_stop(daemon->loop);
-}
-
-/* First the clients' requests end, then the workers that serve them. */
-static void on_drain_timer(void *arg)
-{
-    struct daemon *daemon = arg;
     bool drained = true;
     for (unsigned i = 0; i < daemon->io_count; i++) {
         drained &= io_is_drained(daemon->ios[i]);
     }
+    return drained;
+}
+
+static void on_stopped(void *arg)
+{
+    struct daemon *daemon = arg;
     uint64_t now_ms = loop_now_ms(daemon->loop);
-    if (drained || now_ms >= daemon->drain_deadline_ms) {
+    daemon->stopped = true;
+    daemon->drain_deadline_ms = now_ms + LAST_ANSWERS_MS;
+    loop_timer_set(daemon->loop, &daemon->drain_timer, now_ms);
+}
+
+/* First the clients' requests end, then the workers that serve them; and those requests whose time
+ * was over are told so. */
+static void on_drain_timer(void *arg)
+{
+    struct daemon *daemon = arg;
+    uint64_t now_ms = loop_now_ms(daemon->loop);
+    if (!is_drained(daemon) && now_ms < daemon->drain_deadline_ms) {
+        loop_timer_set(daemon->loop, &daemon->drain_timer, now_ms + DRAIN_POLL_MS);
+    } else if (daemon->stopped) {
+        loop_stop(daemon->loop);
+    } else {
         uint64_t grace_ms = (uint64_t)(daemon->options->settings->stop_grace_s * 1000);
         control_stop(daemon->control, grace_ms, on_stopped, daemon);
-    } else {
-        loop_timer_set(daemon->loop, &daemon->drain_timer, now_ms + DRAIN_POLL_MS);
     }
 }
 
@@ -92,11 +105,12 @@ static void on_signal(void *arg, uint32_t events)
             return;
         }
         daemon->ending = true;
-        auth_stop(daemon->auth);
         log_info("ending", "signal=%u", info.ssi_signo);
+        listeners_refuse(daemon->options->listeners);
         for (unsigned i = 0; i < daemon->io_count; i++) {
             io_drain(daemon->ios[i]);
         }
+        control_release(daemon->control);
         daemon->drain_deadline_ms =
             loop_now_ms(daemon->loop) + (uint64_t)(daemon->options->settings->stop_grace_s * 1000);
         loop_timer_set(daemon->loop, &daemon->drain_timer, loop_now_ms(daemon->loop));
@@ -108,8 +122,8 @@ static int watch_signals(struct daemon *daemon, struct err *err)
     sigset_t set;
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGINT, SIG_IGN); /* of a terminal: the supervisor gets it, too, and tells us */
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGHUP, SIG_IGN);
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -355,7 +369,8 @@ static void finish(struct daemon *daemon)
     for (unsigned i = 0; i < daemon->io_count; i++) {
         daemon->ios[i] = io_stop(daemon->ios[i]);
     }
-    if (daemon->front && api_http_calls(daemon->front) == 0) { /* else cut short: the process ends */
+    if (daemon->front &&
+        api_http_calls(daemon->front) == 0) { /* else cut short: the process ends */
         daemon->front = api_http_free(daemon->front);
     }
     daemon->jobs = job_pool_free(daemon->jobs);
@@ -388,6 +403,10 @@ int daemon_run(const struct daemon_options *options, struct err *err)
     int failed = start(&daemon, err);
     if (!failed) {
         loop_run(daemon.loop);
+        if (!is_drained(&daemon)) { /* requests are held that will not be answered any more */
+            daemon.store = store_close(daemon.store);
+            _exit(0);
+        }
     }
     finish(&daemon);
     return failed;

@@ -26,6 +26,15 @@ void listeners_close(struct listeners *listeners)
     listeners->count = 0;
 }
 
+void listeners_refuse(struct listeners *listeners)
+{
+    for (unsigned i = 0; i < listeners->count; i++) {
+        if (listeners->items[i].kind != LISTEN_LOCAL) {
+            listeners->items[i].fd = fd_close(listeners->items[i].fd);
+        }
+    }
+}
+
 static void add(struct listeners *listeners, int fd, enum listen_kind kind, char *address)
 {
     listeners->items[listeners->count++] = (struct listener){fd, kind, address};
@@ -36,9 +45,10 @@ static int open_local(const char *state, struct listeners *listeners, struct err
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     CLEANUP(str_free) char *path = xasprintf("%s/run/jsorc.sock", state);
     if (strlen(path) >= sizeof(address.sun_path)) {
-        return err_set(err, ENAMETOOLONG, "the path of the socket '%s' is longer than %zu bytes; "
-                                          "choose a shorter --state", path,
-                       sizeof(address.sun_path) - 1);
+        return err_set(err, ENAMETOOLONG,
+                       "the path of the socket '%s' is longer than %zu bytes; "
+                       "choose a shorter --state",
+                       path, sizeof(address.sun_path) - 1);
     }
     (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
     (void)unlink(path); /* left over: the lock on the folder says that nobody uses it */
@@ -126,8 +136,10 @@ static int open_address(const struct settings *settings, const char *text,
     bool loopback = is_loopback(found->ai_addr);
     if (!loopback && !settings->tls_cert && !settings->allow_plain) {
         freeaddrinfo(found);
-        return err_set(err, EINVAL, "'%s' can be reached from other machines: set tls_cert and "
-                                    "tls_key, or allow_plain if a proxy in front ends TLS", text);
+        return err_set(err, EINVAL,
+                       "'%s' can be reached from other machines: set tls_cert and "
+                       "tls_key, or allow_plain if a proxy in front ends TLS",
+                       text);
     }
     int fd = bind_address(found, text, err);
     freeaddrinfo(found);

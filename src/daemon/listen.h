@@ -29,6 +29,9 @@ struct listeners {
  * with what to do; nothing stays open then. */
 int listeners_open(const struct settings *settings, struct listeners *ret, struct err *err);
 void listeners_close(struct listeners *listeners);
+/* Closes the sockets, except our Unix socket's: once nobody has them open any more, connections are
+ * refused. The descriptions stay. */
+void listeners_refuse(struct listeners *listeners);
 
 /* For the child: descriptors without close-on-exec, described in the variable JSORC_LISTEN. */
 char *listeners_describe(const struct listeners *listeners);

@@ -73,8 +73,8 @@ static int run_daemon(const struct settings *settings, const struct paths *paths
 static char **daemon_argv(int argc, char **argv)
 {
     char **copy = xcalloc((size_t)argc + 2, sizeof(char *));
-    copy[0] = (char *)(uintptr_t)"jsorc";
-    copy[1] = (char *)(uintptr_t)"serve";
+    copy[0] = (char *)(uintptr_t) "jsorc";
+    copy[1] = (char *)(uintptr_t) "serve";
     for (int i = 1; i < argc; i++) {
         copy[i + 1] = argv[i];
     }

@@ -19,12 +19,11 @@
 #include "daemon/listen.h"
 #include "daemon/paths.h"
 
-#define STABLE_MS      10000 /* a daemon that ran so long is started again at once */
-#define BACKOFF_MS_MIN 100
-#define BACKOFF_MS_MAX 5000
-#define STOP_EXTRA_MS  5000 /* beyond the daemon's own two phases of grace */
-
-extern char **environ;
+#define STABLE_MS         10000 /* a daemon that ran so long is started again at once */
+#define BACKOFF_MS_MIN    100
+#define BACKOFF_MS_MAX    5000
+#define STOP_EXTRA_MS     5000 /* beyond the daemon's own two phases of grace */
+#define ORPHAN_ROUNDS_MAX 4096 /* one ends in each: more than there can be workers */
 
 struct supervisor {
     const struct supervisor_options *options;
@@ -51,8 +50,10 @@ int supervisor_lock(const struct paths *paths, int *ret_fd, struct err *err)
         (void)!read(fd, pid, sizeof(pid) - 1);
         (void)fd_close(fd);
         pid[strcspn(pid, "\n")] = '\0';
-        return err_set(err, EBUSY, "another jsorc (pid %s) uses the state folder '%s'; stop it, or "
-                                   "choose another --state", pid, paths->state);
+        return err_set(err, EBUSY,
+                       "another jsorc (pid %s) uses the state folder '%s'; stop it, or "
+                       "choose another --state",
+                       pid, paths->state);
     }
     char text[32];
     int size = snprintf(text, sizeof(text), "%d\n", (int)getpid());
@@ -123,6 +124,8 @@ static void begin_end(struct supervisor *supervisor)
 {
     uint64_t now_ms = clock_now_ms();
     bool again = supervisor->kill_ms > 0;
+    /* Ours first: when the daemon has closed its own, nobody is let in who would not be served. */
+    listeners_refuse(supervisor->options->listeners);
     (void)kill(supervisor->daemon, again ? SIGKILL : SIGTERM);
     supervisor->kill_ms =
         now_ms + (uint64_t)(supervisor->options->stop_grace_s * 2000) + STOP_EXTRA_MS;
@@ -153,8 +156,8 @@ static int restart(struct supervisor *supervisor, int status)
              WIFEXITED(status) ? WEXITSTATUS(status) : -1,
              WIFSIGNALED(status) ? WTERMSIG(status) : 0, (unsigned long long)ran_ms);
     uint64_t due_ms = clock_now_ms() + supervisor->backoff_ms;
-    supervisor->backoff_ms = stable                           ? 0
-                             : supervisor->backoff_ms == 0    ? BACKOFF_MS_MIN
+    supervisor->backoff_ms = stable                        ? 0
+                             : supervisor->backoff_ms == 0 ? BACKOFF_MS_MIN
                              : 2 * supervisor->backoff_ms > BACKOFF_MS_MAX
                                  ? BACKOFF_MS_MAX
                                  : 2 * supervisor->backoff_ms;
@@ -199,6 +202,28 @@ static int watch(struct supervisor *supervisor)
     }
 }
 
+/* What the daemon left behind when it had to be killed, or a worker that would not end. They are
+ * our children since their parent is gone. */
+static void kill_orphans(void)
+{
+    char path[64], text[4096];
+    (void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+    for (int round = 0; round < ORPHAN_ROUNDS_MAX; round++) {
+        CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+        ssize_t size = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+        if (size <= 0) {
+            return;
+        }
+        text[size] = '\0';
+        char *at = text;
+        for (long pid; (pid = strtol(at, &at, 10)) > 1;) {
+            (void)kill(-(pid_t)pid, SIGKILL);
+            (void)kill((pid_t)pid, SIGKILL);
+        }
+        (void)waitpid(-1, NULL, 0); /* it may leave children of its own to us */
+    }
+}
+
 int supervisor_run(const struct supervisor_options *options)
 {
     struct supervisor supervisor = {.options = options, .first = true};
@@ -221,6 +246,7 @@ int supervisor_run(const struct supervisor_options *options)
         log_error("daemon cannot be started", "error=\"%s\"", strerror(failed));
     }
     int status = failed ? 1 : watch(&supervisor);
+    kill_orphans();
     free_environment(&supervisor);
     return status;
 }

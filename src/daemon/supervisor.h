@@ -9,8 +9,8 @@ struct paths;
 
 struct supervisor_options { /* borrowed */
     const struct paths *paths;
-    const struct listeners *listeners;
-    char **argv; /* of `jsorc serve`: the daemon gets the same */
+    struct listeners *listeners; /* closed when the end begins */
+    char **argv;                 /* of `jsorc serve`: the daemon gets the same */
     double stop_grace_s;
 };
 

@@ -1,3 +1,5 @@
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -37,6 +39,34 @@ uint64_t proc_start_time(pid_t pid)
         at = strchr(at + 1, ' ');
     }
     return at && sscanf(at, " %" SCNu64, &ticks) == 1 ? ticks : 0;
+}
+
+static bool has_argument(const char *pid, const char *argument)
+{
+    char path[64], data[8192];
+    (void)snprintf(path, sizeof(path), "/proc/%.20s/cmdline", pid);
+    ssize_t size = read_file(path, data, sizeof(data));
+    for (ssize_t at = 0; at < size; at += (ssize_t)strlen(data + at) + 1) {
+        if (strcmp(data + at, argument) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+pid_t proc_find(const char *argument)
+{
+    DIR *folder = opendir("/proc");
+    pid_t found = 0;
+    for (struct dirent *entry; folder && !found && (entry = readdir(folder));) {
+        if (isdigit((unsigned char)entry->d_name[0]) && has_argument(entry->d_name, argument)) {
+            found = (pid_t)strtol(entry->d_name, NULL, 10);
+        }
+    }
+    if (folder) {
+        (void)closedir(folder);
+    }
+    return found;
 }
 
 static int64_t field_kb(const char *data, const char *name)

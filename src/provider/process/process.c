@@ -159,8 +159,9 @@ static void on_exit_event(void *arg, uint32_t events)
     pod->base.pid = 0;
     if (!pod->told) {
         CLEANUP(str_free) char *words = last_words(pod);
-        CLEANUP(str_free) char *text = xasprintf("the worker %s while it was starting%s%s", how,
-                                                 *words ? "; its last words: " : "", words);
+        CLEANUP(str_free)
+        char *text = xasprintf("the worker %s while it was starting%s%s", how,
+                               *words ? "; its last words: " : "", words);
         tell_failed(pod, text, NULL);
     }
     pod->events.exited(pod->events.arg, how, pod->stopping);
@@ -280,8 +281,7 @@ static int process_measure(struct pod *pod, struct pod_memory *ret_memory)
 static struct json_object *read_json(const char *path)
 {
     struct json_object *object = json_object_from_file(path);
-    return object && json_object_is_type(object, json_type_object) ? object
-                                                                   : json_put(object);
+    return object && json_object_is_type(object, json_type_object) ? object : json_put(object);
 }
 
 static struct json_object *ask_status(const struct sockaddr_un *address)
@@ -318,17 +318,23 @@ static pid_t listener_pid(const struct sockaddr_un *address)
 static void adopt_one(struct process_provider *provider, const char *name, pod_adopt_fn fn,
                       void *arg)
 {
-    CLEANUP(str_free) char *spec_path =
-        xasprintf("%s/%s.json", provider->settings.run_folder, name);
-    CLEANUP(str_free) char *socket_path =
-        xasprintf("%s/%s.sock", provider->settings.run_folder, name);
+    CLEANUP(str_free)
+    char *spec_path = xasprintf("%s/%s.json", provider->settings.run_folder, name);
+    CLEANUP(str_free)
+    char *socket_path = xasprintf("%s/%s.sock", provider->settings.run_folder, name);
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path);
     CLEANUP(json_put) struct json_object *spec = read_json(spec_path);
     pid_t pid = listener_pid(&address);
     CLEANUP(json_put) struct json_object *info = pid && spec ? ask_status(&address) : NULL;
     if (pid <= 1) {
-        (void)unlink(spec_path); /* nobody there; the socket's file is as dead */
+        /* It may have been starting: whoever waited for its ready line is gone. */
+        pid_t starting = proc_find(spec_path);
+        if (starting > 1) {
+            (void)kill(-starting, SIGKILL);
+            (void)kill(starting, SIGKILL);
+        }
+        (void)unlink(spec_path); /* nobody listens: the socket's file is dead */
         (void)unlink(socket_path);
         return;
     }

@@ -37,6 +37,8 @@ struct process_pod {
 /* Starts the process; on success pid, start_time, child and both watches' descriptors are set. */
 int process_spawn(struct process_pod *pod, const struct pod_spec *spec, struct err *err);
 
+/* The process that was started with this word as one of its arguments; 0 = none. */
+pid_t proc_find(const char *argument);
 /* Ticks since boot at which pid began; 0 = no such process. */
 uint64_t proc_start_time(pid_t pid);
 /* 0, or -errno. */

@@ -78,8 +78,8 @@ static int pipes_open(struct pipes *pipes, const struct process_pod *pod, struct
     pipes->notify_write = move_up(ends[1]);
     (void)fcntl(pipes->notify_read, F_SETFL, O_NONBLOCK);
     if (pod->provider->settings.lifeline_fd >= 0) {
-        pipes->lifeline = fcntl(pod->provider->settings.lifeline_fd, F_DUPFD_CLOEXEC,
-                                CHILD_FDS_END);
+        pipes->lifeline =
+            fcntl(pod->provider->settings.lifeline_fd, F_DUPFD_CLOEXEC, CHILD_FDS_END);
     }
     return 0;
 }
@@ -112,8 +112,8 @@ static int spawn(pid_t *ret_pid, char *const *args, char *const *environment,
     return failed;
 }
 
-/* The address sanitizer reserves terabytes and cannot live under a limit. */
-#ifdef __SANITIZE_ADDRESS__
+/* The sanitizers reserve terabytes and cannot live under a limit. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define MEMORY_CAN_BE_LIMITED 0
 #else
 #define MEMORY_CAN_BE_LIMITED 1
@@ -152,8 +152,9 @@ static void worker_command(const struct process_pod *pod, bool python, const cha
     }
     (void)snprintf(numbers[0], sizeof(numbers[0]), "%d", CHILD_NOTIFY_FD);
     (void)snprintf(numbers[1], sizeof(numbers[1]), "%d", CHILD_LIFELINE_FD);
-    const char *const options[] = {"--socket", pod->socket_path, "--notify-fd", numbers[0],
-                                   "--daemon", settings->daemon_socket, "--spec", pod->spec_path};
+    const char *const options[] = {"--socket", pod->socket_path, "--notify-fd",
+                                   numbers[0], "--daemon",       settings->daemon_socket,
+                                   "--spec",   pod->spec_path};
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
         args[used++] = options[i];
     }

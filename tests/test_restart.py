@@ -1,0 +1,428 @@
+"""What outlives the daemon: modules, places, configs, accounts, and the workers themselves."""
+
+import concurrent.futures
+import http.client
+import os
+import signal
+import threading
+import time
+
+import pytest
+from programs import STOP_SECONDS_MAX, wait_until
+
+TEXT = """
+import os
+import jsorc
+
+TAG = "none"
+
+@jsorc.action
+def setup(tag: str = "none"):
+    global TAG
+    TAG = tag
+
+@jsorc.action
+def tag():
+    return TAG
+
+@jsorc.action
+def pid(seconds: float = 0):
+    if seconds:
+        import time
+        time.sleep(seconds)
+    return os.getpid()
+"""
+
+FLOW = """
+import os
+import jsorc
+
+@jsorc.walker
+def pids():
+    jsorc.report({name: jsorc.call(name + ".pid") for name in ("one", "two")} | {
+        "here": os.getpid()})
+"""
+
+
+@pytest.fixture
+def placed(serve, write):
+    """A daemon with module `one` in the runtime worker, `two` in a pod and a walker."""
+    daemon = serve(options=("--probe-interval-s", "0.5"))
+    for name in ("one", "two"):
+        assert daemon.op("actions_load_local", file=str(write(f"{name}.py", TEXT)),
+                         ctx={"tag": name})["success"] is True
+    assert daemon.op("actions_load_local", file=str(write("flow.py", FLOW)))["success"] is True
+    answer = daemon.op("jsorc_actions_load", name="two", mode="remote", wait=True)
+    assert answer["success"] is True, answer
+    return daemon
+
+
+def pids(daemon):
+    return {name: daemon.call(f"{name}.pid").json() for name in ("one", "two")}
+
+
+def places(daemon):
+    return {name: entry["mode"] for name, entry in
+            daemon.op("jsorc_actions_status", name="")["action_status"].items()}
+
+
+def walk(daemon):
+    answer = daemon.post("/walkers/pids", {"ctx": {}}).json()
+    assert answer["success"] is True, answer
+    return answer["report"][0]
+
+
+PLACES = {"one": "module", "two": "remote", "flow": "module"}
+
+
+def assert_as_before(daemon):
+    for name in ("one", "two"):
+        reply = daemon.call(f"{name}.tag")
+        assert (reply.status, reply.json()) == (200, name)
+    wait_until(lambda: places(daemon) == PLACES, 20, "the places of before")
+    report = walk(daemon)
+    assert report["one"] == report["here"]
+    assert report["two"] == daemon.call("two.pid").json()
+
+
+def crash(daemon, kill_daemon=True):
+    """SIGKILL for the daemon; returns once another one answers."""
+    before = daemon.daemon_pid()
+    daemon.expect_log("daemon ended and is started again")
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: daemon.daemon_pid() != before and daemon.answers(), 30, "another daemon")
+
+
+# ---- an orderly restart
+
+
+def test_modules_places_and_setup_outlive_an_orderly_restart(placed):
+    before = pids(placed)
+    placed.stop()
+    wait_until(lambda: not placed.pids(), 10, "the end of all processes")
+    placed.start()
+    assert_as_before(placed)
+    assert set(pids(placed).values()).isdisjoint(before.values())
+
+
+def test_unloaded_modules_and_actions_stay_unloaded(placed):
+    assert placed.op("jsorc_actions_unload", name="two")["success"] is True
+    assert placed.op("actions_unload_action", name="one.tag")["success"] is True
+    names = placed.op("actions_list")
+    assert names == ["one.pid", "one.setup"]
+    placed.stop()
+    placed.start()
+    wait_until(lambda: placed.call("one.pid").status == 200, 20, "module one")
+    assert placed.op("actions_list") == names
+    assert placed.call("one.tag").status == 404
+    assert placed.call("two.pid").status == 404
+    assert places(placed) == {"one": "module", "two": None, "flow": "module"}
+    assert placed.op("jsorc_actions_load", name="two", mode="module")["success"] is True, \
+        "what it is was not forgotten"
+    assert placed.call("two.tag").json() == "two"
+
+
+def test_configs_and_accounts_outlive_a_restart_and_a_crash(placed):
+    assert placed.op("config_set", name="MAIL_CONFIG", value='{"enabled": false, "x": 1}')
+    account = {"email": "admin@example.org", "password": "correct horse battery"}
+    connection = placed.connect_local()
+    created = placed.post("/user/create_super/", account, connection=connection)
+    assert created.status == 201, created.body
+    connection.close()
+    token = placed.post("/user/token/", account).json()["token"]
+
+    def check():
+        reply = placed.post("/js_admin/config_get", {"name": "MAIL_CONFIG"}, token=token)
+        assert reply.status == 200
+        assert '"x": 1' in reply.json() or '"x":1' in reply.json()
+        assert placed.post("/user/token/", account).status == 200
+        assert placed.post("/js_admin/config_list", {}).status == 401
+
+    check()
+    crash(placed)
+    check()
+    placed.stop()
+    placed.start()
+    check()
+
+
+def test_what_the_command_line_names_keeps_the_place_it_was_moved_to(serve, write):
+    daemon = serve(write("one.py", TEXT), write("two.py", TEXT))
+    answer = daemon.op("jsorc_actions_load", name="two", mode="remote", wait=True)
+    assert answer["success"] is True
+    daemon.stop()
+    daemon.sources = daemon.sources[1:]
+    daemon.start()
+    wait_until(lambda: places(daemon) == {"two": "remote"}, 20, "one forgotten, two where it was")
+
+
+# ---- the daemon crashes
+
+
+def test_workers_are_adopted_when_the_daemon_is_killed(placed):
+    before = pids(placed)
+    walked = walk(placed)
+    for _ in range(3):
+        crash(placed)
+        assert_as_before(placed)
+        assert pids(placed) == before, "the same processes"
+        assert walk(placed) == walked
+
+
+def test_a_change_is_saved_when_it_is_answered(placed):
+    answer = placed.op("jsorc_actions_load", name="two", mode="module", wait=True)
+    assert answer["success"] is True
+    crash(placed)
+    assert placed.call("two.tag").json() == "two"
+    wait_until(lambda: places(placed) == {**PLACES, "two": "module"}, 20, "the new place")
+    assert placed.op("jsorc_actions_unload", name="two")["success"] is True
+    crash(placed)
+    assert placed.call("two.tag").status == 404
+    assert places(placed)["two"] is None
+
+
+@pytest.mark.parametrize("after_ms", [0, 30, 100])
+def test_a_forgotten_module_is_gone_and_the_others_are_there_after_a_crash(placed, after_ms):
+    before = pids(placed)
+
+    def forget():
+        try:
+            placed.op("actions_unload_module", name="one")
+        except (OSError, http.client.HTTPException):
+            pass  # the daemon was killed under it
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        run = pool.submit(forget)
+        wait_until(lambda: placed.call("one.pid").status == 404, 10, "the unload")
+        time.sleep(after_ms / 1000)
+        crash(placed)
+        run.result()
+    assert placed.call("one.pid").status == 404
+    assert placed.call("two.pid").json() == before["two"]
+    # The generation that still has it serves the other modules until the next one is ready.
+    wait_until(lambda: before["one"] not in placed.pids(), 10, "the end of the old generation")
+    failed = placed.post("/walkers/pids", {"ctx": {}}).json()
+    assert failed["success"] is False
+    assert "no action 'one.pid'" in str(failed["errors"])
+
+
+def test_connections_are_kept_waiting_while_the_daemon_is_replaced(placed):
+    stop = threading.Event()
+
+    def keep_calling():
+        good = 0
+        while not stop.is_set():
+            reply = placed.call("one.tag")  # a connection of its own
+            assert reply.status == 200, reply.body
+            good += 1
+        return good
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        before = placed.daemon_pid()
+        placed.expect_log("daemon ended and is started again")
+        # Between two calls: none is under way that could be lost.
+        assert placed.call("one.tag").status == 200
+        os.kill(before, signal.SIGKILL)
+        runs = [pool.submit(keep_calling) for _ in range(2)]
+        wait_until(lambda: placed.daemon_pid() != before, 30, "another daemon")
+        time.sleep(0.3)
+        stop.set()
+        assert min(run.result() for run in runs) > 0
+
+
+def test_a_worker_that_died_with_the_daemon_is_started_again(placed):
+    before = pids(placed)
+    daemon_pid = placed.daemon_pid()
+    placed.expect_log("daemon ended and is started again")
+    os.kill(placed.process.pid, signal.SIGSTOP)  # the supervisor must not be faster than us
+    os.kill(daemon_pid, signal.SIGKILL)
+    os.kill(before["one"], signal.SIGKILL)
+    os.kill(placed.process.pid, signal.SIGCONT)
+    wait_until(lambda: placed.daemon_pid() != daemon_pid and placed.answers(), 30, "a daemon")
+    assert_as_before(placed)
+    assert pids(placed)["two"] == before["two"]
+    assert pids(placed)["one"] != before["one"]
+
+
+def test_a_worker_that_hangs_is_not_adopted(placed):
+    before = pids(placed)
+    os.kill(before["two"], signal.SIGSTOP)
+    crash(placed)
+    assert placed.call("one.tag").status == 200
+    assert placed.call("two.tag").json() == "two"
+    assert pids(placed)["two"] != before["two"]
+    wait_until(lambda: before["two"] not in placed.pids(), 10, "the end of the one that hung")
+
+
+@pytest.mark.parametrize("target", ["remote", "module"])
+@pytest.mark.parametrize("after_ms", [0, 20, 60, 120, 250])
+def test_a_move_goes_on_when_the_daemon_is_killed_in_the_middle(placed, target, after_ms):
+    if target == "remote":
+        answer = placed.op("jsorc_actions_load", name="two", mode="module", wait=True)
+        assert answer["success"] is True, answer
+    assert placed.op("jsorc_actions_load", name="two", mode=target, wait=False)["success"] is True
+    time.sleep(after_ms / 1000)
+    crash(placed)
+    assert placed.call("two.tag").json() == "two"
+    wanted = {**PLACES, "two": target}
+    wait_until(lambda: places(placed) == wanted, 30, f"{wanted}, not {places(placed)}")
+    roles = sorted(["runtime", "pod"] if target == "remote" else ["runtime"])
+
+    def left():
+        workers = placed.op("jsorc_status")["workers"]
+        return sorted(worker["role"] for worker in workers) == roles
+
+    wait_until(left, 20, f"only {roles} left")
+    everything = set(placed.pids()) - {placed.process.pid, placed.daemon_pid()}
+    assert len(everything) == len(roles), "no worker is left that nobody knows"
+    for name in ("one", "two"):
+        assert placed.call(f"{name}.tag").json() == name
+
+
+# ---- the supervisor crashes
+
+
+def test_everything_ends_with_the_supervisor_and_starts_anew(placed):
+    wait_until(lambda: len(placed.pids()) == 4, 10, "supervisor, daemon and two workers")
+    placed.process.kill()
+    placed.process.wait()
+    wait_until(lambda: not placed.pids(), STOP_SECONDS_MAX, "the end of daemon and workers")
+    assert placed.socket.exists(), "left over"
+    placed.start()
+    assert_as_before(placed)
+
+
+def test_workers_end_by_the_life_line_when_supervisor_and_daemon_are_killed(placed):
+    daemon_pid = placed.daemon_pid()
+    os.kill(placed.process.pid, signal.SIGSTOP)
+    os.kill(daemon_pid, signal.SIGKILL)
+    placed.process.kill()
+    placed.process.wait()
+    wait_until(lambda: not placed.pids(), STOP_SECONDS_MAX, "the end of the workers")
+    placed.start()
+    assert_as_before(placed)
+
+
+# ---- the end asked for
+
+
+def test_requests_that_were_accepted_are_answered_before_the_end(placed):
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        runs = [pool.submit(lambda name: placed.call(f"{name}.pid", seconds=1.0), name)
+                for name in ("one", "two") * 8]
+        time.sleep(0.4)
+        placed.process.send_signal(signal.SIGTERM)
+        replies = [run.result() for run in runs]
+    assert [reply.status for reply in replies] == [200] * 16
+    assert placed.process.wait(STOP_SECONDS_MAX) == 0
+    wait_until(lambda: not placed.pids(), 10, "the end of all")
+
+
+def test_a_walker_under_way_reaches_its_actions_until_the_end(serve, write):
+    flow = """
+import time
+import jsorc
+
+@jsorc.walker
+def slowly():
+    time.sleep(1)
+    jsorc.report(jsorc.call("two.tag"))
+"""
+    daemon = serve(write("two.py", TEXT), write("flow.py", flow))
+    answer = daemon.op("jsorc_actions_load", name="two", mode="remote", wait=True)
+    assert answer["success"] is True, answer
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        run = pool.submit(lambda: daemon.post("/walkers/slowly", {"ctx": {}}))
+        time.sleep(0.4)
+        daemon.process.send_signal(signal.SIGTERM)
+        reply = run.result().json()
+    assert reply["success"] is True, reply
+    assert reply["report"] == ["none"]
+    assert daemon.process.wait(STOP_SECONDS_MAX) == 0
+
+
+def test_control_c_in_a_terminal_is_an_orderly_end_too(placed):
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        runs = [pool.submit(lambda name: placed.call(f"{name}.pid", seconds=1.0), name)
+                for name in ("one", "two")]
+        time.sleep(0.4)
+        os.killpg(placed.process.pid, signal.SIGINT)  # all that the terminal knows: not workers
+        assert [run.result().status for run in runs] == [200, 200]
+    assert placed.process.wait(STOP_SECONDS_MAX) == 0
+
+
+def test_who_waits_for_a_load_is_told_that_it_goes_on_later(serve, write):
+    slow = write("slow.py", "import time, jsorc\ntime.sleep(5)\n@jsorc.action\ndef f():\n"
+                            "    return 1\n")
+    daemon = serve()
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        run = pool.submit(lambda: daemon.op("actions_load_local", file=str(slow)))
+        time.sleep(0.5)
+        daemon.process.send_signal(signal.SIGTERM)
+        answer = run.result()
+    assert answer["success"] is False
+    assert "at its next start" in answer["message"]
+    assert daemon.process.wait(STOP_SECONDS_MAX) == 0
+    daemon.start()
+    assert daemon.call("slow.f").json() == 1
+
+
+def test_a_load_of_short_calls_meets_no_error_at_the_end(placed):
+    """Each connection is answered until it is closed; only then a call meets no answer."""
+    stop = threading.Event()
+
+    def keep_calling():
+        good = 0
+        while not stop.is_set():
+            connection = placed.connect(timeout=20)
+            try:
+                connection.connect()
+            except OSError:  # nobody listens any more: not accepted
+                return good
+            try:
+                reply = placed.post("/actions/one.tag", {}, connection=connection)
+            except OSError as error:
+                return error
+            finally:
+                connection.close()
+            assert reply.status == 200, reply.body
+            good += 1
+        return good
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        runs = [pool.submit(keep_calling) for _ in range(8)]
+        time.sleep(0.5)
+        placed.process.send_signal(signal.SIGTERM)
+        assert placed.process.wait(STOP_SECONDS_MAX) == 0
+        stop.set()
+        results = [run.result() for run in runs]
+    assert all(isinstance(result, int) and result > 0 for result in results), results
+
+
+def test_a_second_signal_ends_it_at_once(placed):
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        run = pool.submit(lambda: placed.call("two.pid", seconds=30))
+        time.sleep(0.4)
+        placed.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        started = time.monotonic()
+        placed.process.send_signal(signal.SIGTERM)
+        placed.process.wait(STOP_SECONDS_MAX)
+        assert time.monotonic() - started < 5
+        with pytest.raises((OSError, http.client.HTTPException)):
+            run.result()
+    wait_until(lambda: not placed.pids(), 10, "the end of all")
+
+
+def test_a_call_without_end_does_not_hold_up_the_end(serve, write):
+    daemon = serve(write("one.py", TEXT), options=("--stop-grace-s", "1"))
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        run = pool.submit(lambda: daemon.call("one.pid", seconds=60))
+        time.sleep(0.5)
+        started = time.monotonic()
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.process.wait(STOP_SECONDS_MAX) == 0, daemon.log_text()
+        assert time.monotonic() - started < 10
+        reply = run.result()
+    assert reply.status == 502
+    assert "ended during the call" in reply.json()["detail"]
