@@ -245,6 +245,7 @@ def test_man_pages_are_those_of_the_commands():
     names = {page.stem for page in pages()}
     listed = re.findall(r"^\.BR (jsorc\S*) \(1\)", (BUILD / "man" / "man1" / "jsorc.1").read_text(),
                         re.MULTILINE)
+    assert len(listed) == len(set(listed))  # no two operations have the same words
     assert {name.replace("\\-", "-") for name in listed} | {"jsorc"} == names
 
 
