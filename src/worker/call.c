@@ -76,6 +76,23 @@ void call_rest(struct call_state *state)
     }
 }
 
+/* The watch thread looks at who waits here: more threads at the same door help nobody. */
+static void enter_watched(struct call_state *state, const struct worker_loader *loader)
+{
+    if (!loader->enter) {
+        return;
+    }
+    atomic_store_explicit(&state->entering, true, memory_order_relaxed);
+    if (state->entering_count) {
+        (void)atomic_fetch_add_explicit(state->entering_count, 1, memory_order_relaxed);
+    }
+    loader->enter(loader->arg);
+    if (state->entering_count) {
+        (void)atomic_fetch_sub_explicit(state->entering_count, 1, memory_order_relaxed);
+    }
+    atomic_store_explicit(&state->entering, false, memory_order_relaxed);
+}
+
 static void be_inside(struct call_state *state, const struct worker_loader *loader)
 {
     if (state->held_loader && state->held_loader != loader) {
@@ -87,7 +104,7 @@ static void be_inside(struct call_state *state, const struct worker_loader *load
     }
     if (state->entered != loader) {
         call_rest(state);
-        enter(loader);
+        enter_watched(state, loader);
         state->entered = loader;
     }
     if (state->held_loader) {

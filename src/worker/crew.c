@@ -7,85 +7,26 @@
  * - All others sleep on a stack, so that the same few threads stay warm. A thread that slept for
  *   IDLE_S ends.
  *
- * The watch thread ticks each millisecond while something goes on and sleeps otherwise; it is what
- * makes a hanging call harmless to the rest. */
+ * The watch thread (crew_watch.c) makes a hanging call harmless to the rest. */
 #include "worker/crew.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <pthread.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/log.h"
+#include "worker/crew_priv.h"
 
 #define NS_A_SECOND    1000000000ULL
-#define TICK_NS        1000000
-#define QUIET_TICKS    16     /* without anything to watch before the watch thread sleeps */
 #define IDLE_S         30     /* a thread unused for so long ends */
 #define SLICE_NS       500000 /* of jobs before the loop gets a turn */
 #define SLICE_JOBS     16
 #define EXPECT_LONG_NS 300000 /* handing the loop over costs a fiftieth of such a call */
 
-struct crew_thread {
-    struct crew *crew;
-    struct crew_thread *next_idle;
-    struct crew_thread *next; /* all threads */
-    pthread_cond_t wake;
-    bool awake;
-    bool running;
-    bool old; /* the call lasts longer than CREW_SHORT_NS */
-    uint64_t started_ns;
-    struct call_state state;
-};
-
-struct crew {
-    struct loop *loop; /* borrowed */
-    const struct crew_ops *ops;
-    void *arg;
-    unsigned threads_max;
-
-    pthread_mutex_t lock;   /* guards all that follows */
-    pthread_cond_t changed; /* a thread ended, or the crew stops */
-    pthread_cond_t watch_wake;
-    struct crew_thread *threads;
-    struct crew_thread *idle; /* woken last, first to wake */
-    unsigned thread_count;
-    bool watching; /* the watch thread exists */
-    bool watch_asleep;
-
-    bool loop_held;
-    uint64_t let_go_ns; /* when the loop was left */
-    struct job queue[CREW_QUEUE_MAX];
-    unsigned first;
-    unsigned waiting;
-    bool full; /* room() is owed */
-    unsigned running;
-    unsigned old;
-    unsigned width;
-    unsigned started; /* jobs, since the last tick */
-    unsigned coming;  /* threads woken or made that have not looked around yet */
-    bool stopping;
-    struct loop_task nudge; /* gets the holder out of its wait */
-    bool nudged;
-};
-
 static _Thread_local struct crew_thread *this_thread;
 
-unsigned crew_width(unsigned width, unsigned width_max, unsigned started, unsigned waiting)
-{
-    if (waiting > 0 && started < 2 * width) {
-        return width < width_max ? width + 1 : width_max;
-    }
-    if (width > 1 && started >= 4 * width) {
-        return width - 1;
-    }
-    return width;
-}
-
-static struct timespec timespec_of(uint64_t ns)
+struct timespec crew_timespec(uint64_t ns)
 {
     return (struct timespec){.tv_sec = (time_t)(ns / NS_A_SECOND),
                              .tv_nsec = (long)(ns % NS_A_SECOND)};
@@ -162,6 +103,7 @@ static int thread_new(struct crew *crew)
     struct crew_thread *thread = xcalloc(1, sizeof(*thread));
     thread->crew = crew;
     thread->awake = true;
+    thread->state.entering_count = &crew->entering;
     pthread_condattr_t attributes;
     (void)pthread_condattr_init(&attributes);
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -189,8 +131,8 @@ static void wake_idle(struct crew *crew)
     (void)pthread_cond_signal(&thread->wake);
 }
 
-/* One at a time: each looks around and wakes the next if there is more to do. */
-static void wake_one(struct crew *crew)
+/* Each looks around and wakes the next if there is more to do. */
+void crew_wake_one(struct crew *crew)
 {
     if (crew->coming > 0) {
         return;
@@ -248,10 +190,15 @@ static struct job pop(struct crew *crew)
     return job;
 }
 
-static bool may_start(const struct crew *crew)
+bool crew_is_kept_out(const struct crew *crew)
+{
+    return crew->hogging > 0 || atomic_load_explicit(&crew->entering, memory_order_relaxed) > 0;
+}
+
+bool crew_may_start(const struct crew *crew)
 {
     return crew->waiting > 0 && crew->running < crew->threads_max &&
-           crew->running - crew->old < crew->width;
+           crew->running - crew->old < crew->width && (crew->let_in || !crew_is_kept_out(crew));
 }
 
 static void call_begins(struct crew *crew, struct crew_thread *thread, const struct job *job,
@@ -259,12 +206,17 @@ static void call_begins(struct crew *crew, struct crew_thread *thread, const str
 {
     thread->running = true;
     thread->started_ns = now_ns;
+    thread->hog = job->hog;
+    thread->hogging = job->hog && atomic_load_explicit(job->hog, memory_order_relaxed) >= CREW_HOG;
+    crew->hogging += thread->hogging;
+    crew->let_in = false;
+    crew->last_start_ns = now_ns;
     crew->running++;
     crew->started++;
     wake_watch(crew);
     bool unattended = !crew->loop_held && job->expected_ns > EXPECT_LONG_NS;
-    if (unattended || may_start(crew)) {
-        wake_one(crew);
+    if (unattended || crew_may_start(crew)) {
+        crew_wake_one(crew);
     }
 }
 
@@ -272,7 +224,9 @@ static void call_ends(struct crew *crew, struct crew_thread *thread)
 {
     crew->running--;
     crew->old -= thread->old;
+    crew->hogging -= thread->hogging;
     thread->old = false;
+    thread->hogging = false;
     thread->running = false;
 }
 
@@ -281,7 +235,7 @@ static void run_jobs(struct crew *crew, struct crew_thread *thread)
 {
     uint64_t now_ns = clock_now_ns();
     uint64_t end_ns = now_ns + SLICE_NS;
-    for (int jobs = 0; jobs < SLICE_JOBS && now_ns < end_ns && may_start(crew); jobs++) {
+    for (int jobs = 0; jobs < SLICE_JOBS && now_ns < end_ns && crew_may_start(crew); jobs++) {
         struct job job = pop(crew);
         call_begins(crew, thread, &job, now_ns);
         bool more = crew->waiting > 0;
@@ -303,7 +257,7 @@ static void lead(struct crew *crew, struct crew_thread *thread)
 {
     crew->loop_held = true;
     while (!crew->stopping) {
-        int wait_ms = may_start(crew) ? 0 : LOOP_WAIT_MS_MAX;
+        int wait_ms = crew_may_start(crew) ? 0 : LOOP_WAIT_MS_MAX;
         bool room = crew->full && crew->waiting <= CREW_QUEUE_LOW;
         crew->full = crew->full && !room;
         pthread_mutex_unlock(&crew->lock);
@@ -313,7 +267,7 @@ static void lead(struct crew *crew, struct crew_thread *thread)
             loop_turn(crew->loop, wait_ms);
         }
         pthread_mutex_lock(&crew->lock);
-        if (!may_start(crew)) {
+        if (!crew_may_start(crew)) {
             continue;
         }
         crew->loop_held = false;
@@ -340,7 +294,7 @@ static void forget_idle(struct crew *crew, struct crew_thread *thread)
 /* False when nobody needed the thread for a long time. */
 static bool sleep_until_woken(struct crew *crew, struct crew_thread *thread)
 {
-    struct timespec until = timespec_of(clock_now_ns() + IDLE_S * NS_A_SECOND);
+    struct timespec until = crew_timespec(clock_now_ns() + IDLE_S * NS_A_SECOND);
     thread->awake = false;
     thread->next_idle = crew->idle;
     crew->idle = thread;
@@ -379,7 +333,7 @@ static void *thread_main(void *arg)
     while (needed && !crew->stopping) {
         if (!crew->loop_held) {
             lead(crew, thread);
-        } else if (may_start(crew)) {
+        } else if (crew_may_start(crew)) {
             run_jobs(crew, thread);
         } else {
             needed = sleep_until_woken(crew, thread);
@@ -394,65 +348,12 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-/* ---- the watch ---- */
-
-static void note_old_calls(struct crew *crew, uint64_t now_ns)
-{
-    for (struct crew_thread *thread = crew->threads; thread; thread = thread->next) {
-        if (thread->running && !thread->old && now_ns - thread->started_ns > CREW_SHORT_NS) {
-            thread->old = true;
-            crew->old++;
-        }
-    }
-}
-
-/* True when there was something to watch. */
-static bool tick(struct crew *crew)
-{
-    uint64_t now_ns = clock_now_ns();
-    note_old_calls(crew, now_ns);
-    crew->width = crew_width(crew->width, crew->threads_max, crew->started, crew->waiting);
-    bool unattended = !crew->loop_held && now_ns - crew->let_go_ns > CREW_SHORT_NS;
-    if (unattended || may_start(crew)) {
-        wake_one(crew);
-    }
-    bool busy = crew->started > 0 || !crew->loop_held || crew->waiting > 0;
-    crew->started = 0;
-    return busy;
-}
-
-static void *watch_main(void *arg)
-{
-    struct crew *crew = arg;
-    int quiet = 0;
-    pthread_mutex_lock(&crew->lock);
-    while (!crew->stopping) {
-        struct timespec until = timespec_of(clock_now_ns() + TICK_NS);
-        quiet = tick(crew) ? 0 : quiet + 1;
-        if (quiet >= QUIET_TICKS) {
-            crew->watch_asleep = true;
-            while (crew->watch_asleep && !crew->stopping) {
-                (void)pthread_cond_wait(&crew->watch_wake, &crew->lock);
-            }
-            quiet = 0;
-            continue;
-        }
-        pthread_mutex_unlock(&crew->lock);
-        (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
-        pthread_mutex_lock(&crew->lock);
-    }
-    crew->watching = false;
-    (void)pthread_cond_broadcast(&crew->changed);
-    pthread_mutex_unlock(&crew->lock);
-    return NULL;
-}
-
 /* ---- from outside ---- */
 
 int crew_start(struct crew *crew, struct err *err)
 {
     pthread_mutex_lock(&crew->lock);
-    int failed = spawn(watch_main, crew);
+    int failed = spawn(crew_watch_main, crew);
     crew->watching = !failed;
     if (!failed) {
         failed = thread_new(crew);
@@ -484,8 +385,8 @@ void crew_thread_waits(struct crew *crew)
     if (thread->running && !thread->old) {
         thread->old = true;
         crew->old++;
-        if (!crew->loop_held || may_start(crew)) {
-            wake_one(crew);
+        if (!crew->loop_held || crew_may_start(crew)) {
+            crew_wake_one(crew);
         }
     }
     pthread_mutex_unlock(&crew->lock);
@@ -512,7 +413,7 @@ bool crew_join(struct crew *crew, uint64_t grace_ms)
     }
     uint64_t grace_ns =
         grace_ms < CREW_GRACE_MS_MAX ? grace_ms * 1000000 : CREW_GRACE_MS_MAX * 1000000;
-    struct timespec until = timespec_of(clock_now_ns() + grace_ns);
+    struct timespec until = crew_timespec(clock_now_ns() + grace_ns);
     int late = 0;
     while (!late && (crew->thread_count > 0 || crew->watching)) {
         late = pthread_cond_timedwait(&crew->changed, &crew->lock, &until);

@@ -1,9 +1,12 @@
 #include "worker/crew.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/test.h"
 
@@ -27,16 +30,38 @@ static bool wait_for(sem_t *semaphore)
     return sem_timedwait(semaphore, &until) == 0;
 }
 
+/* A lock like an interpreter's: a job with a hog note runs inside it. */
+static pthread_mutex_t interpreter = PTHREAD_MUTEX_INITIALIZER;
+static atomic_int hog;
+static bool releases_interpreter;
+
+static void enter(struct call_state *state)
+{
+    atomic_store(&state->entering, true);
+    atomic_fetch_add(state->entering_count, 1);
+    pthread_mutex_lock(&interpreter);
+    atomic_fetch_sub(state->entering_count, 1);
+    atomic_store(&state->entering, false);
+    if (releases_interpreter) {
+        pthread_mutex_unlock(&interpreter);
+    }
+}
+
 static void run(void *arg, struct call_state *state, const struct job *job, bool more)
 {
     (void)arg;
-    (void)state;
     (void)more;
+    if (job->hog) {
+        enter(state);
+    }
     int now = atomic_fetch_add(&running, 1) + 1;
     int most = atomic_load(&running_most);
     while (now > most && !atomic_compare_exchange_weak(&running_most, &most, now)) {
     }
     job->call(job->arg, &job->input, NULL);
+    if (job->hog && !releases_interpreter) {
+        pthread_mutex_unlock(&interpreter);
+    }
     atomic_fetch_sub(&running, 1);
     atomic_fetch_add(&ran, 1);
 }
@@ -123,6 +148,7 @@ struct push {
     worker_call_fn call;
     int count;
     bool first;
+    bool hogs;
     sem_t done;
 };
 
@@ -130,20 +156,32 @@ static void push_now(void *arg)
 {
     struct push *push = arg;
     for (int i = 0; i < push->count; i++) {
-        struct job job = {.call = push->call, .arg = (void *)(intptr_t)(i + 1)};
+        struct job job = {
+            .call = push->call, .arg = (void *)(intptr_t)(i + 1), .hog = push->hogs ? &hog : NULL};
         (void)crew_push(crew, &job, push->first);
     }
     (void)sem_post(&push->done);
+}
+
+static bool post(struct push *push)
+{
+    push->task = (struct loop_task){.fn = push_now, .arg = push};
+    (void)sem_init(&push->done, 0, 0);
+    loop_post(loop, &push->task);
+    return wait_for(&push->done);
 }
 
 /* Returns when the jobs are in the queue, or false when nobody attends to the loop. */
 static bool push(worker_call_fn call, int count, bool first)
 {
     struct push push = {.call = call, .count = count, .first = first};
-    push.task = (struct loop_task){.fn = push_now, .arg = &push};
-    (void)sem_init(&push.done, 0, 0);
-    loop_post(loop, &push.task);
-    return wait_for(&push.done);
+    return post(&push);
+}
+
+static bool push_hogs(worker_call_fn call, int count)
+{
+    struct push push = {.call = call, .count = count, .hogs = true};
+    return post(&push);
 }
 
 static int unfed; /* jobs that feed() has still to push; owned by the holder of the loop */
@@ -262,6 +300,84 @@ static void a_call_that_waits_lets_others_run(void)
     end();
 }
 
+static void release(int count)
+{
+    for (int i = 0; i < count; i++) {
+        (void)sem_post(&go);
+    }
+}
+
+/* Waits until the note has the value or is beyond it. */
+static bool hog_becomes(int wanted, bool rising)
+{
+    uint64_t end_ms = clock_now_ms() + WAIT_S * 1000;
+    while (rising ? atomic_load(&hog) < wanted : atomic_load(&hog) > wanted) {
+        if (clock_now_ms() > end_ms) {
+            return false;
+        }
+        (void)sched_yield();
+    }
+    return true;
+}
+
+static void calls_that_keep_the_interpreter_are_learnt(void)
+{
+    begin(8);
+    atomic_store(&hog, 0);
+    releases_interpreter = false;
+    EXPECT(push_hogs(do_block, 4));
+    EXPECT(wait_for(&started));
+    EXPECT(hog_becomes(3, true));
+    release(4);
+    for (int i = 1; i < 4; i++) {
+        EXPECT(wait_for(&started));
+    }
+    end();
+    EXPECT_INT(atomic_load(&ran), 4);
+}
+
+static void and_then_run_alone_for_a_while(void)
+{
+    enum { PATIENCE_MS = 50 };
+    begin(8);
+    atomic_store(&hog, 5);
+    releases_interpreter = false;
+    uint64_t start_ms = clock_now_ms(), now_ms;
+    EXPECT(push_hogs(do_block, 8));
+    EXPECT(wait_for(&started));
+    do {
+        unsigned busy = crew_figures(crew).running;
+        now_ms = clock_now_ms();
+        if (busy > 1 + (now_ms - start_ms) / PATIENCE_MS) {
+            EXPECT_INT(busy, 1 + (now_ms - start_ms) / PATIENCE_MS);
+            break;
+        }
+    } while (now_ms < start_ms + 4 * PATIENCE_MS);
+    release(8);
+    for (int i = 1; i < 8; i++) {
+        EXPECT(wait_for(&started));
+    }
+    end();
+    EXPECT_INT(atomic_load(&ran), 8);
+}
+
+static void calls_that_let_go_of_it_are_forgiven(void)
+{
+    begin(8);
+    atomic_store(&hog, 5);
+    releases_interpreter = true;
+    EXPECT(push_hogs(do_block, 4));
+    EXPECT(wait_for(&started));
+    EXPECT(wait_for(&started)); /* the second one is let in after the patience */
+    EXPECT(hog_becomes(2, false));
+    release(4);
+    for (int i = 2; i < 4; i++) {
+        EXPECT(wait_for(&started));
+    }
+    end();
+    EXPECT_INT(atomic_load(&ran), 4);
+}
+
 static void joining_gives_up_on_a_call_that_does_not_end(void)
 {
     begin(THREADS_MAX);
@@ -278,4 +394,5 @@ TEST_MAIN(widens_for_long_calls_only, runs_each_job_once_and_asks_for_more_when_
           a_hanging_call_does_not_hold_up_others,
           runs_no_more_than_threads_max_and_still_attends_to_the_loop,
           a_first_job_overtakes_those_that_wait, a_call_that_waits_lets_others_run,
-          joining_gives_up_on_a_call_that_does_not_end)
+          calls_that_keep_the_interpreter_are_learnt, and_then_run_alone_for_a_while,
+          calls_that_let_go_of_it_are_forgiven, joining_gives_up_on_a_call_that_does_not_end)

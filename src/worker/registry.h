@@ -22,6 +22,7 @@ struct worker_module {
 
 struct worker_action {
     _Alignas(64) struct worker_stat stat; /* a line of its own: written by every call */
+    atomic_int hog;                       /* the call threads' note: it keeps the interpreter */
     char *name;                           /* full */
     const char *bare;                     /* in name: what follows the last dot */
     char *aliases[WORKER_ALIASES_MAX];    /* full: "text.cut" */
