@@ -162,6 +162,17 @@ int native_call_setup(struct native_module *module, jsorc_action_fn fn,
 
 /* ---- arguments ---- */
 
+struct native_mismatch {
+    const char *msg;
+    const char *type;
+};
+
+/* What a value is told that cannot be of a kind; indexed by enum native_kind. */
+extern const struct native_mismatch NATIVE_MISMATCHES[];
+
+/* The value as kind: a new reference, or NULL when it cannot be one. value is not NULL. */
+struct json_object *native_convert(struct json_object *value, enum native_kind kind);
+
 /* Reads one declared parameter. 0, or -EINVAL. fallback is owned by param from here on. */
 int native_param_parse(const struct jsorc_param *def, struct native_param *param, struct err *err);
 
