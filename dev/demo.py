@@ -235,7 +235,7 @@ def print_next(daemon):
     print(f"""   {daemon.url}/docs: every action with its parameters, to be tried there
 
    export JSORC_STATE={daemon.state}
-   {jsorc} status -o table
+   {jsorc} status
    {jsorc} call sentiment.score --text "What a lovely day"
    {jsorc} walker run intake -ctx '{{"text": "The train was late again."}}'
    {jsorc} actions load ocr -mode module

@@ -12,8 +12,6 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 
-extern char **environ;
-
 #define READ_BYTES 65536
 
 static int start(const struct child_run *run, int out, int errors, pid_t *ret_pid)
