@@ -3,7 +3,8 @@
 #include <assert.h>
 #include <errno.h>
 
-#define BODY_FIRST (64 * 1024) /* reserved at once of an announced body; the rest as it comes */
+#define BODY_FIRST        (64 * 1024)  /* reserved at once of an announced body; then as it comes */
+#define FRAMING_BYTES_MAX (128 * 1024) /* head and chunk framing beyond the body's own limit */
 
 static struct http_message *message_of(struct http_parser *parser)
 {
@@ -29,6 +30,14 @@ static void span_grow(struct http_message *message, struct http_span *span, cons
         span->offset = (uint32_t)offset_of(message, at);
     }
     span->size += (uint32_t)size;
+}
+
+/* A part that goes on elsewhere is a folded header value: its span would hold the line end between
+ * the pieces, and passed on it would end the head early. RFC 9112 5.2 lets a server refuse it. */
+static bool span_is_torn(const struct http_message *message, const struct http_span *span,
+                         const char *at)
+{
+    return span->size > 0 && offset_of(message, at) != span->offset + span->size;
 }
 
 static int on_url(struct http_parser *parser, const char *at, size_t size)
@@ -59,10 +68,15 @@ static int on_header_field(struct http_parser *parser, const char *at, size_t si
 static int on_header_value(struct http_parser *parser, const char *at, size_t size)
 {
     struct http_message *message = message_of(parser);
-    if (!message->head_done) {
-        message->in_value = true;
-        span_grow(message, &message->values[message->header_count - 1], at, size);
+    if (message->head_done) {
+        return 0;
     }
+    struct http_span *value = &message->values[message->header_count - 1];
+    if (size > 0 && span_is_torn(message, value, at)) {
+        return refuse(message, 400);
+    }
+    message->in_value = true;
+    span_grow(message, value, at, size);
     return 0;
 }
 
@@ -162,6 +176,12 @@ int http_message_feed(struct http_message *message)
     }
     if (!message->head_done && message->parsed > message->head_bytes_max) {
         message->status = 431;
+        return -EBADMSG;
+    }
+    /* Chunks' sizes and extensions lie in the buffer, too, until the message ends. */
+    size_t around = message->parsed - message->body_size;
+    if (around > message->body_bytes_max && around - message->body_bytes_max > FRAMING_BYTES_MAX) {
+        message->status = 413;
         return -EBADMSG;
     }
     if (message->head_done && !message->complete) {

@@ -198,6 +198,9 @@ static void refuses_what_it_cannot_take_and_closes(void)
          "HTTP/1.1 400 "},
         {"POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc", "HTTP/1.1 400 "},
         {long_head, "HTTP/1.1 431 "},
+        /* RFC 9112 5.2: a folded value, which whoever passes it on would cut at the wrong place */
+        {"GET / HTTP/1.1\r\nA: 12\r\n 34\r\nB: c\r\n\r\n", "HTTP/1.1 400 "},
+        {"GET / HTTP/1.1\r\nA:\r\n 12\r\n\t34\r\n\r\n", "HTTP/1.1 400 "},
     };
     struct http_limits limits = HTTP_LIMITS_DEFAULT;
     limits.body_bytes_max = 1000000;
@@ -213,6 +216,36 @@ static void refuses_what_it_cannot_take_and_closes(void)
         EXPECT(strstr(data, "{\"detail\":\"") != NULL);
         (void)close(fd);
     }
+    stop(&fixture);
+}
+
+/* One byte of body a chunk, and a kilobyte of extension around it. */
+static void bounds_what_surrounds_the_chunks_of_a_body(void)
+{
+    char chunk[1100], data[4096];
+    memset(chunk, 'x', sizeof(chunk));
+    memcpy(chunk, "1;", 2);
+    memcpy(chunk + sizeof(chunk) - 5, "\r\nb\r\n", 5);
+    struct http_limits limits = HTTP_LIMITS_DEFAULT;
+    limits.body_bytes_max = 100000;
+    limits.head_bytes_max = 4096;
+    struct fixture fixture;
+    start(&fixture, &limits);
+    int fd = dial(&fixture);
+    put(fd, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+    size_t sent = 0;
+    while (sent < 10 * limits.body_bytes_max &&
+           send(fd, chunk, sizeof(chunk), MSG_NOSIGNAL) == (ssize_t)sizeof(chunk)) {
+        sent += sizeof(chunk);
+        struct timeval soon = {.tv_usec = 1000};
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof(soon));
+        if (read_until(fd, data, sizeof(data), "HTTP/1.1 413 ", 1) > 0) {
+            break;
+        }
+    }
+    EXPECT(strstr(data, "HTTP/1.1 413 ") == data);
+    EXPECT(sent <= 4 * limits.body_bytes_max);
+    (void)close(fd);
     stop(&fixture);
 }
 
@@ -360,7 +393,7 @@ static void answers_all_that_arrived_before_it_drains(void)
 
 TEST_MAIN(answers_on_one_connection_again_and_again, answers_pipelined_requests_in_their_order,
           joins_a_chunked_body, sends_100_continue_when_it_is_expected,
-          refuses_what_it_cannot_take_and_closes, times_out_a_slow_request_with_408,
-          answers_a_client_that_closed_only_its_sending_side,
+          refuses_what_it_cannot_take_and_closes, bounds_what_surrounds_the_chunks_of_a_body,
+          times_out_a_slow_request_with_408, answers_a_client_that_closed_only_its_sending_side,
           drops_the_answer_to_a_client_that_is_gone, speaks_http_1_0_and_head,
           passes_large_bodies_both_ways, answers_all_that_arrived_before_it_drains)
