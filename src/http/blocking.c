@@ -252,7 +252,8 @@ enum http_outcome http_blocking_call(struct http_blocking *client, const struct 
         .location = http_message_header(message, "Location"),
         .body = http_message_body(message),
     };
-    if (message->keep_alive) {
+    /* What follows the reply answers no request of ours; the next one must not get it. */
+    if (message->keep_alive && buf_size(&client->in) == message->parsed) {
         client->replied = true;
     } else {
         (void)fd_close(client->stream.fd); /* the reply stays in the buffer */

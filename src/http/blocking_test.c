@@ -15,8 +15,9 @@
 
 /* A server that plays a script: for each letter a step. C accept a connection, R read a request
  * to its empty line, A answer, P answer in pieces, 1 answer with an informational reply before,
- * G answer garbage, B answer a body that is too large, H half an answer, K answer and say that the
- * connection closes, D close, X close with unread data (reset), W wait for the client to hang up.
+ * 2 answer twice at once, G answer garbage, B answer a body that is too large, H half an answer, K
+ * answer and say that the connection closes, D close, X close with unread data (reset), W wait for
+ * the client to hang up.
  */
 static struct {
     char folder[32];
@@ -73,6 +74,10 @@ static void play(char step)
         break;
     case '1':
         answer("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+        break;
+    case '2':
+        answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+               "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong");
         break;
     case 'G':
         answer("SMTP ready\r\n");
@@ -170,6 +175,17 @@ static void opens_a_new_one_when_the_server_closes(void)
     end(client);
 }
 
+static void never_gives_one_request_the_answer_of_another(void)
+{
+    struct http_blocking *client = begin("CR2WCRAW");
+    struct http_reply reply;
+    EXPECT_INT(call(client, &reply, NULL), HTTP_REPLIED);
+    EXPECT(slice_eq(reply.body, SLICE("ok")));
+    EXPECT_INT(call(client, &reply, NULL), HTTP_REPLIED);
+    EXPECT(slice_eq(reply.body, SLICE("hello")));
+    end(client);
+}
+
 static void tells_what_became_of_a_request(void)
 {
     static const struct {
@@ -213,4 +229,5 @@ static void nobody_listening_is_unsent(void)
 }
 
 TEST_MAIN(keeps_the_connection_between_calls, opens_a_new_one_when_the_server_closes,
-          tells_what_became_of_a_request, nobody_listening_is_unsent)
+          never_gives_one_request_the_answer_of_another, tells_what_became_of_a_request,
+          nobody_listening_is_unsent)

@@ -102,7 +102,9 @@ static bool deliver(struct http_client *client)
         .location = http_message_header(message, "Location"),
         .body = http_message_body(message),
     };
-    if (!message->keep_alive || !client->sent_whole) {
+    /* What follows the reply answers no request of ours; the next one must not get it. */
+    bool more = buf_size(&client->in) > message->parsed;
+    if (!message->keep_alive || !client->sent_whole || more) {
         client->broken = true;
         loop_unwatch(client->loop, &client->watch);
     }

@@ -15,6 +15,7 @@
 
 enum manners {
     ANSWER,           /* in order */
+    ANSWER_TWICE,     /* a second answer, which nobody asked for, in the same segment */
     ANSWER_NO_LENGTH, /* ended by the close */
     CLOSE_UNREAD,     /* accept, read nothing, close */
     CLOSE_READ,       /* read the request, then close */
@@ -40,6 +41,8 @@ static void *serve(void *arg)
     const char *texts[] = {
         [ANSWER] = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Type: a/b\r\n"
                    "Content-Length: 2\r\n\r\nok",
+        [ANSWER_TWICE] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+                         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong",
         [ANSWER_NO_LENGTH] = "HTTP/1.1 200 OK\r\n\r\nok",
         [GARBAGE] = "\x01\x02garbage\r\n\r\n",
         [CUT_SHORT] = "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nok",
@@ -157,6 +160,14 @@ static void delivers_a_reply_and_can_be_used_again(void)
     }
 }
 
+static void never_gives_one_request_the_answer_of_another(void)
+{
+    struct verdict verdict = ask(ANSWER_TWICE, true);
+    EXPECT_INT(verdict.outcome, HTTP_REPLIED);
+    EXPECT_STR(verdict.body, "ok");
+    EXPECT(!verdict.usable);
+}
+
 static void takes_a_reply_that_the_close_ends(void)
 {
     struct verdict verdict = ask(ANSWER_NO_LENGTH, false);
@@ -190,7 +201,8 @@ static void tells_garbage_and_silence(void)
     EXPECT_INT(ask(SILENT, true).outcome, HTTP_TIMED_OUT);
 }
 
-TEST_MAIN(delivers_a_reply_and_can_be_used_again, takes_a_reply_that_the_close_ends,
+TEST_MAIN(delivers_a_reply_and_can_be_used_again, never_gives_one_request_the_answer_of_another,
+          takes_a_reply_that_the_close_ends,
           knows_what_a_unix_socket_closed_unread_was_never_executed,
           never_calls_unsent_what_the_server_may_have_read, tells_a_refused_connection,
           tells_garbage_and_silence)
