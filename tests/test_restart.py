@@ -80,9 +80,13 @@ def assert_as_before(daemon):
         reply = daemon.call(f"{name}.tag")
         assert (reply.status, reply.json()) == (200, name)
     wait_until(lambda: places(daemon) == PLACES, 20, "the places of before")
-    report = walk(daemon)
-    assert report["one"] == report["here"]
-    assert report["two"] == daemon.call("two.pid").json()
+
+    def walkers_follow():
+        report = walk(daemon)
+        return (report["one"] == report["here"] and
+                report["two"] == daemon.call("two.pid").json())
+
+    wait_until(walkers_follow, 20, "walkers that call one here and two in its pod")
 
 
 def crash(daemon, kill_daemon=True):
@@ -284,6 +288,7 @@ def test_a_move_goes_on_when_the_daemon_is_killed_in_the_middle(placed, target, 
 
 def test_everything_ends_with_the_supervisor_and_starts_anew(placed):
     wait_until(lambda: len(placed.pids()) == 4, 10, "supervisor, daemon and two workers")
+    placed.expect_log("worker ended")  # the daemon may see it before it is told itself
     placed.process.kill()
     placed.process.wait()
     wait_until(lambda: not placed.pids(), STOP_SECONDS_MAX, "the end of daemon and workers")
@@ -336,7 +341,7 @@ def slowly():
         time.sleep(0.4)
         daemon.process.send_signal(signal.SIGTERM)
         reply = run.result().json()
-    assert reply["success"] is True, reply
+    assert reply.get("success") is True, reply
     assert reply["report"] == ["none"]
     assert daemon.process.wait(STOP_SECONDS_MAX) == 0
 

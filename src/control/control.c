@@ -82,15 +82,18 @@ struct control *control_free(struct control *control)
     return NULL;
 }
 
-int control_start(struct control *control, struct err *err)
+int control_restore(struct control *control, struct err *err)
 {
     int failed = modules_restore(control, err);
-    if (failed) {
-        return failed;
+    if (!failed) {
+        instances_adopt(control);
     }
-    instances_adopt(control);
-    control_wake(control);
-    return 0;
+    return failed;
+}
+
+void control_start(struct control *control)
+{
+    control_turn(control);
 }
 
 void control_stop(struct control *control, uint64_t grace_ms, void (*done)(void *arg), void *arg)

@@ -55,8 +55,12 @@ struct control *control_new(const struct control_parts *parts,
 /* Pods are left running: the next daemon adopts them. */
 struct control *control_free(struct control *control);
 
-/* Restores modules and places from the store, adopts the pods that still run, begins to turn. */
-int control_start(struct control *control, struct err *err);
+/* Restores modules and places from the store and adopts the pods that still run. */
+int control_restore(struct control *control, struct err *err);
+
+/* Takes the first turn, and others from then on. When it returns there is a snapshot, so that the
+ * I/O loops know from their first request on who may do what. */
+void control_start(struct control *control);
 
 /* Tells those who wait for a load that it goes on without them: before an orderly end. */
 void control_release(struct control *control);

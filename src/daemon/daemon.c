@@ -344,11 +344,14 @@ static int start(struct daemon *daemon, struct err *err)
     int failed = watch_signals(daemon, err);
     failed = failed ? failed : make_control(daemon, err);
     failed = failed ? failed : make_api(daemon, err);
-    failed = failed ? failed : control_start(daemon->control, err);
+    failed = failed ? failed : control_restore(daemon->control, err);
     if (!failed && !daemon->options->restarted) {
         failed = sources_load(settings, daemon->control, err);
     }
-    failed = failed ? failed : start_ios(daemon, err);
+    if (!failed) {
+        control_start(daemon->control);
+        failed = start_ios(daemon, err);
+    }
     if (failed) {
         return failed;
     }
