@@ -24,6 +24,7 @@ struct job_pool {
     unsigned threads_max;
     unsigned threads;
     unsigned idle;
+    unsigned waiting; /* jobs in the list */
     bool stopping;
 };
 
@@ -92,6 +93,7 @@ static struct job *next_job(struct job_pool *pool)
     }
     struct job *job = pool->first;
     pool->first = job->next;
+    pool->waiting--;
     if (!pool->first) {
         pool->last = &pool->first;
     }
@@ -124,7 +126,9 @@ void job_submit(struct job_pool *pool, struct loop *loop, loop_fn work, loop_fn 
     pthread_mutex_lock(&pool->lock);
     *pool->last = job;
     pool->last = &job->next;
-    if (pool->idle == 0 && pool->threads < pool->threads_max) {
+    pool->waiting++;
+    /* A thread that was signalled counts as idle until it runs: compare with all that wait. */
+    if (pool->idle < pool->waiting && pool->threads < pool->threads_max) {
         pthread_t thread;
         pthread_attr_t attributes;
         (void)pthread_attr_init(&attributes);

@@ -1,6 +1,9 @@
 #include "loop/job.h"
 
+#include <semaphore.h>
 #include <stdatomic.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/test.h"
 
@@ -38,10 +41,63 @@ static void runs_every_job_and_brings_it_back_to_the_loop(void)
     loop_free(sum.loop);
 }
 
+struct meeting {
+    sem_t came[2];
+    atomic_int next;
+    atomic_int met;
+    int done;
+};
+
+/* Waits for the other one, but not for ever. */
+static void meet(void *arg)
+{
+    struct meeting *meeting = arg;
+    int own = atomic_fetch_add(&meeting->next, 1) % 2;
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 2;
+    (void)sem_post(&meeting->came[own]);
+    atomic_fetch_add(&meeting->met, sem_timedwait(&meeting->came[!own], &until) == 0);
+}
+
+static void no_work(void *arg)
+{
+    (void)arg;
+}
+
+static void note(void *arg)
+{
+    struct meeting *meeting = arg;
+    meeting->done++;
+}
+
+static void starts_a_job_beside_one_that_blocks(void)
+{
+    struct loop *loop = loop_new(NULL);
+    struct job_pool *pool = job_pool_new(2);
+    struct meeting meeting = {.done = 0};
+    (void)sem_init(&meeting.came[0], 0, 0);
+    (void)sem_init(&meeting.came[1], 0, 0);
+    job_submit(pool, loop, no_work, note, &meeting); /* leaves one thread, idle */
+    while (meeting.done < 1) {
+        loop_turn(loop, 100);
+    }
+    (void)usleep(10000);
+    job_submit(pool, loop, meet, note, &meeting);
+    job_submit(pool, loop, meet, note, &meeting);
+    while (meeting.done < 3) {
+        loop_turn(loop, 100);
+    }
+    EXPECT_INT(atomic_load(&meeting.met), 2);
+    job_pool_free(pool);
+    loop_free(loop);
+}
+
 static void frees_a_pool_that_never_worked(void)
 {
     EXPECT(job_pool_free(job_pool_new(2)) == NULL);
     EXPECT(job_pool_free(NULL) == NULL);
 }
 
-TEST_MAIN(runs_every_job_and_brings_it_back_to_the_loop, frees_a_pool_that_never_worked)
+TEST_MAIN(runs_every_job_and_brings_it_back_to_the_loop, starts_a_job_beside_one_that_blocks,
+          frees_a_pool_that_never_worked)
