@@ -350,12 +350,12 @@ static int start(struct daemon *daemon, struct err *err)
     }
     if (!failed) {
         control_start(daemon->control);
+        api_http_set_running(daemon->front, true); /* operations wait for this thread's loop */
         failed = start_ios(daemon, err);
     }
     if (failed) {
         return failed;
     }
-    api_http_set_running(daemon->front, true);
     write_run_files(daemon);
     if (!daemon->options->restarted) {
         announce(daemon);
