@@ -43,7 +43,9 @@ static void conn_on_timer(void *arg)
     struct http_request *conn = arg;
     const struct http_limits *limits = &conn->server->limits;
     uint64_t now_ms = loop_now_ms(conn->server->loop);
-    if (atomic_load(&conn->state) & (CONN_BUSY | CONN_POSTED)) {
+    /* Of a paused server's connections nothing is read: what has not come is not the peer's fault.
+     */
+    if ((atomic_load(&conn->state) & (CONN_BUSY | CONN_POSTED)) || conn->is_held) {
         loop_timer_set(conn->server->loop, &conn->timer, now_ms + limits->idle_timeout_ms);
         return;
     }

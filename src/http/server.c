@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "http/server_priv.h"
 
@@ -145,6 +146,12 @@ void http_server_resume(struct http_server *server)
             server->held_last = &server->held;
         }
         conn->is_held = false;
+        conn->active_ms = clock_now_ms(); /* the peer's time begins anew */
+        if (conn->begun_ms > 0) {
+            conn->begun_ms = conn->active_ms;
+            loop_timer_set(server->loop, &conn->timer,
+                           conn->active_ms + server->limits.request_timeout_ms);
+        }
         if (!(atomic_load(&conn->state) & (CONN_BUSY | CONN_POSTED))) {
             conn_continue(conn);
         }

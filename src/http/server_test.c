@@ -264,6 +264,48 @@ static void times_out_a_slow_request_with_408(void)
     stop(&fixture);
 }
 
+static void pause_reading(void *arg)
+{
+    struct fixture *fixture = arg;
+    http_server_pause(fixture->server);
+    (void)sem_post(&fixture->arrived);
+}
+
+static void resume_reading(void *arg)
+{
+    struct fixture *fixture = arg;
+    http_server_resume(fixture->server);
+}
+
+static void blames_no_client_for_its_own_pause(void)
+{
+    struct http_limits limits = HTTP_LIMITS_DEFAULT;
+    limits.request_timeout_ms = 200;
+    limits.idle_timeout_ms = 300;
+    struct fixture fixture;
+    char data[4096];
+    start(&fixture, &limits);
+    int begun = dial(&fixture), idle = dial(&fixture);
+    put(idle, "GET /first HTTP/1.1\r\nHost: h\r\n\r\n");
+    EXPECT_INT(read_until(idle, data, sizeof(data), "/first", 1), 1);
+    put(begun, "GET /begun HTTP/1.1\r\nHo");
+    (void)usleep(20000); /* that much is read */
+    (void)sem_init(&fixture.arrived, 0, 0);
+    struct loop_task pause = {.fn = pause_reading, .arg = &fixture};
+    loop_post(fixture.loop, &pause);
+    (void)sem_wait(&fixture.arrived);
+    put(begun, "st: h\r\n\r\n");
+    put(idle, "GET /idle HTTP/1.1\r\nHost: h\r\n\r\n");
+    (void)usleep(600000); /* beyond both limits */
+    struct loop_task resume = {.fn = resume_reading, .arg = &fixture};
+    loop_post(fixture.loop, &resume);
+    EXPECT_INT(read_until(begun, data, sizeof(data), "0 /begun", 1), 1);
+    EXPECT_INT(read_until(idle, data, sizeof(data), "0 /idle", 1), 1);
+    (void)close(begun);
+    (void)close(idle);
+    stop(&fixture);
+}
+
 static void answers_a_client_that_closed_only_its_sending_side(void)
 {
     struct fixture fixture;
@@ -394,6 +436,7 @@ static void answers_all_that_arrived_before_it_drains(void)
 TEST_MAIN(answers_on_one_connection_again_and_again, answers_pipelined_requests_in_their_order,
           joins_a_chunked_body, sends_100_continue_when_it_is_expected,
           refuses_what_it_cannot_take_and_closes, bounds_what_surrounds_the_chunks_of_a_body,
-          times_out_a_slow_request_with_408, answers_a_client_that_closed_only_its_sending_side,
+          times_out_a_slow_request_with_408, blames_no_client_for_its_own_pause,
+          answers_a_client_that_closed_only_its_sending_side,
           drops_the_answer_to_a_client_that_is_gone, speaks_http_1_0_and_head,
           passes_large_bodies_both_ways, answers_all_that_arrived_before_it_drains)
