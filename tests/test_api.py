@@ -368,3 +368,11 @@ def test_each_call_leaves_two_lines_without_secrets(daemon, tokens):
     text = daemon.worker_log("api")
     assert "hunter2" not in text and "correct horse" not in text
     assert not any(token in text for token in tokens)
+
+
+def test_a_name_made_to_point_here_opens_no_actions(daemon):
+    """DNS rebinding: whoever owns example.org can let such names resolve to 127.0.0.1."""
+    for host in (f"127.0.0.1:{daemon.port}", "localhost"):
+        assert daemon.post("/actions/no.such", {}, headers={"Host": host}).status == 404
+    for host in ("example.org", "localhost.example.org", f"127.example.org:{daemon.port}"):
+        assert daemon.post("/actions/no.such", {}, headers={"Host": host}).status == 401

@@ -7,3 +7,7 @@
  * another program of this host serves has a loopback origin. Everything else is foreign, also a
  * name that an attacker lets point here (DNS rebinding), and "null". */
 bool origin_is_foreign(struct slice origin);
+
+/* host: a Host header, "NAME" or "NAME:PORT". Whether it names loopback; any other name may have
+ * been made to point here (DNS rebinding). */
+bool host_is_own(struct slice host);

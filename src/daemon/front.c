@@ -44,12 +44,8 @@ static bool is_name(struct slice name)
 static bool is_foreign(struct http_request *request)
 {
     struct slice host = http_request_header(request, "Host");
-    static const struct slice own[] = {{"localhost", 9}, {"127.", 4}, {"[::1]", 5}};
-    bool known = host.size == 0;
-    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
-        known |= slice_starts(host, own[i]);
-    }
-    return !known || origin_is_foreign(http_request_header(request, "Origin"));
+    return (host.size > 0 && !host_is_own(host)) ||
+           origin_is_foreign(http_request_header(request, "Origin"));
 }
 
 /* Whether actions and walkers may be called without a token on the way the request came. */
