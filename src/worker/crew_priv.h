@@ -7,9 +7,10 @@
 
 #include "worker/crew.h"
 
-#define CREW_PATIENCE_NS 50000000 /* then calls share the interpreter, so that short ones get on   \
-                                   */
-#define CREW_HOG 3                /* times seen (less those seen otherwise) that make a hog */
+#define CREW_PATIENCE_NS                                                                           \
+    50000000       /* then calls share the interpreter, so that short ones get on                  \
+                    */
+#define CREW_HOG 3 /* times seen (less those seen otherwise) that make a hog */
 
 struct crew_thread {
     struct crew *crew;

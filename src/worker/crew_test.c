@@ -24,9 +24,7 @@ static sem_t started, go;
 
 static bool wait_for(sem_t *semaphore)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += WAIT_S;
+    struct timespec until = {.tv_sec = (time_t)(clock_unix_ms() / 1000 + WAIT_S)};
     return sem_timedwait(semaphore, &until) == 0;
 }
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #define BACKLOG    1024 /* the kernel caps it at net.core.somaxconn */
 #define SMALL_FDS  100
 #define OPEN_FILES 8192 /* connections_max of the server, and as many for user code */
+#define OWN_MAX    2    /* a Unix socket and an address */
 #define HOST_MAX   256
 
 /* ---- TCP ---- */
@@ -150,6 +152,49 @@ int listen_unix(const char *path, int *ret_fd, struct err *err)
     }
     *ret_fd = TAKE_FD(fd);
     return 0;
+}
+
+/* ---- children ---- */
+
+static struct {
+    struct sockaddr_storage address;
+    socklen_t size;
+} own[OWN_MAX];
+static unsigned own_count;
+
+/* In a child that was forked and runs no other program. Only calls that are allowed there. */
+static void close_own(void)
+{
+    struct rlimit limit;
+    int fd_max = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < OPEN_FILES
+                     ? (int)limit.rlim_cur
+                     : OPEN_FILES;
+    for (int fd = 3; fd < fd_max; fd++) {
+        struct sockaddr_storage address;
+        socklen_t size = sizeof(address);
+        if (getsockname(fd, (struct sockaddr *)&address, &size) < 0) {
+            continue;
+        }
+        for (unsigned i = 0; i < own_count; i++) {
+            if (size == own[i].size && memcmp(&address, &own[i].address, size) == 0) {
+                (void)close(fd);
+            }
+        }
+    }
+}
+
+void listen_close_in_children(int fd)
+{
+    if (own_count == 0 && pthread_atfork(NULL, NULL, close_own) != 0) {
+        return;
+    }
+    if (own_count < OWN_MAX) {
+        own[own_count].size = sizeof(own[own_count].address);
+        if (getsockname(fd, (struct sockaddr *)&own[own_count].address, &own[own_count].size) ==
+            0) {
+            own_count++;
+        }
+    }
 }
 
 /* ---- descriptors ---- */

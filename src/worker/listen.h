@@ -16,6 +16,11 @@ int listen_tcp(const char *address, int *ret_fd, char *ret_text, struct err *err
  * more is replaced. *ret_fd, or -ENAMETOOLONG, -EADDRINUSE (somebody listens), other -errno. */
 int listen_unix(const char *path, int *ret_fd, struct err *err);
 
+/* User code may fork (a pool of processes). The children close this listening socket and the
+ * connections that came through it, which would otherwise stay half alive when the worker is gone:
+ * clients would wait for an answer instead of seeing the end. */
+void listen_close_in_children(int fd);
+
 /* Occupies the unused descriptors up to about a hundred, so that all opened from here on have
  * higher numbers: code that writes to or closes small numbers at random (a daemonizing library, a
  * wrong constant) meets /dev/null instead of a connection. */

@@ -308,22 +308,27 @@ int registry_add_walker(struct registry *registry, const char *module, const cha
     return 0;
 }
 
-int registry_add_endpoint(struct registry *registry, const struct worker_endpoint *endpoint,
+int registry_add_endpoint(struct registry *registry, const struct worker_endpoint_def *def,
                           struct err *err)
 {
-    if (endpoint->path[0] != '/' || strpbrk(endpoint->path, "?# \t\r\n")) {
-        return err_set(err, EINVAL, "'%s' is no path: it must begin with '/'", endpoint->path);
+    if (def->path[0] != '/' || strpbrk(def->path, "?# \t\r\n")) {
+        return err_set(err, EINVAL, "'%s' is no path: it must begin with '/'", def->path);
     }
     for (size_t i = 0; i < registry->endpoint_count; i++) {
-        if (strcmp(registry->endpoints[i].path, endpoint->path) == 0) {
-            return err_set(err, EEXIST, "endpoint '%s' is exposed twice", endpoint->path);
+        if (strcmp(registry->endpoints[i].path, def->path) == 0) {
+            return err_set(err, EEXIST, "endpoint '%s' is exposed twice", def->path);
         }
     }
     if (registry->endpoint_count == REGISTRY_ENDPOINTS_MAX) {
         return err_set(err, ENOSPC, "more than %d endpoints", REGISTRY_ENDPOINTS_MAX);
     }
-    registry->endpoints[registry->endpoint_count] = *endpoint;
-    registry->endpoints[registry->endpoint_count++].path = xstrdup(endpoint->path);
+    registry->endpoints[registry->endpoint_count++] = (struct worker_endpoint){
+        .path = xstrdup(def->path),
+        .prefix = def->prefix,
+        .loader = def->loader,
+        .call = def->call,
+        .arg = def->arg,
+    };
     return 0;
 }
 

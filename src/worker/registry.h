@@ -76,7 +76,7 @@ int registry_add_action(struct registry *registry, const struct worker_action_de
                         struct worker_action **ret_action, struct err *err);
 int registry_add_walker(struct registry *registry, const char *module, const char *name,
                         struct worker_stat **ret_stat, struct err *err);
-int registry_add_endpoint(struct registry *registry, const struct worker_endpoint *endpoint,
+int registry_add_endpoint(struct registry *registry, const struct worker_endpoint_def *def,
                           struct err *err);
 
 /* By full or by bare name; NULL = not here. */

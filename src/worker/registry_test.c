@@ -139,10 +139,10 @@ static void finds_the_nearest_endpoint(void)
         bool prefix;
     } endpoints[] = {{"/page", false}, {"/files", true}, {"/files/deep/", true}};
     for (size_t i = 0; i < 3; i++) {
-        struct worker_endpoint endpoint = {.path = (char *)(uintptr_t)endpoints[i].path,
-                                           .prefix = endpoints[i].prefix,
-                                           .loader = &loader,
-                                           .call = call};
+        struct worker_endpoint_def endpoint = {.path = endpoints[i].path,
+                                               .prefix = endpoints[i].prefix,
+                                               .loader = &loader,
+                                               .call = call};
         EXPECT_INT(registry_add_endpoint(registry, &endpoint, NULL), 0);
         EXPECT_INT(registry_add_endpoint(registry, &endpoint, NULL), -EEXIST);
     }
@@ -159,7 +159,7 @@ static void finds_the_nearest_endpoint(void)
             EXPECT_STR(found->path, rows[i].wanted);
         }
     }
-    struct worker_endpoint bad = {.path = (char *)(uintptr_t) "page"};
+    struct worker_endpoint_def bad = {.path = "page"};
     EXPECT_INT(registry_add_endpoint(registry, &bad, NULL), -EINVAL);
 }
 

@@ -16,19 +16,8 @@
 
 /* ---- answers without user code ---- */
 
-static void answer(struct http_request *request, int status, const char *type, struct slice body)
-{
-    http_respond(request,
-                 &(struct http_response){.status = status, .content_type = type, .body = body});
-}
-
-static void answer_json(struct http_request *request, const char *text)
-{
-    answer(request, 200, "application/json", slice_str(text));
-}
-
-static void refuse(struct http_request *request, int status, const char *type, const char *detail,
-                   const char *headers)
+void route_refuse(struct http_request *request, int status, const char *type, const char *detail,
+                  const char *headers)
 {
     CLEANUP(json_put) struct json_object *body = json_object_new_object();
     json_set_str(body, "detail", detail);
@@ -41,16 +30,27 @@ static void refuse(struct http_request *request, int status, const char *type, c
                           });
 }
 
+static void answer(struct http_request *request, int status, const char *type, struct slice body)
+{
+    http_respond(request,
+                 &(struct http_response){.status = status, .content_type = type, .body = body});
+}
+
+static void answer_json(struct http_request *request, const char *text)
+{
+    answer(request, 200, "application/json", slice_str(text));
+}
+
 static void refuse_unknown(struct http_request *request)
 {
-    refuse(request, 404, "not_found", "Not Found", "");
+    route_refuse(request, 404, "not_found", "Not Found", "");
 }
 
 static void refuse_method(struct http_request *request, const char *allow)
 {
     char line[40];
     (void)snprintf(line, sizeof(line), "Allow: %s\r\n", allow);
-    refuse(request, 405, "method_not_allowed", "Method Not Allowed", line);
+    route_refuse(request, 405, "method_not_allowed", "Method Not Allowed", line);
 }
 
 static void redirect(struct http_request *request, struct slice path, const char *tail)
@@ -60,85 +60,6 @@ static void redirect(struct http_request *request, struct slice path, const char
     char *line = xasprintf("Location: %.*s%s%s%.*s\r\n", (int)path.size, path.data, tail,
                            query.size ? "?" : "", (int)query.size, query.data);
     http_respond(request, &(struct http_response){.status = 307, .headers = slice_str(line)});
-}
-
-/* ---- who may ask ---- */
-
-/* Compares all bytes whatever the first ones are: the time tells nothing of the token. */
-static bool same_secret(struct slice given, struct slice token)
-{
-    unsigned different = given.size != token.size;
-    for (size_t i = 0; i < given.size; i++) {
-        different |= (unsigned char)given.data[i] ^
-                     (unsigned char)token.data[token.size ? i % token.size : 0];
-    }
-    return different == 0;
-}
-
-static bool token_ok(const struct worker *worker, struct http_request *request)
-{
-    struct slice header = http_request_header(request, "Authorization");
-    struct slice scheme = SLICE("Token ");
-    if (header.size < scheme.size ||
-        !slice_eq_nocase((struct slice){header.data, scheme.size}, scheme)) {
-        return false;
-    }
-    return same_secret(slice_from(header, scheme.size), slice_str(worker->config.token));
-}
-
-/* "http://HOST:PORT" -> "HOST:PORT" */
-static struct slice origin_host(struct slice origin)
-{
-    const char *mark = origin.size > 3 ? memmem(origin.data, origin.size, "://", 3) : NULL;
-    return mark ? slice_from(origin, (size_t)(mark - origin.data) + 3) : origin;
-}
-
-static bool host_is_local(struct slice host)
-{
-    static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        struct slice name = slice_str(names[i]);
-        if (host.size >= name.size && slice_eq_nocase((struct slice){host.data, name.size}, name) &&
-            (host.size == name.size || host.data[name.size] == ':')) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A browser says where a request comes from. Without tokens, a page of another site must not be
- * able to use the visitor's own host: neither directly nor by a name that it points here. */
-static bool origin_ok(const struct worker *worker, struct http_request *request)
-{
-    struct slice origin = http_request_header(request, "Origin");
-    if (origin.size == 0 || worker->config.token) {
-        return true;
-    }
-    struct slice host = origin_host(origin);
-    return slice_eq_nocase(host, http_request_header(request, "Host")) &&
-           (!worker->loopback_only || host_is_local(host));
-}
-
-/* True when the request was refused. */
-static bool guard(struct worker *worker, struct http_request *request, struct slice path)
-{
-    if (http_request_listener(request) != LISTENER_TCP || slice_eq(path, SLICE("/healthz"))) {
-        return false;
-    }
-    if (worker->config.token && !token_ok(worker, request)) {
-        refuse(request, 401, "unauthorized",
-               "this server asks for a token: send the header 'Authorization: Token ...'",
-               "WWW-Authenticate: Token\r\n");
-        return true;
-    }
-    if (!origin_ok(worker, request)) {
-        refuse(request, 403, "forbidden",
-               "refused: the request comes from a page of another site (header Origin); serve "
-               "with --token-file to allow it",
-               "");
-        return true;
-    }
-    return false;
 }
 
 /* ---- jobs ---- */
@@ -389,7 +310,7 @@ void route_handle(void *arg, struct http_request *request)
 {
     struct worker *worker = arg;
     struct slice path = http_request_path(request);
-    if (guard(worker, request, path)) {
+    if (guard_refuses(worker, request, path)) {
         return;
     }
     if (path.size == 0 || path.data[0] != '/') {

@@ -1,9 +1,15 @@
+/* What a worker tells of itself: its status to whoever asks, and one line to its parent. */
+#include <errno.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "worker/document.h"
 #include "worker/worker_priv.h"
+
+#define NOTIFY_WAIT_MS 5000 /* for the reader of the ready line, before it is given up */
 
 static const char *role_text(enum worker_role role)
 {
@@ -44,4 +50,40 @@ char *status_ready_line(struct worker *worker)
     }
     json_set(root, "modules", document_modules(worker->registry));
     return xasprintf("%s\n", json_text(root));
+}
+
+void status_notify(struct worker *worker, struct slice line)
+{
+    while (line.size > 0 && worker->notify_fd >= 0) {
+        ssize_t put = write(worker->notify_fd, line.data, line.size);
+        if (put > 0) {
+            line = slice_from(line, (size_t)put);
+            continue;
+        }
+        struct pollfd wait = {.fd = worker->notify_fd, .events = POLLOUT};
+        bool full = put < 0 && errno == EAGAIN;
+        if (!(put < 0 && errno == EINTR) && !(full && poll(&wait, 1, NOTIFY_WAIT_MS) > 0)) {
+            log_warn("ready line not delivered", "error=\"%s\"", strerror(errno));
+            break;
+        }
+    }
+    worker->notify_fd = fd_close(worker->notify_fd);
+}
+
+void worker_report_failure(struct worker *worker, const char *module, const char *stage,
+                           const char *error, const char *traceback, const char *hint)
+{
+    CLEANUP(json_put) struct json_object *root = json_object_new_object();
+    json_set_bool(root, "ready", false);
+    json_set_str(root, "module", module);
+    json_set_str(root, "stage", stage);
+    json_set_str(root, "error", error);
+    if (traceback) {
+        json_set_str(root, "traceback", traceback);
+    }
+    if (hint) {
+        json_set_str(root, "hint", hint);
+    }
+    CLEANUP(str_free) char *line = xasprintf("%s\n", json_text(root));
+    status_notify(worker, slice_str(line));
 }

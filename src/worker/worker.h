@@ -176,10 +176,16 @@ int worker_add_walker(struct worker *worker, const char *module, const char *nam
 void worker_set_walker_run(struct worker *worker, const struct worker_loader *loader,
                            worker_call_fn call, void *arg);
 
-/* Serves GET path ("/health/"); prefix also everything below it (a mount). 0 or -EEXIST, -EINVAL,
- * -ENOSPC. */
-int worker_add_endpoint(struct worker *worker, const char *path, bool prefix,
-                        const struct worker_loader *loader, worker_call_fn call, void *arg,
+struct worker_endpoint_def {
+    const char *path; /* "/health/"; copied */
+    bool prefix;      /* also everything below it (a mount) */
+    const struct worker_loader *loader;
+    worker_call_fn call;
+    void *arg;
+};
+
+/* Serves GET of a path. 0 or -EEXIST, -EINVAL, -ENOSPC. */
+int worker_add_endpoint(struct worker *worker, const struct worker_endpoint_def *def,
                         struct err *err);
 
 /* Runs fn(arg) once after the last call, last added first: in worker_wait when it returns 0, or in

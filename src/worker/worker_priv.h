@@ -1,4 +1,5 @@
-/* Shared by worker.c (life), route.c (requests) and status.c (what it tells of itself). */
+/* Shared by worker.c (what it serves, start, end), ending.c (signals and the drain), route.c and
+ * guard.c (requests), status.c (what it tells of itself) and nested.c (calls from inside). */
 #pragma once
 
 #include <stdatomic.h>
@@ -59,8 +60,27 @@ struct worker {
 /* The server's handler: answers by itself, or makes a job of it. */
 void route_handle(void *arg, struct http_request *request);
 
+/* {"detail", "type"} with that status; headers: further lines with CRLF, or "". */
+void route_refuse(struct http_request *request, int status, const char *type, const char *detail,
+                  const char *headers);
+
+/* True when the request may not be served: it was answered. */
+bool guard_refuses(struct worker *worker, struct http_request *request, struct slice path);
+
 /* /jsorc/status. Loop's holder. */
 struct json_object *status_document(struct worker *worker);
 
 /* The ready line, with its newline. */
 char *status_ready_line(struct worker *worker);
+
+/* Writes line to the notify descriptor and closes it. */
+void status_notify(struct worker *worker, struct slice line);
+
+/* Watches signals and the life line, and takes SIGTERM and SIGINT. 0 or -errno. */
+int ending_watch(struct worker *worker, struct err *err);
+
+/* Lets go of the signals. */
+void ending_done(struct worker *worker);
+
+/* Removes the socket file, if it is still ours. */
+void ending_forget_socket(struct worker *worker);

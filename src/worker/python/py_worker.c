@@ -289,9 +289,8 @@ static PyObject *worker_object_add_endpoint(PyObject *self, PyObject *args)
         return NULL;
     }
     struct err err = {0};
-    return none_or_raise(worker_add_endpoint(worker, path, prefix, py_serve_loader(),
-                                             py_serve_endpoint, function, &err),
-                         &err);
+    struct worker_endpoint_def def = {path, prefix, py_serve_loader(), py_serve_endpoint, function};
+    return none_or_raise(worker_add_endpoint(worker, &def, &err), &err);
 }
 
 /* add_native(module, path, ctx): ctx is JSON text */
