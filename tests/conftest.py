@@ -59,6 +59,12 @@ def compile_module(write):
     return compile_source
 
 
+@pytest.fixture
+def native_library(compile_module):
+    """path of native_module.c as a shared object."""
+    return compile_module("native", (ROOT / "tests/native_module.c").read_text())
+
+
 def _started(kind, folder):
     programs = []
 

@@ -2,6 +2,7 @@
 #include <jsorc/action.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -10,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static char note[256];           /* a file that teardown writes to */
-static atomic_int inside, most;  /* calls of `busy` at the same time */
+static char note[256];          /* a file that teardown writes to */
+static atomic_int inside, most; /* calls of `busy` at the same time */
 
 static int setup(struct jsorc_call *call)
 {
@@ -117,7 +118,7 @@ static int wrong(struct jsorc_call *call)
 
 static int wait_ms(struct jsorc_call *call)
 {
-    usleep((useconds_t)(jsorc_arg_int(call, "ms") * 1000));
+    (void)poll(NULL, 0, (int)jsorc_arg_int(call, "ms"));
     jsorc_put_bool(call, jsorc_gone(call));
     return JSORC_OK;
 }
@@ -128,7 +129,7 @@ static int busy(struct jsorc_call *call)
     if (now > atomic_load(&most)) {
         atomic_store(&most, now);
     }
-    usleep(20000);
+    (void)poll(NULL, 0, 20);
     atomic_fetch_sub(&inside, 1);
     jsorc_put_int(call, atomic_load(&most));
     return JSORC_OK;
@@ -144,6 +145,18 @@ static int vandalize(struct jsorc_call *call)
         close(fd);
     }
     jsorc_put_bool(call, true);
+    return JSORC_OK;
+}
+
+/* A child that runs on in this program, as a pool of processes does. Returns its pid. */
+static int split(struct jsorc_call *call)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)poll(NULL, 0, 30000);
+        _exit(0);
+    }
+    jsorc_put_int(call, pid);
     return JSORC_OK;
 }
 
@@ -177,11 +190,22 @@ static int say(struct jsorc_call *call)
     return JSORC_OK;
 }
 
-#define TEXT {{"text", "any", NULL, "anything"}}
+#define TEXT                                                                                       \
+    {                                                                                              \
+        {                                                                                          \
+            "text", "any", NULL, "anything"                                                        \
+        }                                                                                          \
+    }
 
 static const struct jsorc_action actions[] = {
-    {.name = "echo", .run = echo, .aliases = "same  again", .params = TEXT, .doc = "As it came.",
-     .returns = "str", .flags = JSORC_IDEMPOTENT, .timeout_ms = 1500},
+    {.name = "echo",
+     .run = echo,
+     .aliases = "same  again",
+     .params = TEXT,
+     .doc = "As it came.",
+     .returns = "str",
+     .flags = JSORC_IDEMPOTENT,
+     .timeout_ms = 1500},
     {.name = "show",
      .run = show,
      .params = {{"i", "int", "1", NULL},
@@ -196,7 +220,10 @@ static const struct jsorc_action actions[] = {
     {.name = "wait_ms", .run = wait_ms, .params = {{"ms", "int", NULL, NULL}}},
     {.name = "busy", .run = busy},
     {.name = "vandalize", .run = vandalize},
-    {.name = "ask", .run = ask, .params = {{"action", "str", NULL, NULL}, {"text", "any", "null", NULL}}},
+    {.name = "split", .run = split},
+    {.name = "ask",
+     .run = ask,
+     .params = {{"action", "str", NULL, NULL}, {"text", "any", "null", NULL}}},
     {.name = "endless", .run = endless},
     {.name = "say", .run = say, .params = {{"text", "str", NULL, NULL}}},
     {.name = NULL},
@@ -206,5 +233,5 @@ static const struct jsorc_action actions[] = {
 #define FLAGS 0
 #endif
 
-JSORC_MODULE = {JSORC_MODULE_HEAD, .flags = FLAGS, .group = "native", .setup = setup,
-                .teardown = teardown, .actions = actions};
+JSORC_MODULE = {JSORC_MODULE_HEAD, .flags = FLAGS,       .group = "native",
+                .setup = setup,    .teardown = teardown, .actions = actions};
