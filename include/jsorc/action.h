@@ -12,7 +12,7 @@
  *         const char *text = jsorc_arg_text(call, "text", &size);
  *         int64_t times = jsorc_arg_int(call, "times");
  *         if (times < 0 || times > 1000) {
- *             return jsorc_fail(call, 400, "times is %lld, allowed is 0 to 1000", (long long)times);
+ *             return jsorc_fail(call, 400, "times must be 0 to 1000, not %d", (int)times);
  *         }
  *         jsorc_begin_array(call);
  *         for (int64_t i = 0; i < times; i++) {
@@ -24,7 +24,8 @@
  *
  *     static const struct jsorc_action actions[] = {
  *         {.name = "repeat", .run = run_repeat, .doc = "The text, several times.",
- *          .params = {{"text", "str", NULL, "what to repeat"}, {"times", "int", "2", "0 to 1000"}}},
+ *          .params = {{"text", "str", NULL, "what to repeat"},
+ *                     {"times", "int", "2", "0 to 1000"}}},
  *         {.name = NULL},
  *     };
  *
@@ -135,10 +136,10 @@ struct jsorc_action {
 struct jsorc_module {
     uint32_t abi;
     uint32_t abi_minor;
-    uint32_t flags;      /* JSORC_SERIAL or 0 */
-    uint32_t size;       /* of this struct, set by JSORC_MODULE_HEAD */
-    const char *group;   /* actions are GROUP.NAME; NULL = the file's name up to its first dot */
-    const char *doc;     /* NULL = none */
+    uint32_t flags;    /* JSORC_SERIAL or 0 */
+    uint32_t size;     /* of this struct, set by JSORC_MODULE_HEAD */
+    const char *group; /* actions are GROUP.NAME; NULL = the file's name up to its first dot */
+    const char *doc;   /* NULL = none */
     /* Runs once before the first call; its arguments are the load context (any names). A failure
      * makes the load fail with its message. An action named "setup" is run after it, once, and
      * stays callable. NULL = none. */
@@ -160,8 +161,8 @@ struct jsorc_module {
 
 /* JSORC_MODULE = {JSORC_MODULE_HEAD, .group = "demo", .actions = actions}; */
 #define JSORC_MODULE                                                                               \
-    JSORC_MODULE_EXTERN __attribute__((visibility("default"))) const struct jsorc_module           \
-        jsorc_module
+    JSORC_MODULE_EXTERN __attribute__((visibility("default")))                                     \
+    const struct jsorc_module jsorc_module
 
 extern __attribute__((visibility("default"))) const struct jsorc_module jsorc_module;
 
@@ -290,8 +291,9 @@ static inline const struct jsorc_value *jsorc_at(struct jsorc_call *call,
 }
 
 /* Member of an object; NULL when there is none. */
-static inline const struct jsorc_value *
-jsorc_member(struct jsorc_call *call, const struct jsorc_value *value, const char *name)
+static inline const struct jsorc_value *jsorc_member(struct jsorc_call *call,
+                                                     const struct jsorc_value *value,
+                                                     const char *name)
 {
     return call->host->member(value, name);
 }
@@ -442,8 +444,9 @@ static inline void jsorc_answer_raw(struct jsorc_call *call, const char *content
 
 /* Drops the result; the caller gets {"detail": MESSAGE, "type": ...} with that HTTP status (400 to
  * 599; 400 = the caller's mistake, 500 = the action's). Returns JSORC_FAILED. */
-__attribute__((format(printf, 3, 4), unused)) static int
-jsorc_fail(struct jsorc_call *call, int status, const char *format, ...)
+__attribute__((format(printf, 3, 4), unused)) static int jsorc_fail(struct jsorc_call *call,
+                                                                    int status, const char *format,
+                                                                    ...)
 {
     va_list args;
     va_start(args, format);
@@ -453,8 +456,9 @@ jsorc_fail(struct jsorc_call *call, int status, const char *format, ...)
 }
 
 /* One line in the worker's log. */
-__attribute__((format(printf, 3, 4), unused)) static void
-jsorc_log(struct jsorc_call *call, enum jsorc_log_level level, const char *format, ...)
+__attribute__((format(printf, 3, 4), unused)) static void jsorc_log(struct jsorc_call *call,
+                                                                    enum jsorc_log_level level,
+                                                                    const char *format, ...)
 {
     va_list args;
     va_start(args, format);
