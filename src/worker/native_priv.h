@@ -1,5 +1,6 @@
-/* Shared by native.c (loading), native_args.c (a request's arguments), native_call.c (one call) and
- * native_value.c and native_result.c (what an action may ask of it). */
+/* Shared by native.c (loading), native_param.c, native_convert.c and native_args.c (arguments),
+ * native_call.c (one call), and native_host.c, native_value.c and native_result.c (what an action
+ * may ask of it). */
 #pragma once
 
 #include <jsorc/action.h>
