@@ -4,8 +4,10 @@ import concurrent.futures
 import http.client
 import os
 import signal
+import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from programs import STOP_SECONDS_MAX, wait_until
@@ -306,6 +308,42 @@ def test_workers_end_by_the_life_line_when_supervisor_and_daemon_are_killed(plac
     wait_until(lambda: not placed.pids(), STOP_SECONDS_MAX, "the end of the workers")
     placed.start()
     assert_as_before(placed)
+
+
+def test_another_jsorc_waits_for_the_daemon_of_one_that_was_killed(serve, write):
+    daemon = serve(write("two.py", TEXT))
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        run = pool.submit(lambda: daemon.call("two.pid", seconds=2.0))
+        time.sleep(0.4)
+        daemon.process.kill()
+        daemon.process.wait()
+        early = daemon.cli(*daemon.argv()[1:])
+        assert early.returncode == 1
+        assert "still ends its calls" in early.stderr
+        assert run.result().status == 200, "what is under way ends in peace"
+    wait_until(lambda: not daemon.pids(), STOP_SECONDS_MAX, "the end of daemon and workers")
+    daemon.start()
+    assert daemon.call("two.tag").json() == "none"
+
+
+def test_a_worker_has_the_life_line_once(serve, write):
+    worker = serve(write("two.py", TEXT)).call("two.pid").json()
+    targets = [os.readlink(entry) for entry in Path(f"/proc/{worker}/fd").iterdir()]
+    pipes = [target for target in targets if target.startswith("pipe:")]
+    assert pipes and len(pipes) == len(set(pipes)), targets
+
+
+def test_a_daemon_whose_supervisor_is_gone_does_not_begin(serve):
+    daemon = serve(start=False)
+    daemon.folder.mkdir(parents=True)
+    reading, writing = os.pipe()
+    os.close(writing)
+    run = subprocess.run(
+        [str(word) for word in daemon.argv()], capture_output=True, text=True, timeout=20,
+        pass_fds=[reading], env={**daemon.env, "JSORC_LISTEN": "", "JSORC_LIFELINE": str(reading)})
+    os.close(reading)
+    assert run.returncode == 1
+    assert "the supervisor has ended" in run.stderr
 
 
 # ---- the end asked for

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -32,6 +34,7 @@
 #define DRAIN_POLL_MS   20
 #define LAST_ANSWERS_MS 1000 /* for the answers to calls that the end cut short */
 #define IO_THREADS_MAX  16
+#define OTHER_FDS       1024 /* pipes and pidfds of workers, the store, logs */
 
 struct daemon {
     const struct daemon_options *options;
@@ -150,6 +153,17 @@ static void on_auth_change(void *arg, struct auth_table *table)
 {
     struct daemon *daemon = arg;
     control_set_auth(daemon->control, auth_table_ref(table));
+}
+
+/* A client's connection, and one to a worker for it. What a login shell allows is too little. */
+static void raise_descriptor_limit(const struct settings *settings)
+{
+    rlim_t wanted = (rlim_t)(2 * settings->connections_max * settings->io_threads + OTHER_FDS);
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }
 
 static int open_log(const struct daemon *daemon, const char *name)
@@ -328,6 +342,7 @@ static void announce(const struct daemon *daemon)
 static int start(struct daemon *daemon, struct err *err)
 {
     const struct settings *settings = daemon->options->settings;
+    raise_descriptor_limit(settings);
     daemon->log_fd = open_log(daemon, "daemon");
     daemon->api_log_fd = open_log(daemon, "api");
     log_set_copy(daemon->log_fd);
@@ -403,6 +418,10 @@ int daemon_run(const struct daemon_options *options, struct err *err)
 {
     struct daemon daemon = {.options = options, .signals = {.fd = -1}};
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* the supervisor's end is ours */
+    struct pollfd lifeline = {.fd = options->lifeline_fd, .events = POLLIN};
+    if (poll(&lifeline, 1, 0) > 0) { /* it ended before we could ask for that */
+        return err_set(err, ESRCH, "the supervisor has ended");
+    }
     int failed = start(&daemon, err);
     if (!failed) {
         loop_run(daemon.loop);

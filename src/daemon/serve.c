@@ -1,5 +1,6 @@
 /* `jsorc serve`: the same command line makes a supervisor first and the daemon under it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,23 +48,32 @@ static int check_choices(const struct settings *settings, struct err *err)
     return set_log_level(settings->log_level, err);
 }
 
+/* A descriptor that the supervisor named; none of our own children shall have it. -1 = none. */
+static int inherit_fd(const char *variable)
+{
+    const char *text = getenv(variable);
+    int fd = text ? (int)strtol(text, NULL, 10) : -1;
+    (void)unsetenv(variable);
+    return fd >= 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? fd : -1;
+}
+
 static int run_daemon(const struct settings *settings, const struct paths *paths)
 {
     struct err err = {0};
     struct listeners listeners = {.count = 0};
-    const char *lifeline = getenv(ENV_LIFELINE), *restart = getenv(ENV_RESTART);
+    const char *restart = getenv(ENV_RESTART);
     if (listeners_inherit(getenv(ENV_LISTEN), &listeners, &err) < 0) {
         return complain(&err, EXIT_START);
     }
     struct daemon_options options = {.settings = settings,
                                      .paths = paths,
                                      .listeners = &listeners,
-                                     .lifeline_fd = lifeline ? (int)strtol(lifeline, NULL, 10) : -1,
+                                     .lifeline_fd = inherit_fd(ENV_LIFELINE),
                                      .restarted = restart && *restart == '1'};
     /* Workers and other children are not daemons of this supervisor. */
     (void)unsetenv(ENV_LISTEN);
-    (void)unsetenv(ENV_LIFELINE);
     (void)unsetenv(ENV_RESTART);
+    (void)inherit_fd(ENV_LOCK); /* held to the end of the process */
     int failed = daemon_run(&options, &err);
     listeners_close(&listeners);
     return failed ? complain(&err, EXIT_START) : EXIT_OK;
@@ -95,6 +105,7 @@ static int run_supervisor(const struct settings *settings, const struct paths *p
     int status = supervisor_run(&(struct supervisor_options){
         .paths = paths,
         .listeners = &listeners,
+        .lock_fd = lock_fd,
         .argv = words,
         .stop_grace_s = settings->stop_grace_s,
     });

@@ -51,12 +51,20 @@ static bool is_module_file(const char *folder, const char *name)
 }
 
 /* Adds name -> {"source": path}. */
-static void add(struct json_object *found, const char *source)
+static int add(struct json_object *found, const char *source, struct err *err)
 {
     CLEANUP(str_free) char *name = control_name_of(source);
+    const char *other = json_str(json_member(found, name, json_type_object), "source");
+    if (other && strcmp(other, source) != 0) {
+        return err_set(err, EEXIST,
+                       "two modules are named '%s': '%s' and '%s'; rename one, or name them in "
+                       "jsorc.yaml under modules",
+                       name, other, source);
+    }
     struct json_object *module = json_object_new_object();
     json_set_str(module, "source", source);
     json_set(found, name, module);
+    return 0;
 }
 
 static int scan_folder(struct json_object *found, const char *folder, struct err *err)
@@ -67,14 +75,18 @@ static int scan_folder(struct json_object *found, const char *folder, struct err
         return err_errno(err, errno, "cannot read '%s'", folder);
     }
     int before = json_object_object_length(found);
+    int failed = 0;
     for (int i = 0; i < count; i++) {
-        if (is_module_file(folder, entries[i]->d_name)) {
+        if (!failed && is_module_file(folder, entries[i]->d_name)) {
             CLEANUP(str_free) char *path = xasprintf("%s/%s", folder, entries[i]->d_name);
-            add(found, path);
+            failed = add(found, path, err);
         }
         free(entries[i]);
     }
     free(entries);
+    if (failed) {
+        return failed;
+    }
     if (json_object_object_length(found) == before) {
         return err_set(err, ENOENT,
                        "'%s' holds no module: no .so file, and no Python file with "
@@ -91,16 +103,14 @@ static int find_one(struct json_object *found, const char *source, bool has_modu
     bool is_path = strchr(source, '/') || strstr(source, ".py") || strstr(source, ".so") ||
                    stat(source, &status) == 0;
     if (strstr(source, "://") || !is_path) {
-        add(found, source); /* a server, or an import name: its interpreter will tell */
-        return 0;
+        return add(found, source, err); /* a server, or an import name: its interpreter tells */
     }
     CLEANUP(str_free) char *path = realpath(source, NULL);
     if (!path || stat(path, &status) < 0) {
         return err_errno(err, errno, "cannot read '%s'", source);
     }
     if (!S_ISDIR(status.st_mode)) {
-        add(found, path);
-        return 0;
+        return add(found, path, err);
     }
     return has_modules ? 0 : scan_folder(found, path, err); /* jsorc.yaml in it says which */
 }

@@ -25,11 +25,13 @@
 #define STOP_EXTRA_MS     5000 /* beyond the daemon's own two phases of grace */
 #define ORPHAN_ROUNDS_MAX 4096 /* one ends in each: more than there can be workers */
 
+#define OWN_TEXTS 4 /* variables for the daemon */
+
 struct supervisor {
     const struct supervisor_options *options;
-    char **environment; /* prepared: nothing is allocated once the daemon runs */
-    char *own_texts[3]; /* of them, what is ours to free */
-    char *restart_text; /* the last one: it says which start this is */
+    char **environment;         /* prepared: nothing is allocated once the daemon runs */
+    char *own_texts[OWN_TEXTS]; /* of them, what is ours to free */
+    char *restart_text;         /* the last one: it says which start this is */
     pid_t daemon;
     uint64_t started_ms;
     uint64_t backoff_ms;
@@ -50,6 +52,12 @@ int supervisor_lock(const struct paths *paths, int *ret_fd, struct err *err)
         (void)!read(fd, pid, sizeof(pid) - 1);
         (void)fd_close(fd);
         pid[strcspn(pid, "\n")] = '\0';
+        if (kill((pid_t)strtol(pid, NULL, 10), 0) < 0 && errno == ESRCH) {
+            return err_set(err, EBUSY,
+                           "the daemon of a jsorc that was killed (pid %s) still ends its calls in "
+                           "the state folder '%s'; try again in a few seconds",
+                           pid, paths->state);
+        }
         return err_set(err, EBUSY,
                        "another jsorc (pid %s) uses the state folder '%s'; stop it, or "
                        "choose another --state",
@@ -70,21 +78,22 @@ static void prepare_environment(struct supervisor *supervisor, int lifeline_fd)
         count++;
     }
     CLEANUP(str_free) char *listen = listeners_describe(supervisor->options->listeners);
-    supervisor->environment = xcalloc(count + 4, sizeof(char *));
+    supervisor->environment = xcalloc(count + OWN_TEXTS + 1, sizeof(char *));
     for (size_t i = 0; i < count; i++) {
         supervisor->environment[i] = environ[i];
     }
     supervisor->own_texts[0] = xasprintf("%s=%s", ENV_LISTEN, listen);
     supervisor->own_texts[1] = xasprintf("%s=%d", ENV_LIFELINE, lifeline_fd);
-    supervisor->own_texts[2] = supervisor->restart_text = xasprintf("%s=0", ENV_RESTART);
-    for (size_t i = 0; i < 3; i++) {
+    supervisor->own_texts[2] = xasprintf("%s=%d", ENV_LOCK, supervisor->options->lock_fd);
+    supervisor->own_texts[3] = supervisor->restart_text = xasprintf("%s=0", ENV_RESTART);
+    for (size_t i = 0; i < OWN_TEXTS; i++) {
         supervisor->environment[count++] = supervisor->own_texts[i];
     }
 }
 
 static void free_environment(struct supervisor *supervisor)
 {
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < OWN_TEXTS; i++) {
         free(supervisor->own_texts[i]);
     }
     free(supervisor->environment);
@@ -233,6 +242,7 @@ int supervisor_run(const struct supervisor_options *options)
         return 1;
     }
     (void)fcntl(lifeline[0], F_SETFD, 0); /* the daemon inherits the read end only */
+    (void)fcntl(options->lock_fd, F_SETFD, 0);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
     (void)sigemptyset(&supervisor.signals);
     static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD, SIGHUP};

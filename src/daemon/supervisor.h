@@ -10,7 +10,8 @@ struct paths;
 struct supervisor_options { /* borrowed */
     const struct paths *paths;
     struct listeners *listeners; /* closed when the end begins */
-    char **argv;                 /* of `jsorc serve`: the daemon gets the same */
+    int lock_fd; /* the daemon has it, too: nobody else begins before both have ended */
+    char **argv; /* of `jsorc serve`: the daemon gets the same */
     double stop_grace_s;
 };
 
@@ -24,4 +25,5 @@ int supervisor_run(const struct supervisor_options *options);
 /* In the daemon: the variables by which it knows what it inherited. */
 #define ENV_LISTEN   "JSORC_LISTEN"
 #define ENV_LIFELINE "JSORC_LIFELINE"
+#define ENV_LOCK     "JSORC_LOCK"
 #define ENV_RESTART  "JSORC_RESTART"
