@@ -7,74 +7,24 @@ the action writes each number that it executes to a journal. So a failed, lost, 
 request shows: sent = right answers = executions, each number exactly once."""
 
 import argparse
-import collections
-import json
-import signal
 import statistics
-import struct
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
-from programs import BUILD, Daemon  # noqa: E402
-
-LOAD = BUILD / "bench" / "load" / "nonce_load"
-LOAD_SECONDS_MAX = 3600
-
-
-class Load:
-    """nonce_load in the background."""
-
-    def __init__(self, daemon, connections, rate, first=1, path="/actions/nonce.touch"):
-        self.process = subprocess.Popen(
-            [str(LOAD), "127.0.0.1", str(daemon.port), path, str(connections),
-             str(LOAD_SECONDS_MAX), str(rate), str(first)], stdout=subprocess.PIPE, text=True)
-
-    def stop(self):
-        """Its result as a dict."""
-        self.process.send_signal(signal.SIGTERM)
-        out, _ = self.process.communicate(timeout=90)
-        return json.loads(out)
-
-
-def executions(journal):
-    """Counter of the numbers that were executed."""
-    counts = collections.Counter()
-    for path in Path(journal).iterdir():
-        data = path.read_bytes()
-        counts.update(number for (number,) in struct.iter_unpack("<q", data[:len(data) // 8 * 8]))
-    return counts
-
-
-def tree_pss_kb(daemon):
-    """Memory of all processes of the daemon, shared pages counted once (PSS)."""
-    total = 0
-    for pid in daemon.pids():
-        try:
-            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1])
-        except OSError:
-            pass
-    return total
+from evidence import ROOT, Daemon, Load, executions, load_module, tree_pss_kb, write_result
 
 
 def move(daemon, place):
     start = time.monotonic()
-    answer = daemon.op("jsorc_actions_load", name="nonce", mode=place, wait=True, timeout=120)
-    assert answer["success"] and answer["action_status"]["mode"] == place, answer
+    load_module(daemon, "nonce", place)
     return time.monotonic() - start
 
 
 def generation(daemon, number):
     """Another setup argument makes the runtime worker begin anew."""
-    answer = daemon.op("jsorc_actions_load", name="other", mode="module", wait=True,
-                       ctx={"number": number}, timeout=120)
-    assert answer["success"], answer
+    load_module(daemon, "other", "module", ctx={"number": number})
 
 
 def describe(name, result, counts, first):
@@ -123,14 +73,11 @@ def main():
         finally:
             daemon.stop()
             daemon.kill()
-    out = BUILD / "bench"
-    out.mkdir(exist_ok=True)
-    (out / "moves.json").write_text(json.dumps(results, indent=2) + "\n")
+    path = write_result("moves", results)
     bad = sum(results[phase][key] for phase in ("steady", "moving", "generations")
               for key in ("failed", "unsent", "wrong", "twice", "missing"))
     print(f"{'nothing failed' if not bad else f'{bad} FAILED'}; p99 while moving / steady: "
-          f"{results['moving']['p99_ms'] / results['steady']['p99_ms']:.2f}; figures in "
-          f"{out / 'moves.json'}")
+          f"{results['moving']['p99_ms'] / results['steady']['p99_ms']:.2f}; figures in {path}")
     return 1 if bad else 0
 
 
@@ -147,9 +94,8 @@ def run(daemon, journal, options):
         finally:
             result = load.stop()
         time.sleep(0.2)
-        counts = executions(journal)
-        mine = {n: c for n, c in counts.items() if n >= first}
-        results[name] = {**describe(name, result, mine, first), "took": took}
+        counts = executions(journal, first)
+        results[name] = {**describe(name, result, counts, first), "took": took}
         first += result["sent"]
 
     phase("steady", lambda: time.sleep(options.steady))
