@@ -361,14 +361,15 @@ static const struct pod_events *adopt(void *arg, struct pod *pod, struct json_ob
     struct json_object *specs = json_member(spec, "modules", json_type_array);
     const char *role = json_str(spec, "role");
     bool stale = false;
+    /* Also of one that is not taken: names with its number are in use until it has ended. */
+    int64_t generation = json_int(spec, "generation", 0);
+    control->generation = generation > control->generation ? generation : control->generation;
     uint32_t count = role && specs ? match_modules(control, specs, set, &stale) : 0;
     if (count == 0) {
         return NULL;
     }
     struct instance *instance = instance_new(control, strcmp(role, "runtime") == 0);
-    instance->generation = json_int(spec, "generation", instance->generation);
-    control->generation =
-        instance->generation > control->generation ? instance->generation : control->generation;
+    instance->generation = generation;
     instance->health = stale ? HEALTH_WORN : HEALTH_GOOD;
     instance->loaded = xcalloc(count, sizeof(set[0]));
     instance->loaded_count = count;

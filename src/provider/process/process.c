@@ -25,6 +25,8 @@
 
 static const struct provider_ops process_ops;
 
+static void on_deadline(void *arg);
+
 static struct process_pod *pod_new(struct process_provider *provider, const char *name,
                                    const char *log_name)
 {
@@ -36,6 +38,7 @@ static struct process_pod *pod_new(struct process_provider *provider, const char
     pod->log_path = xasprintf("%s/%s.log", provider->settings.log_folder, log_name);
     pod->exit.fd = -1;
     pod->notify.fd = -1;
+    pod->deadline = (struct loop_timer){.fn = on_deadline, .arg = pod}; /* stop may come early */
     pod->base = (struct pod){.ops = &process_ops,
                              .name = pod->name,
                              .socket_path = pod->socket_path,
@@ -149,8 +152,9 @@ static void on_exit_event(void *arg, uint32_t events)
     if (pod->notify.fd >= 0) {
         on_notify(pod, EPOLLIN); /* its last words, if they are still in the pipe */
     }
+    (void)kill(-pod->base.pid,
+               SIGKILL); /* what it left in its group; unreaped, the pid is its own */
     how_it_ended(pod, how, sizeof(how));
-    (void)kill(-pod->base.pid, SIGKILL); /* what it may have left in its group */
     loop_timer_clear(pod->provider->loop, &pod->deadline);
     close_watch(pod, &pod->exit);
     close_watch(pod, &pod->notify);
@@ -230,7 +234,6 @@ static int watch_pod(struct process_pod *pod, const struct pod_events *events)
     pod->exit.arg = pod;
     pod->notify.fn = on_notify;
     pod->notify.arg = pod;
-    pod->deadline = (struct loop_timer){.fn = on_deadline, .arg = pod};
     int failed = loop_watch(pod->provider->loop, &pod->exit, EPOLLIN);
     if (!failed && pod->notify.fd >= 0) {
         failed = loop_watch(pod->provider->loop, &pod->notify, EPOLLIN);
@@ -252,6 +255,7 @@ static struct pod *process_start(struct provider *base, const struct pod_spec *s
         (void)err_errno(err, -failed, "cannot watch the worker '%s'", spec->name);
         signal_group(pod, SIGKILL);
         (void)waitpid(pod->base.pid, NULL, 0);
+        (void)unlink(pod->spec_path);
         return pod_free(&pod->base);
     }
     loop_timer_set(provider->loop, &pod->deadline,
