@@ -275,6 +275,37 @@ static void gives_up_a_call_that_waits_too_long(void)
     front_stop(&front);
 }
 
+static int send_call(const struct front *front)
+{
+    static const char text[] = "POST /a.b HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}";
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_INT(connect(fd, (const struct sockaddr *)&front->address, sizeof(front->address)), 0);
+    EXPECT_INT(send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL), sizeof(text) - 1);
+    return fd;
+}
+
+/* Each one that comes must not put off the look at those that wait already. */
+static void gives_up_a_call_though_others_keep_coming(void)
+{
+    enum { CALLS = 40 };
+    struct front front;
+    int fds[CALLS];
+    char data[400] = "";
+    front_start(&front, 100);
+    place(&front, NULL, false);
+    for (int i = 0; i < CALLS; i++) {
+        fds[i] = send_call(&front);
+        (void)usleep(20000);
+    }
+    EXPECT(recv(fds[0], data, sizeof(data) - 1, MSG_DONTWAIT) > 0);
+    EXPECT(strstr(data, "HTTP/1.1 503 ") == data);
+    for (int i = 0; i < CALLS; i++) { /* all of them are answered before the front ends */
+        EXPECT(i == 0 || recv(fds[i], data, sizeof(data), 0) > 0);
+        (void)close(fds[i]);
+    }
+    front_stop(&front);
+}
+
 static void sends_what_was_not_executed_to_the_next_target(void)
 {
     struct front front;
@@ -333,5 +364,6 @@ static void answers_504_when_the_limit_is_over(void)
 }
 
 TEST_MAIN(answers_with_what_the_worker_said_and_counts_it, lets_a_call_wait_for_its_module,
-          gives_up_a_call_that_waits_too_long, sends_what_was_not_executed_to_the_next_target,
-          repeats_what_may_have_run_only_if_it_may, answers_504_when_the_limit_is_over)
+          gives_up_a_call_that_waits_too_long, gives_up_a_call_though_others_keep_coming,
+          sends_what_was_not_executed_to_the_next_target, repeats_what_may_have_run_only_if_it_may,
+          answers_504_when_the_limit_is_over)

@@ -14,8 +14,10 @@ void call_park(struct call *call)
     call->next = NULL;
     *caller->parked_last = call;
     caller->parked_last = &call->next;
-    caller->parked_count++;
-    loop_timer_set(caller->loop, &caller->parked_timer, loop_now_ms(caller->loop) + CALL_WAIT_MS);
+    if (caller->parked_count++ == 0) { /* set once: each later one would put it off */
+        loop_timer_set(caller->loop, &caller->parked_timer,
+                       loop_now_ms(caller->loop) + CALL_WAIT_MS);
+    }
 }
 
 /* Takes all parked calls off the list and routes those that may go on now; the others come back. */
