@@ -2,6 +2,7 @@
 bodies, logins, answers, errors and the record of calls. Those of configs serve as the example."""
 
 import json
+import os
 import socket
 
 import pytest
@@ -376,3 +377,12 @@ def test_a_name_made_to_point_here_opens_no_actions(daemon):
         assert daemon.post("/actions/no.such", {}, headers={"Host": host}).status == 404
     for host in ("example.org", "localhost.example.org", f"127.example.org:{daemon.port}"):
         assert daemon.post("/actions/no.such", {}, headers={"Host": host}).status == 401
+
+
+def test_the_daemons_own_logs_are_bounded_while_it_runs(daemon):
+    logs = [daemon.state / "logs" / name for name in ("api.log", "daemon.log")]
+    for log in logs:
+        os.truncate(log, 20 * 1024 * 1024)
+    wait_until(lambda: all(log.stat().st_size < 1024 * 1024 for log in logs), 15, "short logs")
+    daemon.op("config_index")
+    assert "config_index" in logs[0].read_text()

@@ -33,6 +33,7 @@
 #define JOB_THREADS_MAX 4
 #define DRAIN_POLL_MS   20
 #define LAST_ANSWERS_MS 1000 /* for the answers to calls that the end cut short */
+#define LOG_LOOK_MS     5000 /* between two looks whether a log has grown too long */
 #define IO_THREADS_MAX  16
 #define OTHER_FDS       1024 /* pipes and pidfds of workers, the store, logs */
 
@@ -53,6 +54,7 @@ struct daemon {
     char *urls[LISTEN_MAX + 2];
     int log_fd;     /* daemon.log: our own lines */
     int api_log_fd; /* api.log: two lines a call */
+    struct loop_timer log_timer;
 
     struct loop_watch signals;
     bool ending;
@@ -166,10 +168,23 @@ static void raise_descriptor_limit(const struct settings *settings)
     }
 }
 
+static const char *const own_logs[] = {"daemon", "api"};
+
+/* Workers' logs are bounded where they are measured. */
+static void on_log_timer(void *arg)
+{
+    struct daemon *daemon = arg;
+    for (size_t i = 0; i < sizeof(own_logs) / sizeof(own_logs[0]); i++) {
+        CLEANUP(str_free)
+        char *path = xasprintf("%s/%s.log", daemon->options->paths->logs, own_logs[i]);
+        process_bound_log(path);
+    }
+    loop_timer_set(daemon->loop, &daemon->log_timer, loop_now_ms(daemon->loop) + LOG_LOOK_MS);
+}
+
 static int open_log(const struct daemon *daemon, const char *name)
 {
     CLEANUP(str_free) char *path = xasprintf("%s/%s.log", daemon->options->paths->logs, name);
-    process_bound_log(path);
     return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
@@ -343,13 +358,15 @@ static int start(struct daemon *daemon, struct err *err)
 {
     const struct settings *settings = daemon->options->settings;
     raise_descriptor_limit(settings);
-    daemon->log_fd = open_log(daemon, "daemon");
-    daemon->api_log_fd = open_log(daemon, "api");
+    daemon->log_fd = open_log(daemon, own_logs[0]);
+    daemon->api_log_fd = open_log(daemon, own_logs[1]);
     log_set_copy(daemon->log_fd);
     daemon->loop = loop_new(err);
     if (!daemon->loop) {
         return -err->code;
     }
+    daemon->log_timer = (struct loop_timer){.fn = on_log_timer, .arg = daemon};
+    on_log_timer(daemon);
     if (settings->tls_cert) {
         daemon->tls = tls_server_new(settings->tls_cert, settings->tls_key, err);
         if (!daemon->tls) {
