@@ -85,7 +85,7 @@ class Program:
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
                 [str(word) for word in self.argv()], stdin=subprocess.DEVNULL, stdout=out,
-                stderr=out, env=self.env, start_new_session=True)
+                stderr=out, env=self.env, cwd=self.folder, start_new_session=True)
         if wait:
             wait_until(self.answers, READY_SECONDS_MAX, f"an answer of {self.argv()}")
         return self

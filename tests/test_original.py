@@ -75,10 +75,10 @@ def original(tmp_path_factory):
     server.kill()
 
 
-def client_of_the_original(port, calls):
+def client_of_the_original(folder, port, calls):
     run = subprocess.run(
         [PYTHON, FOLDER / "client.py", f"http://127.0.0.1:{port}/"], input=json.dumps(calls),
-        capture_output=True, text=True, timeout=120)
+        capture_output=True, text=True, timeout=120, cwd=folder)  # it keeps logs where it runs
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
 
@@ -91,10 +91,10 @@ def test_the_specs_are_equal(host, original):
     assert "kit.not_remote" not in spec
 
 
-def test_the_original_client_gets_equal_results(host, original):
+def test_the_original_client_gets_equal_results(host, original, tmp_path):
     ours = host(KIT)
-    from_ours = client_of_the_original(ours.port, CALLS)
-    from_theirs = client_of_the_original(original.port, CALLS)
+    from_ours = client_of_the_original(tmp_path, ours.port, CALLS)
+    from_theirs = client_of_the_original(tmp_path, original.port, CALLS)
 
     assert from_ours["loaded"] and from_ours["left"] == []
     assert from_ours["names"] == from_theirs["names"] != []
