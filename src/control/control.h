@@ -79,7 +79,7 @@ void control_set_auth(struct control *control, struct auth_table *table);
 #define CONTROL_NAME_MAX 200 /* bytes of a module's name: it becomes part of file names */
 
 struct control_load { /* texts are copied; objects are referenced */
-    const char *name;         /* NULL = from source */
+    const char *name;           /* NULL = from source, so that no other loaded module has it */
     const char *kind;         /* "python-module", "python-file", "native", "server"; NULL = as known,
                                  else from source */
     const char *source;       /* NULL = as known */

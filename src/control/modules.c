@@ -181,12 +181,12 @@ static void learn(struct control *control, struct module *module, struct json_ob
     json_object_object_foreach(actions, name, action)
     {
         struct action_entry *entry = entry_for(module, name);
-        double declared_s = json_double(action, "timeout_s", 0);
-        double timeout_s = declared_s > 0 ? declared_s : configured_s;
+        int64_t declared_ms = json_int(action, "timeout_ms", 0);
         entry->live = true;
         entry->idempotent = json_flag(action, "idempotent", false);
-        entry->timeout_ms =
-            timeout_s > 0 ? (uint64_t)(timeout_s * 1000) : control->settings.call_timeout_ms;
+        entry->timeout_ms = declared_ms > 0    ? (uint64_t)declared_ms
+                            : configured_s > 0 ? (uint64_t)(configured_s * 1000)
+                                               : control->settings.call_timeout_ms;
     }
     control->must_publish = true;
 }
@@ -292,10 +292,42 @@ static void wait_for(struct control *control, uint32_t index, uint64_t timeout_m
     control->waiters = waiter;
 }
 
+static bool is_free_for(const struct control *control, const char *name, const char *source)
+{
+    const struct module *module = module_find(control, name, NULL);
+    return !module || module->wanted == PLACE_NONE || strcmp(module->source, source) == 0;
+}
+
+/* The name for a source that is given without one; it differs from that of another one which is
+ * loaded, as long as the folder's or package's name before it makes a difference. */
+static char *name_for(const struct control *control, const char *source)
+{
+    CLEANUP(str_free) char *name = control_name_of(source);
+    if (is_free_for(control, name, source)) {
+        return TAKE(name);
+    }
+    if (strcmp(control_kind_of(source), "python-module") == 0) {
+        return xstrdup(source);
+    }
+    const char *end = strrchr(source, '/'), *start = end;
+    while (start && start > source && start[-1] != '/') {
+        start--;
+    }
+    return start && end > start ? xasprintf("%.*s.%s", (int)(end - start), start, name)
+                                : TAKE(name);
+}
+
 int control_load(struct control *control, const struct control_load *load, uint64_t timeout_ms,
                  control_done_fn done, void *arg, struct err *err)
 {
-    CLEANUP(str_free) char *name = load->name ? xstrdup(load->name) : control_name_of(load->source);
+    CLEANUP(str_free)
+    char *name = load->name ? xstrdup(load->name) : name_for(control, load->source);
+    if (!load->name && !is_free_for(control, name, load->source)) {
+        return err_set(err, EEXIST,
+                       "a module named '%s' is loaded from elsewhere; unload it, or give this one "
+                       "another name by an action config",
+                       name);
+    }
     if (!*name || strlen(name) > CONTROL_NAME_MAX || strchr(name, '/') || name[0] == '.') {
         return err_set(err, EINVAL,
                        "'%s' cannot be a module's name: 1 to %d bytes, no '/' and no "
