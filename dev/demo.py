@@ -23,6 +23,7 @@ JSORC = pathlib.Path(os.environ.get("JSORC_BUILD", ROOT / "build")).resolve() / 
 START_SECONDS_MAX = 180  # OCR loads in 0.4 s; a machine that swaps needs long
 MOVE_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 30
+PORT_FIRST = 8642  # the default of jsorc serve
 THREADS = 4
 DOCUMENTS = 102  # 34 pictures, 34 source files, 34 paragraphs
 FAILURES_SHOWN = 5
@@ -251,7 +252,7 @@ def run(arguments, folder):
 
     daemon = load = None
     try:
-        port = arguments.port or port_free(8000)
+        port = arguments.port or port_free(PORT_FIRST)
         say(f"jsorc serve {os.path.relpath(EXAMPLE)} --listen 127.0.0.1:{port}")
         start = time.monotonic()
         daemon = Daemon(folder, port)
@@ -286,7 +287,7 @@ def main():
                         help="end after the report also on a terminal")
     parser.add_argument("--seconds", type=float, default=60, help="length of the load")
     parser.add_argument("--port", type=int, default=0,
-                        help="on 127.0.0.1; default: the first free one from 8000 on")
+                        help="on 127.0.0.1; default: the first free one from 8642 on")
     arguments = parser.parse_args()
     arguments.once = arguments.once or not sys.stdout.isatty()
 

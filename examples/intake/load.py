@@ -1,6 +1,6 @@
 """Sends the documents of make_input.py to a running jsorc and checks each answer.
 
-    python load.py FOLDER [--url http://127.0.0.1:8000] [--seconds 60] [--threads 4] [--json FILE]
+    python load.py FOLDER [--url http://127.0.0.1:8642] [--seconds 60] [--threads 4] [--json FILE]
 
 A closed loop: each thread sends its next request when it has the answer to the last one. The
 requests are a mix of both walkers and of actions called directly. A request has failed when it is
@@ -266,7 +266,7 @@ def run(folder: pathlib.Path, url: str, seconds: float, threads: int, seed: int 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--url", default="http://127.0.0.1:8000")
+    parser.add_argument("--url", default="http://127.0.0.1:8642")
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--threads", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
