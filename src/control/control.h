@@ -20,14 +20,14 @@ struct provider;
 struct publisher;
 struct store;
 
-struct control_settings { /* texts are copied */
+struct control_settings {       /* texts are copied */
     uint64_t drain_timeout_ms;  /* calls still under way in an instance that is replaced */
     uint64_t stop_grace_ms;     /* between asking a worker to end and killing it */
     uint64_t call_timeout_ms;   /* of an action that declares none */
     uint64_t probe_interval_ms; /* of a serving instance */
     uint64_t probe_timeout_ms;
-    unsigned threads_max;       /* call threads of a worker */
-    int64_t memory_max_mb;      /* of a worker that sets none; 0 = no limit */
+    unsigned threads_max;  /* call threads of a worker */
+    int64_t memory_max_mb; /* of a worker that sets none; 0 = no limit */
 };
 
 #define CONTROL_SETTINGS_DEFAULT                                                                   \
@@ -44,7 +44,8 @@ struct control_parts { /* borrowed for the control's life */
     struct store *store;
     struct provider *provider;
     struct job_pool *jobs;
-    struct auth_table *(*auth_ref)(struct auth_table *table); /* control knows accounts only by these */
+    struct auth_table *(*auth_ref)(
+        struct auth_table *table); /* control knows accounts only by these */
     void (*auth_unref)(struct auth_table *table);
     void (*kick)(void *arg); /* makes the I/O loops look at the new snapshot */
     void *kick_arg;
@@ -78,16 +79,16 @@ void control_set_auth(struct control *control, struct auth_table *table);
 
 #define CONTROL_NAME_MAX 200 /* bytes of a module's name: it becomes part of file names */
 
-struct control_load { /* texts are copied; objects are referenced */
-    const char *name;           /* NULL = from source, so that no other loaded module has it */
-    const char *kind;         /* "python-module", "python-file", "native", "server"; NULL = as known,
-                                 else from source */
-    const char *source;       /* NULL = as known */
-    struct json_object *ctx;  /* arguments of setup; NULL = as known */
+struct control_load {        /* texts are copied; objects are referenced */
+    const char *name;        /* NULL = from source, so that no other loaded module has it */
+    const char *kind;        /* "python-module", "python-file", "native", "server"; NULL = as known,
+                                else from source */
+    const char *source;      /* NULL = as known */
+    struct json_object *ctx; /* arguments of setup; NULL = as known */
     struct json_object *config; /* the action config's entry; NULL = as known */
-    enum place place;         /* PLACE_NONE: only make it known */
-    const char *loaded_by;    /* operation */
-    bool reload;              /* also when it is loaded there already */
+    enum place place;           /* PLACE_NONE: only make it known */
+    const char *loaded_by;      /* operation */
+    bool reload;                /* also when it is loaded there already */
 };
 
 /* status 0 or -errno; message tells what went wrong and how to fix it (NULL when fine). */
@@ -99,8 +100,8 @@ typedef void (*control_done_fn)(void *arg, int status, const char *message);
 int control_load(struct control *control, const struct control_load *load, uint64_t timeout_ms,
                  control_done_fn done, void *arg, struct err *err);
 
-/* Takes the module out of service and, when forget, off the list. -ENOENT. Calls are refused at once;
- * a worker that has other modules, too, is replaced later: see control_settle. */
+/* Takes the module out of service and, when forget, off the list. -ENOENT. Calls are refused at
+ * once; a worker that has other modules, too, is replaced later: see control_settle. */
 int control_unload(struct control *control, const char *name, bool forget, struct err *err);
 
 /* done runs once the module is where it is wanted and nowhere else (or failed, or after timeout_ms,

@@ -10,7 +10,7 @@
 #include "measure/call_stats.h"
 #include "provider/provider.h"
 
-#define BACKOFF_MS_MIN 500   /* before a failed start is repeated; doubles each time */
+#define BACKOFF_MS_MIN 500 /* before a failed start is repeated; doubles each time */
 #define BACKOFF_MS_MAX 60000
 #define STABLE_MS      60000 /* after so long a failure counts as the first again */
 #define MOVES_KEPT     64    /* the latest ones, for the status */
@@ -78,7 +78,7 @@ struct instance {
     unsigned failures_seen;
     unsigned misses; /* probes in a row without an answer */
     uint64_t probed_ms;
-    struct http_client *probe; /* under way; NULL = none */
+    struct http_client *probe;      /* under way; NULL = none */
     struct json_object *first_info; /* owned; kept over the first probe */
     struct pod_memory memory;
     uint64_t measured_ms;
@@ -123,7 +123,7 @@ struct control {
     uint64_t runtime_failed_ms;
     struct call_stats walker_stats;
 
-    struct plan plan;                                 /* of this turn */
+    struct plan plan;                                /* of this turn */
     struct plan_route published[DECIDE_MODULES_MAX]; /* instance ids, not indices */
     enum place served[DECIDE_MODULES_MAX];           /* at the last publication */
     uint64_t wanted_since_ms[DECIDE_MODULES_MAX];

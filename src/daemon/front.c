@@ -9,6 +9,7 @@
 #include "base/slice.h"
 #include "call/caller.h"
 #include "daemon/listen.h"
+#include "http/form.h"
 #include "http/server.h"
 
 static const struct slice actions = {"/actions/", 9};
@@ -16,7 +17,9 @@ static const struct slice walkers = {"/walkers/", 9};
 static const struct slice walker_run = {"/js/walker_run", 14};
 static const struct slice wapi = {"/js/wapi/", 9};
 
-#define WALKER_PATH_MAX 256
+#define WALKER_PATH_MAX  256
+#define NAME_BYTES_MAX   200 /* longer names do not exist: registration refuses them */
+#define NAME_ESCAPED_MAX (3 * NAME_BYTES_MAX)
 
 static struct slice without_slash(struct slice path)
 {
@@ -36,7 +39,17 @@ static bool is_name(struct slice name)
             return false;
         }
     }
-    return name.size > 0 && name.size < 200;
+    return name.size > 0 && name.size < NAME_BYTES_MAX;
+}
+
+/* The name at the end of a path, unescaped into buffer[NAME_ESCAPED_MAX]: clients, our own workers
+ * among them, write what is not ASCII as %XX. */
+static struct slice name_of(struct slice part, char *buffer)
+{
+    if (part.size > NAME_ESCAPED_MAX) {
+        return (struct slice){0};
+    }
+    return (struct slice){buffer, form_unescape(part, false, buffer)};
 }
 
 /* A browser's page of elsewhere can send to loopback without its user's knowledge, and by DNS
@@ -87,7 +100,8 @@ static void handle_action(const struct front *front, struct caller *caller,
                           struct http_request *request, struct slice path)
 {
     struct op_caller who = {0};
-    struct slice name = slice_from(path, actions.size);
+    char buffer[NAME_ESCAPED_MAX];
+    struct slice name = name_of(slice_from(path, actions.size), buffer);
     if (!is_post(request) || !admit(front, caller_snapshot(caller), request, &who)) {
         return;
     }
@@ -119,8 +133,9 @@ static void handle_walker(const struct front *front, struct caller *caller,
             return;
         }
     }
-    char path[WALKER_PATH_MAX] = "/walker_run/", user[32] = "";
+    char path[WALKER_PATH_MAX] = "/walker_run/", user[32] = "", buffer[NAME_ESCAPED_MAX];
     if (name.size > 0) {
+        name = name_of(name, buffer);
         if (!is_name(name)) {
             http_respond_detail(request, 404, "the path ends in a walker's name");
             return;

@@ -6,14 +6,14 @@
 
 struct loop;
 
-struct process_settings { /* texts borrowed for the provider's life */
-    const char *run_folder;   /* sockets, spec files */
+struct process_settings {   /* texts borrowed for the provider's life */
+    const char *run_folder; /* sockets, spec files */
     const char *log_folder;
     const char *daemon_socket; /* for nested calls */
-    const char *python;       /* interpreter: path or name */
-    const char *python_path;  /* where the package jsorc lies; put before PYTHONPATH */
-    const char *program;      /* the jsorc binary */
-    int lifeline_fd;          /* read end: its end of file ends the pods; borrowed; -1 = none */
+    const char *python;        /* interpreter: path or name */
+    const char *python_path;   /* where the package jsorc lies; put before PYTHONPATH */
+    const char *program;       /* the jsorc binary */
+    int lifeline_fd;           /* read end: its end of file ends the pods; borrowed; -1 = none */
     uint64_t start_timeout_ms;
 };
 

@@ -24,13 +24,13 @@ struct process_pod {
     char *socket_path;
     char *spec_path;
     char *log_path;
-    uint64_t start_time;       /* of the process, in clock ticks since boot: tells pids apart */
-    struct loop_watch exit;    /* pidfd */
-    struct loop_watch notify;  /* the worker's one line */
+    uint64_t start_time;      /* of the process, in clock ticks since boot: tells pids apart */
+    struct loop_watch exit;   /* pidfd */
+    struct loop_watch notify; /* the worker's one line */
     struct buf line;
     struct loop_timer deadline; /* of the start, then of the stop */
-    bool child;                /* ours to reap; an adopted one is the supervisor's */
-    bool told;                 /* ready or failed was given */
+    bool child;                 /* ours to reap; an adopted one is the supervisor's */
+    bool told;                  /* ready or failed was given */
     bool stopping;
 };
 
