@@ -5,6 +5,7 @@ import datetime
 import json
 import threading
 import time
+from urllib.parse import quote
 
 import pytest
 from programs import wait_until
@@ -550,6 +551,19 @@ def test_a_walker_calls_an_action_in_its_process_and_in_a_pod(serve, text, write
     move(daemon, "text", "module")
     report = shout(daemon)
     assert report["here"] == report["there"]
+
+
+def test_names_beyond_ascii_are_called_from_everywhere(serve, write):
+    daemon = serve(write("words.py", "import jsorc\n@jsorc.action\ndef größe(text):\n"
+                                     "    return len(text)\n"),
+                   write("flow.py", "import jsorc\n@jsorc.walker\ndef zähle(text):\n"
+                                    "    jsorc.report(jsorc.call('words.größe', text=text))\n"))
+    move(daemon, "words", "remote")
+    assert daemon.call(quote("words.größe"), text="abc").json() == 3
+    walked = daemon.post("/walkers/" + quote("zähle"), {"ctx": {"text": "abcd"}}).json()
+    assert walked["report"] == [4]
+    for bad in ("words.gr%0d%0ax", "words%2f..", "%", "a%00b"):
+        assert daemon.call(bad).status == 404
 
 
 def test_walkers_stay_in_the_runtime_worker(serve, text, write):
