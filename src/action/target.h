@@ -22,11 +22,12 @@ struct target {
     char *base_path;        /* of a server's URL, without a slash at its end; owned */
     struct tls_client *tls; /* owned; NULL = plain */
 
-    atomic_uint in_flight;   /* calls sent or about to be */
-    atomic_uint failures;    /* consecutive: refused, lost, broken; 0 after an answer */
-    atomic_uint timeouts;    /* calls that ran over their limit, in all */
+    atomic_uint in_flight;              /* calls sent or about to be */
+    atomic_uint failures;               /* consecutive: refused, lost, broken; 0 after an answer */
+    atomic_uint timeouts;               /* calls that ran over their limit, in all */
     atomic_uint_fast64_t open_until_ms; /* breaker of an external server: no calls before */
-    atomic_bool retired;     /* in no snapshot any more: loops close their connections */
+    atomic_bool slash_serves; /* external: a path that ends in a slash was answered by an action */
+    atomic_bool retired;      /* in no snapshot any more: loops close their connections */
 
     void *pools[TARGET_LOOPS_MAX]; /* each slot belongs to its loop (src/call) */
 };

@@ -92,7 +92,7 @@ size_t call_head(const struct call *call, const struct target *target, size_t bo
 
 /* An external server's answer that is not the action's: true when the call shall be sent again as
  * changed in call (other path). */
-bool call_redirect(struct call *call, const struct target *target, const struct http_reply *reply);
+bool call_redirect(struct call *call, struct target *target, const struct http_reply *reply);
 
 #define CALL_WHY_MAX 600
 

@@ -92,11 +92,13 @@ static char *same_server_path(const struct target *target, struct slice location
     return xstrdup(host + host_size);
 }
 
-bool call_redirect(struct call *call, const struct target *target, const struct http_reply *reply)
+bool call_redirect(struct call *call, struct target *target, const struct http_reply *reply)
 {
     if (!target->external || call->walker) {
         return false;
     }
+    bool first_path = !call->without_slash && !call->path;
+    bool absent = reply->status == 404 || reply->status == 405;
     if ((reply->status == 307 || reply->status == 308) && !call->redirected) {
         char *path = same_server_path(target, reply->location);
         if (path) {
@@ -106,7 +108,11 @@ bool call_redirect(struct call *call, const struct target *target, const struct 
             return true;
         }
     }
-    if ((reply->status == 404 || reply->status == 405) && !call->without_slash && !call->path) {
+    if (first_path && reply->status < 300) {
+        atomic_store_explicit(&target->slash_serves, true, memory_order_relaxed);
+    }
+    /* Once the path with the slash has served, 404 is an action's own word: it was executed. */
+    if (first_path && absent && !atomic_load(&target->slash_serves)) {
         call->without_slash = true;
         return true;
     }

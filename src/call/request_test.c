@@ -1,3 +1,4 @@
+#include "action/target.h"
 #include "base/test.h"
 #include "call/caller_priv.h"
 #include "call/outcome.h"
@@ -26,4 +27,25 @@ static void names_the_action_in_each_outcome(void)
     EXPECT(strstr(detail, "null") == NULL);
 }
 
-TEST_MAIN(reads_the_execution_time_of_a_worker, names_the_action_in_each_outcome)
+static bool sent_again(struct target *target, int status)
+{
+    struct call call = {.name = "text.split"};
+    return call_redirect(&call, target, &(struct http_reply){.status = status});
+}
+
+/* An action of another server may answer 404 itself: it must not be executed twice for that. */
+static void tries_another_path_only_until_the_first_one_served(void)
+{
+    struct target *target = target_new_server(1, &(struct sockaddr){.sa_family = AF_UNIX},
+                                              sizeof(struct sockaddr), "h", "", NULL);
+    EXPECT(sent_again(target, 404));
+    EXPECT(sent_again(target, 405));
+    EXPECT(!sent_again(target, 500));
+    EXPECT(sent_again(target, 404)); /* an error tells nothing of the path */
+    EXPECT(!sent_again(target, 200));
+    EXPECT(!sent_again(target, 404));
+    target_unref(target);
+}
+
+TEST_MAIN(tries_another_path_only_until_the_first_one_served, reads_the_execution_time_of_a_worker,
+          names_the_action_in_each_outcome)
