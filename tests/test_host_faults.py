@@ -92,12 +92,15 @@ def test_pipelined_requests_are_answered_in_order(server):
 
 
 def test_descriptors_that_an_action_writes_to_and_closes(server):
-    connection = server.connect()
-    assert server.post("/echo/", {"text": 1}, connection=connection).json() == 1
-    assert server.post("/vandalize/", {}).json() is True
-    assert server.post("/echo/", {"text": 2}, connection=connection).json() == 2
-    assert server.post("/echo/", {"text": 3}).json() == 3
-    connection.close()
+    connections = []
+    for number in range(3):  # also those that were opened after the first time
+        connections.append(server.connect())
+        assert server.post("/vandalize/", {}).json() is True
+        for connection in connections:
+            reply = server.post("/echo/", {"text": number}, connection=connection)
+            assert reply.json() == number
+    for connection in connections:
+        connection.close()
 
 
 @pytest.mark.parametrize("how, status", [("exit", 3), ("crash", -11)])

@@ -15,6 +15,7 @@ struct http_limits {
     uint64_t request_timeout_ms; /* first byte to last byte of a request; beyond: 408 */
     uint64_t body_bytes_per_s;   /* a body of n bytes has request_timeout_ms + n / this */
     uint64_t write_timeout_ms;   /* without progress while the peer does not read */
+    int fd_min;                  /* connections get descriptors from here on; 0 = any */
 };
 
 #define HTTP_LIMITS_DEFAULT                                                                        \

@@ -1,6 +1,7 @@
 #include "http/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include "base/alloc.h"
@@ -63,6 +64,17 @@ static void listener_on_retry(void *arg)
     (void)loop_rewatch(listener->server->loop, &listener->watch, EPOLLIN);
 }
 
+/* Small numbers come free when somebody else in this process closes what it never opened. */
+static int move_up(int fd, int fd_min)
+{
+    int moved = fd < fd_min ? fcntl(fd, F_DUPFD_CLOEXEC, fd_min) : -1;
+    if (moved < 0) {
+        return fd;
+    }
+    (void)fd_close(fd);
+    return moved;
+}
+
 /* At most count connections; the number accepted. */
 static int accept_some(struct http_listener *listener, int count)
 {
@@ -79,7 +91,7 @@ static int accept_some(struct http_listener *listener, int count)
             (void)fd_close(fd);
             continue;
         }
-        conn_open(server, fd, listener);
+        conn_open(server, move_up(fd, server->limits.fd_min), listener);
     }
     return count;
 }

@@ -18,7 +18,6 @@
 #include "base/err.h"
 
 #define BACKLOG    1024 /* the kernel caps it at net.core.somaxconn */
-#define SMALL_FDS  100
 #define OPEN_FILES 8192 /* connections_max of the server, and as many for user code */
 #define OWN_MAX    2    /* a Unix socket and an address */
 #define HOST_MAX   256
@@ -206,11 +205,11 @@ void listen_reserve_small(void)
         limit.rlim_cur = limit.rlim_max < OPEN_FILES ? limit.rlim_max : OPEN_FILES;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
     }
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < 8 * SMALL_FDS) {
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < 8 * LISTEN_SMALL_FDS) {
         return;
     }
     int fd;
-    while ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0 && fd < SMALL_FDS) {
+    while ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0 && fd < LISTEN_SMALL_FDS) {
     }
     (void)fd_close(fd);
 }
@@ -220,7 +219,7 @@ int listen_move_fd(int fd)
     if (fd < 0) {
         return -1;
     }
-    int moved = fcntl(fd, F_DUPFD_CLOEXEC, SMALL_FDS);
+    int moved = fcntl(fd, F_DUPFD_CLOEXEC, LISTEN_SMALL_FDS);
     if (moved < 0) {
         (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
         return fd;

@@ -21,7 +21,9 @@ int listen_unix(const char *path, int *ret_fd, struct err *err);
  * clients would wait for an answer instead of seeing the end. */
 void listen_close_in_children(int fd);
 
-/* Occupies the unused descriptors up to about a hundred, so that all opened from here on have
+#define LISTEN_SMALL_FDS 100 /* numbers that stray code is likely to use */
+
+/* Occupies the unused descriptors below LISTEN_SMALL_FDS, so that all opened from here on have
  * higher numbers: code that writes to or closes small numbers at random (a daemonizing library, a
  * wrong constant) meets /dev/null instead of a connection. */
 void listen_reserve_small(void);

@@ -234,6 +234,7 @@ int worker_start(struct worker *worker, struct err *err)
     if (worker->config.body_bytes_max) {
         limits.body_bytes_max = worker->config.body_bytes_max;
     }
+    limits.fd_min = LISTEN_SMALL_FDS;
     make_documents(worker);
     worker->loop = loop_new(err);
     if (!worker->loop) {
