@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -84,6 +86,9 @@ static int split(const char *text, char **ret_host, char **ret_port, struct err 
     if (!colon || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1)) {
         return err_set(err, EINVAL, "'%s' is no address: HOST:PORT is needed, e.g. 127.0.0.1:8642",
                        text);
+    }
+    if (strlen(colon + 1) > 5 || strtol(colon + 1, NULL, 10) > UINT16_MAX) {
+        return err_set(err, EINVAL, "cannot listen on '%s': ports end at %d", text, UINT16_MAX);
     }
     bool brackets = size >= 2 && text[0] == '[' && text[size - 1] == ']';
     *ret_host = xstrndup(text + brackets, size - 2 * brackets);
