@@ -57,7 +57,7 @@ def main():
     parser.add_argument("--generations", type=int, default=100)
     parser.add_argument("--rate", type=int, default=1500, help="requests a second")
     parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--steady", type=float, default=10, help="seconds without moves, to compare")
+    parser.add_argument("--steady", type=float, default=10, help="seconds without moves")
     options = parser.parse_args()
 
     with tempfile.TemporaryDirectory(prefix="jsorc-moves-") as folder:

@@ -104,7 +104,8 @@ static void next(struct connection *connection)
         connection->due_ns = now_ns;
     }
     load->under_way++; /* also while it waits for its time */
-    /* A timer also when it is due at once: the client may not be freed inside its callback twice. */
+    /* A timer also when it is due at once: the client may not be freed inside its callback twice.
+     */
     loop_timer_set(load->loop, &connection->timer, connection->due_ns / 1000000);
 }
 
@@ -137,9 +138,8 @@ static void begin(void *arg)
     struct load *load = connection->load;
     if (!connection->client || !http_client_usable(connection->client)) {
         http_client_free(connection->client);
-        connection->client =
-            http_client_new(load->loop, (const struct sockaddr *)&load->address,
-                            sizeof(load->address), NULL, load->host);
+        connection->client = http_client_new(load->loop, (const struct sockaddr *)&load->address,
+                                             sizeof(load->address), NULL, load->host);
     }
     char body[64], head[512];
     connection->nonce = load->next_nonce++;

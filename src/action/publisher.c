@@ -72,8 +72,8 @@ void publisher_publish(struct publisher *publisher, struct snapshot *snapshot)
     if (former) {
         if (publisher->old_count == publisher->old_capacity) {
             publisher->old_capacity = 2 * publisher->old_capacity + 8;
-            publisher->old = xrealloc(publisher->old, publisher->old_capacity *
-                                                          sizeof(struct snapshot *));
+            publisher->old =
+                xrealloc(publisher->old, publisher->old_capacity * sizeof(struct snapshot *));
         }
         publisher->old[publisher->old_count++] = former;
     }

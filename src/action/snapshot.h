@@ -24,15 +24,15 @@ enum route_state {
 struct module_route {
     char *name; /* owned */
     enum route_state state;
-    struct target *target;  /* a reference; NULL unless READY */
-    char *why;              /* owned; for FAILED */
-    bool remote;            /* placed remote (else module) */
+    struct target *target; /* a reference; NULL unless READY */
+    char *why;             /* owned; for FAILED */
+    bool remote;           /* placed remote (else module) */
 };
 
 struct action_route {
-    char *name;                       /* "text.split"; owned */
+    char *name;                        /* "text.split"; owned */
     const struct module_route *module; /* in the same snapshot */
-    struct call_stats *stats;         /* borrowed; lives as long as the daemon */
+    struct call_stats *stats;          /* borrowed; lives as long as the daemon */
     uint64_t timeout_ms;
     bool idempotent;
 };
@@ -44,7 +44,7 @@ struct snapshot {
     struct action_route *actions; /* sorted by name */
     size_t module_count;
     struct module_route *modules;
-    struct module_route runtime;  /* for walkers */
+    struct module_route runtime;     /* for walkers */
     struct call_stats *walker_stats; /* borrowed: all walker runs together */
     uint64_t walker_timeout_ms;
     struct auth_table *auth; /* owned reference */

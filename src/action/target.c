@@ -8,8 +8,7 @@
 #include "base/alloc.h"
 #include "http/tls.h"
 
-static struct target *target_new(uint32_t id, const void *address, socklen_t size,
-                                 const char *host)
+static struct target *target_new(uint32_t id, const void *address, socklen_t size, const char *host)
 {
     struct target *target = xcalloc(1, sizeof(*target));
     atomic_store(&target->refs, 1);

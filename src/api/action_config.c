@@ -7,26 +7,25 @@
 
 #include "api/api.h"
 #include "base/alloc.h"
+#include "base/child.h"
 #include "base/environment.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/yaml.h"
-#include "base/child.h"
 #include "loop/job.h"
 
 #define READ_TIMEOUT_MS  30000 /* importing a package may load what it should not */
 #define OUTPUT_BYTES_MAX (16 * 1024 * 1024)
 
 /* Prints the package's dict. What the import itself prints goes to the other stream. */
-static const char read_package[] =
-    "import sys, json, importlib, os\n"
-    "out = os.dup(1); os.dup2(2, 1)\n"
-    "sys.path.insert(0, os.getcwd())\n"
-    "module = importlib.import_module(sys.argv[1])\n"
-    "configs = getattr(module, 'ACTION_CONFIGS', None)\n"
-    "if not isinstance(configs, dict):\n"
-    "    sys.exit(\"the package has no dict ACTION_CONFIGS\")\n"
-    "os.write(out, json.dumps(configs).encode())\n";
+static const char read_package[] = "import sys, json, importlib, os\n"
+                                   "out = os.dup(1); os.dup2(2, 1)\n"
+                                   "sys.path.insert(0, os.getcwd())\n"
+                                   "module = importlib.import_module(sys.argv[1])\n"
+                                   "configs = getattr(module, 'ACTION_CONFIGS', None)\n"
+                                   "if not isinstance(configs, dict):\n"
+                                   "    sys.exit(\"the package has no dict ACTION_CONFIGS\")\n"
+                                   "os.write(out, json.dumps(configs).encode())\n";
 
 struct reading {
     struct api *api;
@@ -149,8 +148,9 @@ int action_config_check(struct json_object *entry, struct err *err)
     struct json_object *remote = NULL;
     if (json_object_object_get_ex(entry, "remote", &remote) && remote &&
         !json_object_is_type(remote, json_type_object)) {
-        return err_set(err, EINVAL, "'remote' is an object: manifests by kind, or image, port and "
-                                    "memory");
+        return err_set(err, EINVAL,
+                       "'remote' is an object: manifests by kind, or image, port and "
+                       "memory");
     }
     return 0;
 }

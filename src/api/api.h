@@ -10,13 +10,13 @@ struct store;
 struct api {
     struct control *control; /* modules, placement, moves */
     struct store *store;
-    struct auth *auth;       /* accounts and tokens */
-    struct job_pool *jobs;   /* for what blocks: password hashes, child programs */
-    struct loop *loop;       /* the control thread's */
-    const char *socket_path; /* of the daemon itself: an operation that calls an action */
-    const char *python;      /* interpreter of the workers */
-    const char *python_path; /* where the package jsorc lies */
-    const char *log_folder;  /* one file a worker's name */
+    struct auth *auth;            /* accounts and tokens */
+    struct job_pool *jobs;        /* for what blocks: password hashes, child programs */
+    struct loop *loop;            /* the control thread's */
+    const char *socket_path;      /* of the daemon itself: an operation that calls an action */
+    const char *python;           /* interpreter of the workers */
+    const char *python_path;      /* where the package jsorc lies */
+    const char *log_folder;       /* one file a worker's name */
     const char *const *addresses; /* URLs that the daemon listens on; ended by NULL */
     const char *version;
 };

@@ -23,10 +23,10 @@ struct route {
 extern const struct route *const ROUTE_TABLE[]; /* ended by NULL */
 
 struct api *api_of(const struct api_call *call);
-struct slice api_variable(const struct api_call *call);          /* the variable path part */
-struct json_object *api_body(const struct api_call *call);       /* object; borrowed; never NULL */
+struct slice api_variable(const struct api_call *call);    /* the variable path part */
+struct json_object *api_body(const struct api_call *call); /* object; borrowed; never NULL */
 struct slice api_header(const struct api_call *call, const char *name);
-long api_user_id(const struct api_call *call);                   /* 0 = none */
+long api_user_id(const struct api_call *call); /* 0 = none */
 bool api_user_is_staff(const struct api_call *call);
 
 /* Answers with that status and body (owned; NULL = empty body). Control thread, once. */

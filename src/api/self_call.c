@@ -37,10 +37,11 @@ void self_call(struct api *api, const char *path, struct json_object *body, self
     (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", api->socket_path);
     struct asking *asking = xcalloc(1, sizeof(*asking));
     *asking = (struct asking){.fn = fn, .arg = arg};
-    asking->client = http_client_new(api->loop, (struct sockaddr *)&address, sizeof(address), NULL,
-                                     NULL);
+    asking->client =
+        http_client_new(api->loop, (struct sockaddr *)&address, sizeof(address), NULL, NULL);
     const char *text = json_text(body);
-    CLEANUP(str_free) char *head =
+    CLEANUP(str_free)
+    char *head =
         xasprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                   "Content-Length: %zu\r\n\r\n",
                   path, strlen(text));

@@ -85,7 +85,7 @@ static int read_log(const char *path, int64_t after, long limit, struct json_obj
     if (after > status.st_size) {
         after = 0; /* the file was cut meanwhile */
     }
-    off_t start = after >= 0 ? after
+    off_t start = after >= 0                       ? after
                   : status.st_size > LOG_BYTES_MAX ? status.st_size - LOG_BYTES_MAX
                                                    : 0;
     CLEANUP(str_free) char *data = xcalloc(1, LOG_BYTES_MAX);
@@ -119,8 +119,10 @@ static void run_logs(struct op_call *call)
     int failed = read_log(path, (int64_t)op_arg_number(call, "after"), limit, lines, &next);
     if (failed) {
         (void)json_put(lines);
-        op_fail(call, "there is no log of '%s' (%s); the names are those of the modules placed "
-                      "remote, 'runtime' for the others and 'daemon'", name, strerror(-failed));
+        op_fail(call,
+                "there is no log of '%s' (%s); the names are those of the modules placed "
+                "remote, 'runtime' for the others and 'daemon'",
+                name, strerror(-failed));
         return;
     }
     struct json_object *result = json_object_new_object();

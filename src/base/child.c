@@ -8,8 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/err.h"
 
 #define READ_BYTES 65536
@@ -76,8 +76,7 @@ static int read_both(const struct child_run *run, int out_fd, int errors_fd, str
     return 0;
 }
 
-int child_capture(const struct child_run *run, struct buf *out, struct buf *errors,
-                  struct err *err)
+int child_capture(const struct child_run *run, struct buf *out, struct buf *errors, struct err *err)
 {
     int out_ends[2], error_ends[2];
     if (pipe2(out_ends, O_CLOEXEC) < 0) {
@@ -107,8 +106,7 @@ int child_capture(const struct child_run *run, struct buf *out, struct buf *erro
         return err_errno(err, -failed, "'%s' was stopped", run->args[0]);
     }
     if (!WIFEXITED(status)) {
-        return err_set(err, ECHILD, "'%s' was ended by signal %d", run->args[0],
-                       WTERMSIG(status));
+        return err_set(err, ECHILD, "'%s' was ended by signal %d", run->args[0], WTERMSIG(status));
     }
     return WEXITSTATUS(status);
 }

@@ -27,3 +27,16 @@ int64_t clock_unix_s(void)
     (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
     return now.tv_sec;
 }
+
+struct timespec clock_after_ms(clockid_t clock, uint64_t delay_ms)
+{
+    struct timespec at;
+    (void)clock_gettime(clock, &at);
+    at.tv_sec += (time_t)(delay_ms / 1000);
+    at.tv_nsec += (long)(delay_ms % 1000) * 1000000;
+    if (at.tv_nsec >= 1000000000) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000;
+    }
+    return at;
+}

@@ -1,8 +1,14 @@
 #include "base/test.h"
 
 #include <ctype.h>
+#include <poll.h>
 
 int test_failures_;
+
+void test_pause_ms(int pause_ms)
+{
+    (void)poll(NULL, 0, pause_ms);
+}
 
 /* Copies the next name of the comma-separated list and returns what follows it. */
 static const char *next_name(const char *names, char *name, size_t size)

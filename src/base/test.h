@@ -42,8 +42,10 @@ typedef void (*test_fn)(void);
     int main(void)                                                                                 \
     {                                                                                              \
         static const test_fn functions_[] = {__VA_ARGS__};                                         \
-        return test_run_all(functions_, sizeof(functions_) / sizeof(functions_[0]),                \
-                            #__VA_ARGS__);                                                         \
+        return test_run_all(functions_, sizeof(functions_) / sizeof(functions_[0]), #__VA_ARGS__); \
     }
+
+/* For a test that needs time to pass and has no event to wait for. Blocks. */
+void test_pause_ms(int pause_ms);
 
 int test_run_all(const test_fn *functions, size_t count, const char *names);

@@ -70,8 +70,8 @@ int yaml_read_file(const char *path, struct json_object **ret_value, struct err 
     CLEANUP(diag_free) struct fy_diag *diag = fy_diag_create(&diag_config);
     fy_diag_set_collect_errors(diag, true);
     struct fy_parse_cfg config = {.flags = FYPCF_QUIET | FYPCF_RESOLVE_DOCUMENT, .diag = diag};
-    CLEANUP(document_free) struct fy_document *document =
-        fy_document_build_from_string(&config, text, size);
+    CLEANUP(document_free)
+    struct fy_document *document = fy_document_build_from_string(&config, text, size);
     if (!document || !fy_document_root(document)) {
         failed = explain(diag, path, err);
         if (!failed) {
@@ -79,8 +79,8 @@ int yaml_read_file(const char *path, struct json_object **ret_value, struct err 
         }
         return failed;
     }
-    CLEANUP(str_free) char *json =
-        fy_emit_document_to_string(document, FYECF_MODE_JSON_ONELINE | FYECF_WIDTH_INF);
+    CLEANUP(str_free)
+    char *json = fy_emit_document_to_string(document, FYECF_MODE_JSON_ONELINE | FYECF_WIDTH_INF);
     failed = json ? json_parse(slice_str(json), ret_value, err)
                   : err_set(err, EINVAL, "it has no JSON form");
     return failed ? err_wrap(err, "'%s'", path) : 0;

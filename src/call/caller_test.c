@@ -120,7 +120,7 @@ static void place(struct front *front, struct target *target, bool idempotent)
                                                  .idempotent = idempotent};
     publisher_publish(front->publisher, snapshot);
     loop_post(front->loop, &front->kick);
-    (void)usleep(20000); /* the loop has taken it, and the task may be posted again */
+    test_pause_ms(20); /* the loop has taken it, and the task may be posted again */
 }
 
 /* Calls name through the front; the answer's status, its body in body[200]. */
@@ -163,7 +163,7 @@ static void serve_one(struct worker *worker, int fd)
                                  "Server-Timing: exec;dur=1.5\r\nContent-Length: 4\r\n\r\n\"ok\"";
     char data[4096];
     if (worker->manners == CLOSE_UNREAD) {
-        (void)usleep(20000);
+        test_pause_ms(20);
         return;
     }
     while (recv(fd, data, sizeof(data), 0) > 0) {
@@ -183,7 +183,7 @@ static void *serve(void *arg)
     while (!atomic_load(&worker->ends)) {
         int fd = accept(worker->fd, NULL, NULL);
         if (fd < 0) {
-            (void)usleep(1000);
+            test_pause_ms(1);
             continue;
         }
         serve_one(worker, fd);
@@ -239,7 +239,7 @@ static void *place_later(void *arg)
         struct front *front;
         struct worker *worker;
     } *both = arg;
-    (void)usleep(100000);
+    test_pause_ms(100);
     place(both->front, both->worker->target, false);
     return NULL;
 }
@@ -295,7 +295,7 @@ static void gives_up_a_call_though_others_keep_coming(void)
     place(&front, NULL, false);
     for (int i = 0; i < CALLS; i++) {
         fds[i] = send_call(&front);
-        (void)usleep(20000);
+        test_pause_ms(20);
     }
     EXPECT(recv(fds[0], data, sizeof(data) - 1, MSG_DONTWAIT) > 0);
     EXPECT(strstr(data, "HTTP/1.1 503 ") == data);

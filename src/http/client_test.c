@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -49,7 +50,7 @@ static void *serve(void *arg)
         [NOT_THERE] = NULL,
     };
     if (peer->manners == CLOSE_UNREAD) {
-        (void)usleep(20000); /* the request arrives meanwhile */
+        (void)poll(&(struct pollfd){fd, POLLIN, 0}, 1, 5000); /* it arrives and lies unread */
     } else {
         EXPECT(recv(fd, data, sizeof(data), 0) > 0);
         const char *text = texts[peer->manners];

@@ -25,7 +25,7 @@ struct fixture {
 
 static void *answer_later(void *arg)
 {
-    (void)usleep(20000); /* the handler has returned by then */
+    test_pause_ms(20); /* the handler has returned by then */
     http_respond(arg, &(struct http_response){.status = 200, .body = SLICE("later")});
     return NULL;
 }
@@ -158,7 +158,7 @@ static void joins_a_chunked_body(void)
     start(&fixture, &HTTP_LIMITS_DEFAULT);
     int fd = dial(&fixture);
     put(fd, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
-    (void)usleep(10000);
+    test_pause_ms(10);
     put(fd, "4;ext=1\r\ndefg\r\n0\r\nTrailer: x\r\n\r\nGET /next HTTP/1.1\r\nHost: h\r\n\r\n");
     EXPECT_INT(read_until(fd, data, sizeof(data), "/next", 1), 1);
     EXPECT(strstr(data, "2 /  abcdefg") != NULL);
@@ -289,14 +289,14 @@ static void blames_no_client_for_its_own_pause(void)
     put(idle, "GET /first HTTP/1.1\r\nHost: h\r\n\r\n");
     EXPECT_INT(read_until(idle, data, sizeof(data), "/first", 1), 1);
     put(begun, "GET /begun HTTP/1.1\r\nHo");
-    (void)usleep(20000); /* that much is read */
+    test_pause_ms(20); /* that much is read */
     (void)sem_init(&fixture.arrived, 0, 0);
     struct loop_task pause = {.fn = pause_reading, .arg = &fixture};
     loop_post(fixture.loop, &pause);
     (void)sem_wait(&fixture.arrived);
     put(begun, "st: h\r\n\r\n");
     put(idle, "GET /idle HTTP/1.1\r\nHost: h\r\n\r\n");
-    (void)usleep(600000); /* beyond both limits */
+    test_pause_ms(600); /* beyond both limits */
     struct loop_task resume = {.fn = resume_reading, .arg = &fixture};
     loop_post(fixture.loop, &resume);
     EXPECT_INT(read_until(begun, data, sizeof(data), "0 /begun", 1), 1);
@@ -325,9 +325,9 @@ static void drops_the_answer_to_a_client_that_is_gone(void)
     start(&fixture, &HTTP_LIMITS_DEFAULT);
     int fd = dial(&fixture);
     put(fd, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
-    (void)usleep(5000);
+    test_pause_ms(5);
     (void)close(fd);
-    (void)usleep(60000); /* the answer is written to a closed peer meanwhile */
+    test_pause_ms(60); /* the answer is written to a closed peer meanwhile */
     fd = dial(&fixture);
     char data[4096];
     put(fd, "GET /alive HTTP/1.1\r\nHost: h\r\n\r\n");

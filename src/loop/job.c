@@ -4,8 +4,9 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 
-#define JOB_IDLE_S 10 /* a thread without work ends after this: an idle daemon has none */
+#define JOB_IDLE_MS 10000 /* a thread without work ends after this: an idle daemon has none */
 
 struct job {
     struct job *next;
@@ -77,9 +78,7 @@ static void job_finish(void *arg)
 /* With the lock held: the next job, or NULL when the thread shall end. */
 static struct job *next_job(struct job_pool *pool)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += JOB_IDLE_S;
+    struct timespec until = clock_after_ms(CLOCK_MONOTONIC, JOB_IDLE_MS);
     while (!pool->first && !pool->stopping) {
         pool->idle++;
         int late = pthread_cond_timedwait(&pool->changed, &pool->lock, &until);

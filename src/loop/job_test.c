@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/test.h"
 
 struct sum {
@@ -53,9 +54,7 @@ static void meet(void *arg)
 {
     struct meeting *meeting = arg;
     int own = atomic_fetch_add(&meeting->next, 1) % 2;
-    struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 2;
+    struct timespec until = clock_after_ms(CLOCK_REALTIME, 2000);
     (void)sem_post(&meeting->came[own]);
     atomic_fetch_add(&meeting->met, sem_timedwait(&meeting->came[!own], &until) == 0);
 }
@@ -82,7 +81,7 @@ static void starts_a_job_beside_one_that_blocks(void)
     while (meeting.done < 1) {
         loop_turn(loop, 100);
     }
-    (void)usleep(10000);
+    test_pause_ms(10);
     job_submit(pool, loop, meet, note, &meeting);
     job_submit(pool, loop, meet, note, &meeting);
     while (meeting.done < 3) {

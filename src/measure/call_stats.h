@@ -7,11 +7,11 @@
 struct histogram;
 
 struct call_stats {
-    atomic_uint_fast64_t calls;     /* answered, with any status */
-    atomic_uint_fast64_t errors;    /* of them: status >= 500, or no answer at all */
-    atomic_uint_fast64_t exec_ns;   /* sum of execution times as the worker tells them */
-    atomic_uint_fast64_t bytes_in;  /* request bodies */
-    atomic_uint_fast64_t bytes_out; /* answer bodies */
+    atomic_uint_fast64_t calls;          /* answered, with any status */
+    atomic_uint_fast64_t errors;         /* of them: status >= 500, or no answer at all */
+    atomic_uint_fast64_t exec_ns;        /* sum of execution times as the worker tells them */
+    atomic_uint_fast64_t bytes_in;       /* request bodies */
+    atomic_uint_fast64_t bytes_out;      /* answer bodies */
     _Atomic(struct histogram *) latency; /* as the caller sees it; made by the first call */
 };
 

@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-#define HISTOGRAM_MAX_NS    (INT64_C(1) << 43) /* about 2.4 h; longer counts as this */
-#define HISTOGRAM_BUCKETS   2432
+#define HISTOGRAM_MAX_NS  (INT64_C(1) << 43) /* about 2.4 h; longer counts as this */
+#define HISTOGRAM_BUCKETS 2432
 
 struct histogram;
 

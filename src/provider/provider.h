@@ -13,21 +13,21 @@ struct provider;
 
 enum pod_role { POD_RUNTIME, POD_REMOTE };
 
-struct pod_spec { /* borrowed during start */
-    const char *name;    /* unique: "runtime-7", "text-12" */
+struct pod_spec {         /* borrowed during start */
+    const char *name;     /* unique: "runtime-7", "text-12" */
     const char *log_name; /* "runtime", "text": outlives the pod */
     enum pod_role role;
     int64_t generation;
-    bool python;         /* needs an interpreter; else all modules are native */
+    bool python;                 /* needs an interpreter; else all modules are native */
     struct json_object *modules; /* array, as in the worker's --spec file */
     unsigned threads_max;
     int64_t memory_max_mb; /* of the process; 0 = no limit */
 };
 
 struct pod_failure {
-    const char *module; /* which one did not load; NULL = not known */
-    const char *text;   /* what happened, for a person */
-    const char *hint;   /* how to fix it; NULL = none */
+    const char *module;         /* which one did not load; NULL = not known */
+    const char *text;           /* what happened, for a person */
+    const char *hint;           /* how to fix it; NULL = none */
     struct json_object *detail; /* what the worker said, with its traceback; may be NULL */
 };
 
