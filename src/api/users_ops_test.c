@@ -117,7 +117,7 @@ static void tells_a_page_of_elsewhere_by_its_origin(void)
         {"http://example.org", true},
         {"http://localhost.example.org", true},
         {"http://127.0.0.1.example.org", true},
-        {"http://127.0.0.10", true},
+        {"http://127.0.0.10", false}, /* all of 127/8 is this host */
         {"file://", true},
         {"http://", true},
         {"localhost", true},
