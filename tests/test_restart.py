@@ -312,6 +312,8 @@ def test_workers_end_by_the_life_line_when_supervisor_and_daemon_are_killed(plac
 
 def test_another_jsorc_waits_for_the_daemon_of_one_that_was_killed(serve, write):
     daemon = serve(write("two.py", TEXT))
+    assert daemon.call("two.tag").status == 200, "it is loaded"
+    daemon.expect_log("worker ended|module did not start")  # it left by the life line
     with concurrent.futures.ThreadPoolExecutor() as pool:
         run = pool.submit(lambda: daemon.call("two.pid", seconds=2.0))
         time.sleep(0.4)
