@@ -412,36 +412,44 @@ def test_who_waits_for_a_load_is_told_that_it_goes_on_later(serve, write):
     assert daemon.call("slow.f").json() == 1
 
 
-def test_a_load_of_short_calls_meets_no_error_at_the_end(placed):
-    """Each connection is answered until it is closed; only then a call meets no answer."""
-    stop = threading.Event()
+def test_every_call_that_is_executed_is_answered_though_the_end_comes(serve, write):
+    """Connections that the kernel takes in between our last look and the close of the socket, some
+    microseconds, are reset; their calls are not executed."""
+    marks = write("marks", "")
+    daemon = serve(write("one.py", f"""
+import os
+import jsorc
+
+@jsorc.action
+def mark():
+    with open({str(marks)!r}, "ab", buffering=0) as file:
+        file.write(b".")
+"""))
+    assert daemon.call("one.mark").status == 200
 
     def keep_calling():
         good = 0
-        while not stop.is_set():
-            connection = placed.connect(timeout=20)
+        while True:
+            connection = daemon.connect(timeout=20)
             try:
                 connection.connect()
-            except OSError:  # nobody listens any more: not accepted
-                return good
-            try:
-                reply = placed.post("/actions/one.tag", {}, connection=connection)
+                reply = daemon.post("/actions/one.mark", {}, connection=connection)
             except OSError as error:
-                return error
+                return good, error
             finally:
                 connection.close()
             assert reply.status == 200, reply.body
             good += 1
-        return good
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         runs = [pool.submit(keep_calling) for _ in range(8)]
         time.sleep(0.5)
-        placed.process.send_signal(signal.SIGTERM)
-        assert placed.process.wait(STOP_SECONDS_MAX) == 0
-        stop.set()
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.process.wait(STOP_SECONDS_MAX) == 0
         results = [run.result() for run in runs]
-    assert all(isinstance(result, int) and result > 0 for result in results), results
+    assert sum(good for good, _ in results) + 1 == marks.stat().st_size
+    refused = sum(isinstance(error, ConnectionRefusedError) for _, error in results)
+    assert refused >= 5, results
 
 
 def test_a_second_signal_ends_it_at_once(placed):
