@@ -178,7 +178,7 @@ const struct op op_actions_unload_module = {
     .access = OP_ADMIN,
     .params = {{"name", OP_STR, NULL, "as actions_module_list tells it, or the short name"}},
     .positionals = "name",
-    .help = "Unload a module with all its actions.",
+    .help = "Unload a module with all its actions, and forget it.",
     .result = "{\"success\": true}, or false with the reason in \"message\"",
     .run = run_unload_module,
 };

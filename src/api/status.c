@@ -44,18 +44,13 @@ const struct op op_jsorc_status = {
     .run = run_status,
 };
 
-/* The byte at which the last count lines of [0, size) begin. */
+/* The byte at which the last count lines of [0, size), which ends a line, begin. */
 static size_t last_lines(const char *data, size_t size, long count)
 {
     size_t at = size;
-    while (at > 0 && count >= 0) {
-        at--;
-        if (data[at] == '\n' && at + 1 < size && count-- == 0) {
-            return at + 1;
-        }
-        if (count == 0 && at + 1 == size) {
-            return size;
-        }
+    for (; at > 0 && count > 0; count--) {
+        const char *end = memrchr(data, '\n', at - 1);
+        at = end ? (size_t)(end - data) + 1 : 0;
     }
     return at;
 }
