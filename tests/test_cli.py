@@ -178,8 +178,8 @@ def test_failure_that_the_daemon_tells(jsorc, recorder):
 
 
 @pytest.mark.parametrize(("status", "detail", "words"), [
-    (401, "Invalid token.", "run 'jsorc login URL'"),
-    (403, "You do not have permission to perform this action.", "log in with an account"),
+    (401, "Invalid token.", "jsorc: Invalid token; run 'jsorc login URL'"),
+    (403, "You do not have permission to perform this action.", "action; log in with an account"),
     (404, "Not found.", "Not found."),
     (500, "worker ended", "worker ended"),
 ])
@@ -189,6 +189,22 @@ def test_status_code_is_told_as_the_original_does(jsorc, recorder, status, detai
     assert done.returncode == 1
     assert done.stderr.startswith(f"Status Code Error {status}\n")
     assert words in done.stderr
+
+
+@pytest.mark.parametrize(("status", "answer", "lines"), [
+    (422, {"detail": [{"loc": ["body", "boxes", 1, "width"], "msg": "field required"},
+                      {"loc": ["body"], "msg": "value is not a valid dict"}]},
+     ["jsorc: parameter 'boxes[1].width': field required",
+      "jsorc: parameter 'body': value is not a valid dict"]),
+    (400, {"error": {"email": ["is taken."], "password": ["is short.", "is known."]}},
+     ["jsorc: email: is taken.", "jsorc: password: is short.", "jsorc: password: is known."]),
+    (500, {"detail": "'missing'", "type": "KeyError"}, ["jsorc: KeyError: 'missing'"]),
+    (500, {"detail": "no value was put", "type": "result"}, ["jsorc: no value was put"]),
+    (503, {"detail": "it is not running", "type": "Unavailable"}, ["jsorc: it is not running"]),
+])
+def test_what_was_wrong_is_told_in_lines(jsorc, recorder, status, answer, lines):
+    recorder.answers["/actions/a.b"] = Answer(answer, status)
+    assert jsorc("call", "a.b").stderr.splitlines() == [f"Status Code Error {status}", *lines]
 
 
 def test_answer_that_is_no_json_is_shown_all_the_same(jsorc, recorder):
@@ -246,7 +262,7 @@ def test_call_arguments_on_standard_input(jsorc, recorder):
 @pytest.mark.parametrize(("words", "told"), [
     ([], "argument ACTION is missing"),
     (["--text", "hi"], "ACTION comes first"),
-    (["a.b", "hi"], "what is 'hi'? write --NAME hi"),
+    (["a.b", "hi"], "argument 'hi' has no name: write --NAME 'hi'"),
     (["a.b", "--x:hex", "5"], "unknown form ':hex'"),
     (["a.b", "--n:int", "x"], "--n: 'x' is no whole number"),
     (["a.b", "--n:int"], "--n: it needs a value"),
@@ -273,7 +289,7 @@ def test_call_that_fails(jsorc, recorder):
         {"detail": "boom", "type": "ValueError", "traceback": "Traceback ..."}, 500)
     done = jsorc("call", "a.b")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "jsorc: boom\nTraceback ...\n" in done.stderr
+    assert "jsorc: ValueError: boom\nTraceback ...\n" in done.stderr
 
 
 def test_call_with_timing(jsorc, recorder):

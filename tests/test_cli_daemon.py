@@ -172,7 +172,11 @@ def test_configs(daemon):
 def test_logs(daemon):
     daemon.cli("call", "text.say", "--text", "first line")
     wait_until(lambda: "first line" in daemon.cli("logs").stdout, 10, "the line in the log")
-    assert len(daemon.cli("logs", "-n", "1").stdout.splitlines()) == 1
+    for line in ("second line", "third line"):
+        daemon.cli("call", "text.say", "--text", line)
+    wait_until(lambda: "third line" in daemon.cli("logs").stdout, 10, "the line in the log")
+    assert daemon.cli("logs", "-n", "0").stdout == ""
+    assert daemon.cli("logs", "-n", "2").stdout == "second line\nthird line\n"
     assert "serving" in daemon.cli("logs", "daemon").stdout
     done = daemon.cli("logs", "nobody")
     assert done.returncode == 1
@@ -231,7 +235,9 @@ def test_tls(serve, tmp_path, env):
     done = run("--url", url, "--ca", tmp_path / "none.pem", "health", env=env)
     assert done.returncode == 3
     assert "none.pem" in done.stderr
-    assert run("--url", url.replace("https", "http"), "health", env=env).returncode in (1, 3)
+    done = run("--url", url.replace("https", "http"), "health", env=env)
+    assert done.returncode in (1, 3)
+    assert "https://" in done.stderr
 
 
 def test_doctor_is_content(daemon):

@@ -85,6 +85,26 @@ static const char *sentence(struct json_object *value)
     return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
 }
 
+/* ["body", "boxes", 1, "width"] -> "boxes[1].width"; owned by the caller. */
+static char *place_in_body(struct json_object *loc)
+{
+    struct buf name = {0};
+    size_t depth = loc ? json_object_array_length(loc) : 0;
+    for (size_t i = depth > 1 ? 1 : 0; i < depth; i++) {
+        struct json_object *part = json_object_array_get_idx(loc, i);
+        const char *text = json_object_get_string(part);
+        bool index = json_object_is_type(part, json_type_int) && i > 1;
+        if (index) {
+            buf_printf(&name, "[%s]", text);
+        } else {
+            buf_printf(&name, "%s%s", i > 1 ? "." : "", text);
+        }
+    }
+    char *copy = xstrndup(name.data ? name.data : "", buf_size(&name));
+    buf_done(&name);
+    return copy;
+}
+
 /* {"detail": [{"loc": ["body", "text"], "msg": "field required"}]}, a line each. */
 static bool report_parameters(struct json_object *value)
 {
@@ -93,13 +113,29 @@ static bool report_parameters(struct json_object *value)
     for (size_t i = 0; i < count; i++) {
         struct json_object *item = json_object_array_get_idx(list, i);
         struct json_object *loc = json_member(item, "loc", json_type_array);
-        size_t depth = loc ? json_object_array_length(loc) : 0;
-        const char *name =
-            depth > 0 ? json_object_get_string(json_object_array_get_idx(loc, depth - 1)) : "?";
+        CLEANUP(str_free) char *name = place_in_body(loc);
         const char *text = json_str(item, "msg");
         (void)fprintf(stderr, "jsorc: parameter '%s': %s\n", name, text ? text : "wrong");
     }
     return count > 0;
+}
+
+/* {"error": {"password": ["Ensure this field has at least 8 characters."]}}, a line each. */
+static bool report_fields(struct json_object *value)
+{
+    struct json_object *fields = json_member(value, "error", json_type_object);
+    size_t told = 0;
+    struct lh_entry *entry = fields ? json_object_get_object(fields)->head : NULL;
+    for (; entry; entry = entry->next) {
+        struct json_object *texts = lh_entry_v(entry);
+        size_t count =
+            json_object_is_type(texts, json_type_array) ? json_object_array_length(texts) : 0;
+        for (size_t i = 0; i < count; i++, told++) {
+            (void)fprintf(stderr, "jsorc: %s: %s\n", (const char *)lh_entry_k(entry),
+                          json_object_get_string(json_object_array_get_idx(texts, i)));
+        }
+    }
+    return told > 0;
 }
 
 static const char *advice(const struct reply *reply)
@@ -120,12 +156,17 @@ void cli_report_reply(const struct cli *cli, const struct reply *reply, struct j
     if (reply->status >= 300) { /* the original's words, then the cause */
         (void)fprintf(stderr, "Status Code Error %d\n", reply->status);
     }
-    if (report_parameters(value)) {
+    if (report_parameters(value) || report_fields(value)) {
         return;
     }
     const char *text = sentence(value);
     const char *what = text ? text : value ? json_text(value) : "no reason given";
-    (void)fprintf(stderr, "jsorc: %s%s\n", what, advice(reply));
+    const char *further = advice(reply), *type = json_str(value, "type");
+    bool raised = reply->status == 500 && type && *type >= 'A' && *type <= 'Z'; /* an exception */
+    size_t length = strlen(what);
+    length -= *further && length > 0 && what[length - 1] == '.';
+    (void)fprintf(stderr, "jsorc: %s%s%.*s%s\n", raised ? type : "", raised ? ": " : "",
+                  (int)length, what, further);
     const char *traceback = json_str(value, "traceback");
     if (traceback && *traceback) {
         (void)fprintf(stderr, "%s\n", traceback);

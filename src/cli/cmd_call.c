@@ -159,7 +159,7 @@ static int read_word(struct call_words *call, int argc, char **argv, int *index,
     if (word[0] == '@' && word[1]) {
         return read_object(call, word + 1, err);
     }
-    return err_set(err, EINVAL, "what is '%s'? write --NAME %s", word, word);
+    return err_set(err, EINVAL, "argument '%s' has no name: write --NAME '%s'", word, word);
 }
 
 /* Nothing given, and something is piped in. A terminal or /dev/null is no such thing. */

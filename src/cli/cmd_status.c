@@ -110,10 +110,10 @@ static struct table *make_table(const struct json_object *status)
         add_module(table, json_object_array_get_idx(modules, i));
     }
     if (json_int(walkers, "calls", 0) > 0) {
+        table_cell(table, "(walkers)", COLOUR_NONE); /* of all modules together */
         for (int i = 0; i < 4; i++) {
             table_cell(table, "", COLOUR_NONE);
         }
-        table_cell(table, "(walkers)", COLOUR_NONE);
         add_figures(table, walkers);
     }
     return table;
@@ -180,11 +180,12 @@ static void append_harmless(struct buf *out, const char *text)
 static void append_errors(struct buf *out, const struct json_object *status)
 {
     struct json_object *modules = json_member(status, "modules", json_type_array);
+    size_t told = 0;
     for (size_t i = 0; i < list_count(modules); i++) {
         const struct json_object *module = json_object_array_get_idx(modules, i);
         const char *error = json_str(module, "error");
         if (error && *error) {
-            buf_printf(out, "\n%s: ", json_str(module, "name"));
+            buf_printf(out, "%s%s: ", told++ ? "" : "\n", json_str(module, "name"));
             append_harmless(out, error);
         }
     }

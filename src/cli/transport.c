@@ -219,6 +219,11 @@ static int explain(const struct transport *transport, const struct endpoint *end
     case CURLE_COULDNT_CONNECT:
         return unreachable(transport, endpoint, code, err);
     case CURLE_SSL_CONNECT_ERROR:
+        return err_set(err, EHOSTUNREACH,
+                       "cannot speak TLS with the daemon at '%s': %s; if it listens without TLS, "
+                       "its address begins with http://",
+                       endpoint->name,
+                       *transport->text ? transport->text : curl_easy_strerror(code));
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
         return err_set(err, EHOSTUNREACH,
@@ -238,8 +243,11 @@ static int explain(const struct transport *transport, const struct endpoint *end
     case CURLE_RECV_ERROR:
         return err_set(err, EPROTO,
                        "the daemon at '%s' closed the connection without an answer: it may have "
-                       "been restarted, and the request may have been carried out",
-                       endpoint->name);
+                       "been restarted, and the request may have been carried out%s",
+                       endpoint->name,
+                       !endpoint->socket && strncmp(endpoint->url, "http:", 5) == 0
+                           ? "; if it listens with TLS, its address begins with https://"
+                           : "");
     default:
         return err_set(err, EPROTO, "no answer from the daemon at '%s': %s", endpoint->name,
                        *transport->text ? transport->text : curl_easy_strerror(code));
