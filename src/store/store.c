@@ -135,7 +135,7 @@ static int bind_all(sqlite3_stmt *statement, const char *types, va_list values, 
                                     SQLITE_STATIC);
             break;
         default:
-            assert(!"known value type");
+            assert(false); /* no such value type */
         }
     }
     return failed;
