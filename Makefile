@@ -47,7 +47,9 @@ bench-http:
 fuzz:
 	dev/test fuzz
 
+# PREFIX=/opt/jsorc: there rather than to /usr/local
 install: all
+	$(if $(PREFIX),meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX)) && $(NINJA) -C $(BUILD))
 	meson install -C $(BUILD) --no-rebuild
 
 clean:
