@@ -230,9 +230,13 @@ def report(daemon, figures, kills):
     return len(failures)
 
 
-def print_next(daemon):
+def print_next(daemon, once):
     jsorc = os.path.relpath(JSORC)
     say("Where to look next")
+    if once:
+        print(f"""   ./dev/demo on a terminal, without --once, goes on serving and tells commands to try.
+   {os.path.relpath(EXAMPLE)}/README.md: how the example is made, and how to copy it""")
+        return
     print(f"""   {daemon.url}/docs: every action with its parameters, to be tried there
 
    export JSORC_STATE={daemon.state}
@@ -265,7 +269,7 @@ def run(arguments, folder):
         load = start_load(daemon, documents, arguments.seconds, figures)
         kills = move_under_load(daemon, load, arguments.seconds)
         failed = report(daemon, figures, kills)
-        print_next(daemon)
+        print_next(daemon, arguments.once)
         if not arguments.once:
             say("It goes on serving; Ctrl-C stops it")
             daemon.process.wait()
