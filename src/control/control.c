@@ -34,7 +34,7 @@ struct control *control_new(const struct control_parts *parts,
     return control;
 }
 
-static void module_free(struct module *module)
+struct module *module_free(struct module *module)
 {
     for (size_t i = 0; i < module->action_count; i++) {
         call_stats_done(&module->actions[i]->stats[0]);
@@ -52,6 +52,7 @@ static void module_free(struct module *module)
     (void)json_put(module->ctx);
     (void)json_put(module->info);
     free(module);
+    return NULL;
 }
 
 struct control *control_free(struct control *control)
@@ -64,7 +65,7 @@ struct control *control_free(struct control *control)
         instance_forget(control->instances[0]);
     }
     for (uint32_t i = 0; i < control->module_count; i++) {
-        module_free(control->modules[i]);
+        (void)module_free(control->modules[i]);
     }
     while (control->waiters) {
         struct waiter *waiter = control->waiters;

@@ -150,6 +150,11 @@ struct control {
 
 /* modules.c */
 struct module *module_find(const struct control *control, const char *name, uint32_t *ret_index);
+/* A new entry without a source; NULL and err -ENOSPC when there are too many. */
+struct module *module_add(struct control *control, const char *name, struct err *err);
+struct module *module_free(struct module *module);
+/* Writes the module's record; -errno of the store. */
+int module_save(struct control *control, const struct module *module, struct err *err);
 int modules_restore(struct control *control, struct err *err);
 /* It loaded: info is the module's part of a ready line. */
 void module_loaded(struct control *control, uint32_t index, struct json_object *info);
@@ -186,6 +191,11 @@ struct server *server_free(struct server *server);
 /* publish.c */
 void control_publish(struct control *control);
 bool control_must_publish(const struct control *control);
+
+/* views.c */
+const struct instance *instance_by_id(const struct control *control, uint32_t id);
+bool action_is_live(const struct control *control, uint32_t module,
+                    const struct action_entry *entry);
 
 /* turn.c */
 void control_turn(struct control *control);

@@ -110,7 +110,7 @@ static struct json_object *learnt_of(const struct module *module)
     return learnt;
 }
 
-static int save(struct control *control, const struct module *module, struct err *err)
+int module_save(struct control *control, const struct module *module, struct err *err)
 {
     CLEANUP(json_put) struct json_object *learnt = module->info ? learnt_of(module) : NULL;
     return store_module_put(control->parts.store,
@@ -131,12 +131,12 @@ static int save(struct control *control, const struct module *module, struct err
 static void save_or_warn(struct control *control, const struct module *module)
 {
     struct err err = {0};
-    if (module->listed && save(control, module, &err) < 0) {
+    if (module->listed && module_save(control, module, &err) < 0) {
         log_warn("module was not saved", "module=%s error=\"%s\"", module->name, err.text);
     }
 }
 
-static struct module *module_add(struct control *control, const char *name, struct err *err)
+struct module *module_add(struct control *control, const char *name, struct err *err)
 {
     if (control->module_count == DECIDE_MODULES_MAX) {
         (void)err_set(err, ENOSPC, "more than %d modules", DECIDE_MODULES_MAX);
@@ -229,225 +229,6 @@ void module_failed(struct control *control, uint32_t index, const char *error, c
     module->error = hint ? xasprintf("%s; %s", error, hint) : xstrdup(error);
     control->must_publish = true;
     log_warn("module did not start", "module=%s error=\"%s\"", module->name, module->error);
-}
-
-/* ---- load and unload ---- */
-
-static int check_load(const struct control *control, const struct control_load *load,
-                      const struct module *known, struct err *err)
-{
-    (void)control;
-    const char *name = load->name ? load->name : load->source;
-    if (!load->source && (!known || !known->source)) {
-        return err_set(err, ENOENT,
-                       "module '%s' is not known; give its file, its import name or "
-                       "its action config first",
-                       name);
-    }
-    if (known && known->walkers && load->place == PLACE_REMOTE) {
-        return err_set(err, EINVAL, "module '%s' " MODULE_HAS_WALKERS, name);
-    }
-    return 0;
-}
-
-static void apply_load(struct module *module, const struct control_load *load)
-{
-    if (load->source) {
-        str_replace(&module->source, load->source);
-        str_replace(&module->kind, load->kind ? load->kind : control_kind_of(load->source));
-    }
-    if (load->ctx) {
-        (void)json_put(module->ctx);
-        module->ctx = json_ref(load->ctx);
-    }
-    if (load->config) {
-        (void)json_put(module->config);
-        module->config = json_ref(load->config);
-    }
-    if (load->loaded_by) {
-        str_replace(&module->loaded_by, load->loaded_by);
-    }
-}
-
-/* Whether the module is another one now, so that what runs of it is out of date. */
-static bool differs(const struct module *module, const struct control_load *load)
-{
-    return (load->source && module->source && strcmp(load->source, module->source) != 0) ||
-           (load->ctx && !json_object_equal(load->ctx, module->ctx));
-}
-
-static void wait_for(struct control *control, uint32_t index, uint64_t timeout_ms,
-                     control_done_fn done, void *arg)
-{
-    struct waiter *waiter = xcalloc(1, sizeof(*waiter));
-    uint64_t now_ms = clock_now_ms();
-    *waiter = (struct waiter){.next = control->waiters,
-                              .module = index,
-                              .revision = control->modules[index]->revision,
-                              .place = control->modules[index]->wanted,
-                              .begun_ms = now_ms,
-                              .deadline_ms = now_ms + timeout_ms,
-                              .done = done,
-                              .arg = arg};
-    control->waiters = waiter;
-}
-
-static bool is_free_for(const struct control *control, const char *name, const char *source)
-{
-    const struct module *module = module_find(control, name, NULL);
-    return !module || module->wanted == PLACE_NONE || strcmp(module->source, source) == 0;
-}
-
-/* The name for a source that is given without one; it differs from that of another one which is
- * loaded, as long as the folder's or package's name before it makes a difference. */
-static char *name_for(const struct control *control, const char *source)
-{
-    CLEANUP(str_free) char *name = control_name_of(source);
-    if (is_free_for(control, name, source)) {
-        return TAKE(name);
-    }
-    if (strcmp(control_kind_of(source), "python-module") == 0) {
-        return xstrdup(source);
-    }
-    const char *end = strrchr(source, '/'), *start = end;
-    while (start && start > source && start[-1] != '/') {
-        start--;
-    }
-    return start && end > start ? xasprintf("%.*s.%s", (int)(end - start), start, name)
-                                : TAKE(name);
-}
-
-int control_load(struct control *control, const struct control_load *load, uint64_t timeout_ms,
-                 control_done_fn done, void *arg, struct err *err)
-{
-    CLEANUP(str_free)
-    char *name = load->name ? xstrdup(load->name) : name_for(control, load->source);
-    if (!load->name && !is_free_for(control, name, load->source)) {
-        return err_set(err, EEXIST,
-                       "a module named '%s' is loaded from elsewhere; unload it, or give this one "
-                       "another name by an action config",
-                       name);
-    }
-    if (!*name || strlen(name) > CONTROL_NAME_MAX || strchr(name, '/') || name[0] == '.') {
-        return err_set(err, EINVAL,
-                       "'%s' cannot be a module's name: 1 to %d bytes, no '/' and no "
-                       "leading dot",
-                       name, CONTROL_NAME_MAX);
-    }
-    uint32_t index = 0;
-    struct module *module = module_find(control, name, &index);
-    int failed = check_load(control, load, module, err);
-    if (failed) {
-        return failed;
-    }
-    if (!module) {
-        module = module_add(control, name, err);
-        if (!module) {
-            return -ENOSPC;
-        }
-        index = control->module_count - 1;
-    }
-    bool fresh = !module->listed || load->reload || differs(module, load);
-    enum place before = module->wanted;
-    bool again = load->place != PLACE_NONE && (load->reload || before == PLACE_NONE);
-    apply_load(module, load);
-    module->wanted = load->place;
-    if (!module->listed || again) { /* the last loaded one serves a name that several have */
-        module->position = ++control->last_position;
-    }
-    module->listed = true;
-    module->asked |= load->place != PLACE_NONE;
-    failed = save(control, module, err);
-    if (failed) {
-        module->wanted = before; /* what is not saved is not done */
-        return err_wrap(err, "cannot save module '%s'", name);
-    }
-    if (fresh) {
-        module->revision++;
-        for (size_t i = 0; i < module->action_count; i++) {
-            module->actions[i]->hidden = false;
-        }
-    }
-    module->broken = false;
-    module->retry_ms = 0;
-    control->wanted_since_ms[index] = clock_now_ms();
-    control->must_publish = true;
-    if (done) {
-        wait_for(control, index, timeout_ms, done, arg);
-    }
-    control_wake(control);
-    return 0;
-}
-
-int control_unload(struct control *control, const char *name, bool forget, struct err *err)
-{
-    struct module *module = module_find(control, name, NULL);
-    if (!module || !module->listed) {
-        return err_set(err, ENOENT, "module '%s' is not loaded", name);
-    }
-    int failed = forget ? store_module_delete(control->parts.store, name, err)
-                        : store_module_set_place(control->parts.store, name, "none", err);
-    if (failed && failed != -ENOENT) {
-        return failed;
-    }
-    module->wanted = PLACE_NONE;
-    module->listed = !forget;
-    module->asked &= !forget;
-    module->broken = false;
-    control->must_publish = true;
-    control_wake(control);
-    return 0;
-}
-
-void control_settle(struct control *control, const char *name, uint64_t timeout_ms,
-                    control_done_fn done, void *arg)
-{
-    uint32_t index = 0;
-    if (module_find(control, name, &index)) {
-        wait_for(control, index, timeout_ms, done, arg);
-        control_wake(control);
-    } else {
-        done(arg, 0, NULL);
-    }
-}
-
-void control_forget_others(struct control *control, const char *loaded_by, struct json_object *keep)
-{
-    for (uint32_t i = 0; i < control->module_count; i++) {
-        const struct module *module = control->modules[i];
-        if (module->listed && module->loaded_by && strcmp(module->loaded_by, loaded_by) == 0 &&
-            !json_object_object_get_ex(keep, module->name, NULL)) {
-            (void)control_unload(control, module->name, true, NULL);
-        }
-    }
-}
-
-int control_unload_action(struct control *control, const char *action, struct err *err)
-{
-    const char *name = control_module_of_action(control, action);
-    struct module *module = name ? module_find(control, name, NULL) : NULL;
-    struct action_entry *found = NULL;
-    bool others = false;
-    for (size_t i = 0; module && i < module->action_count; i++) {
-        struct action_entry *entry = module->actions[i];
-        if (strcmp(entry->name, action) == 0) {
-            found = entry;
-        } else {
-            others |= entry->live && !entry->hidden;
-        }
-    }
-    if (!found) {
-        return err_set(err, ENOENT, "action '%s' is not loaded", action);
-    }
-    if (!others) {
-        return control_unload(control, name, true, err);
-    }
-    found->hidden = true;
-    int failed = save(control, module, err);
-    found->hidden = !failed; /* what is not saved is not done */
-    control->must_publish = true;
-    control_wake(control);
-    return failed;
 }
 
 /* ---- after a restart ---- */

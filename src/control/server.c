@@ -25,6 +25,7 @@ struct server {
     char *port;
     char *base_path; /* without a slash at its end */
     struct addrinfo *addresses;
+    const struct addrinfo *address; /* of them, the one that is tried or serves */
     int resolve_error;
     bool resolving;
     struct http_client *client;
@@ -123,6 +124,8 @@ static struct json_object *info_of_spec(struct json_object *spec)
     return info;
 }
 
+static void ask_spec(struct server *server);
+
 static void on_spec(void *arg, enum http_outcome outcome, const struct http_reply *reply)
 {
     struct server *server = arg;
@@ -130,6 +133,12 @@ static void on_spec(void *arg, enum http_outcome outcome, const struct http_repl
     struct control *control = server->control;
     CLEANUP(json_put) struct json_object *spec = NULL;
     struct err err = {0};
+    if (outcome == HTTP_UNSENT && server->address->ai_next) { /* "localhost" has two */
+        server->address = server->address->ai_next;
+        server->client = http_client_free(server->client);
+        ask_spec(server);
+        return;
+    }
     if (outcome != HTTP_REPLIED) {
         fail(server, outcome == HTTP_UNSENT ? "it cannot be reached" : "it gave no valid answer",
              "is the address right, and does an action server run there?");
@@ -143,7 +152,7 @@ static void on_spec(void *arg, enum http_outcome outcome, const struct http_repl
         return;
     }
     struct target *target =
-        target_new_server(instance->id, server->addresses->ai_addr, server->addresses->ai_addrlen,
+        target_new_server(instance->id, server->address->ai_addr, server->address->ai_addrlen,
                           server->host, server->base_path, TAKE(server->trust));
     CLEANUP(json_put) struct json_object *modules = json_object_new_object();
     json_set(modules, control->modules[instance->loaded[0].module]->name, info_of_spec(spec));
@@ -154,15 +163,15 @@ static void on_spec(void *arg, enum http_outcome outcome, const struct http_repl
 static void ask_spec(struct server *server)
 {
     struct err err = {0};
-    if (server->tls) {
+    if (server->tls && !server->trust) {
         server->trust = tls_client_new(NULL, &err);
         if (!server->trust) {
             fail(server, err.text, NULL);
             return;
         }
     }
-    server->client = http_client_new(server->control->parts.loop, server->addresses->ai_addr,
-                                     server->addresses->ai_addrlen, server->trust, server->name);
+    server->client = http_client_new(server->control->parts.loop, server->address->ai_addr,
+                                     server->address->ai_addrlen, server->trust, server->name);
     CLEANUP(str_free)
     char *head = xasprintf("GET %s/jaseci_actions_spec/ HTTP/1.1\r\nHost: %s\r\n"
                            "Content-Type: application/json\r\n\r\n",
@@ -191,6 +200,7 @@ static void resolved(void *arg)
     } else if (server->resolve_error) {
         fail(server, gai_strerror(server->resolve_error), "is the host name right?");
     } else {
+        server->address = server->addresses;
         ask_spec(server);
     }
 }

@@ -62,10 +62,12 @@ static void act(struct control *control, uint64_t now_ms)
     for (uint32_t i = 0; i < plan->stop_count; i++) {
         instance_stop(ended[i], now_ms);
     }
-    for (uint32_t i = 0; i < plan->start_remote_count; i++) {
+    /* Old workers that do not end fill the table: what is to be started waits for its place. */
+    uint32_t room = DECIDE_INSTANCES_MAX - control->instance_count;
+    for (uint32_t i = 0; i < plan->start_remote_count && room > 1; i++, room--) {
         instance_start_remote(control, plan->start_remote[i]);
     }
-    if (plan->start_runtime) {
+    if (plan->start_runtime && room > 0) {
         instance_start_runtime(control, plan->runtime_set, plan->runtime_count);
     }
 }

@@ -1,8 +1,9 @@
 /* Ownership is simple here: one loop thread. What needs care is the verdict on a request whose
  * connection broke (enum http_outcome):
  *
- * - Not all of its bytes were taken by the socket: the server holds no complete request, and ours
- *   and every other server executes complete ones only. HTTP_UNSENT.
+ * - Not all of its bytes were taken by a Unix socket: our worker holds no complete request, and
+ *   executes complete ones only. Of somebody else's server, which may begin early: not a byte was
+ *   taken. HTTP_UNSENT.
  * - All bytes were taken by a Unix socket, and it then fails with ECONNRESET before a byte of the
  *   reply: Linux gives that error when the peer closed, or died, with unread data in its receive
  *   queue (unix_release_sock in net/unix/af_unix.c), and the only data on this connection was this
@@ -35,7 +36,8 @@ struct http_client {
     bool broken; /* closed or failed; only good to be freed */
     bool busy;
     bool readable;
-    bool gone; /* the peer closed: no further edge comes, read to the end */
+    bool gone;     /* the peer closed: no further edge comes, read to the end */
+    bool sent_any; /* the socket took at least a byte of the request */
     bool sent_whole;
     int connect_error;
     uint64_t timeout_ms;
@@ -76,7 +78,8 @@ static void broke(struct http_client *client, int error)
 {
     bool replied = client->message.parsed > 0 || buf_size(&client->in) > 0;
     bool unread = client->local && error == ECONNRESET && !replied;
-    fail(client, !client->sent_whole || unread ? HTTP_UNSENT : HTTP_LOST);
+    bool cut = client->local ? !client->sent_whole : !client->sent_any;
+    fail(client, cut || unread ? HTTP_UNSENT : HTTP_LOST);
 }
 
 static void on_timer(void *arg)
@@ -170,7 +173,9 @@ static void receive(struct http_client *client)
 
 static void flush(struct http_client *client)
 {
+    size_t before = buf_size(&client->out);
     int failed = stream_flush(&client->stream, &client->out);
+    client->sent_any |= buf_size(&client->out) < before;
     if (failed == 0) {
         client->sent_whole = true;
         buf_shrink(&client->out, KEEP_BYTES);
@@ -304,6 +309,7 @@ void http_client_send(struct http_client *client, const struct http_send *send, 
     client->arg = arg;
     client->timeout_ms = send->timeout_ms;
     client->message.body_bytes_max = send->reply_bytes_max;
+    client->sent_any = false;
     client->sent_whole = false;
     bool waiting = client->connecting || client->handshaking;
     loop_timer_set(client->loop, &client->timer,
@@ -320,6 +326,7 @@ void http_client_send(struct http_client *client, const struct http_send *send, 
         return;
     }
     size_t done = put > 0 ? (size_t)put : 0;
+    client->sent_any = done > 0;
     if (done == send->head.size + send->body.size) {
         client->sent_whole = true;
         return;

@@ -41,25 +41,27 @@ uint64_t proc_start_time(pid_t pid)
     return at && sscanf(at, " %" SCNu64, &ticks) == 1 ? ticks : 0;
 }
 
-static bool has_argument(const char *pid, const char *argument)
+static bool has_option(const char *pid, const char *option, const char *value)
 {
     char path[64], data[8192];
     (void)snprintf(path, sizeof(path), "/proc/%.20s/cmdline", pid);
     ssize_t size = read_file(path, data, sizeof(data));
+    const char *before = "";
     for (ssize_t at = 0; at < size; at += (ssize_t)strlen(data + at) + 1) {
-        if (strcmp(data + at, argument) == 0) {
+        if (strcmp(data + at, value) == 0 && strcmp(before, option) == 0) {
             return true;
         }
+        before = data + at;
     }
     return false;
 }
 
-pid_t proc_find(const char *argument)
+pid_t proc_find(const char *option, const char *value)
 {
     DIR *folder = opendir("/proc");
     pid_t found = 0;
     for (struct dirent *entry; folder && !found && (entry = readdir(folder));) {
-        if (isdigit((unsigned char)entry->d_name[0]) && has_argument(entry->d_name, argument)) {
+        if (isdigit((unsigned char)entry->d_name[0]) && has_option(entry->d_name, option, value)) {
             found = (pid_t)strtol(entry->d_name, NULL, 10);
         }
     }

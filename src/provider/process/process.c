@@ -20,15 +20,14 @@
 #include "http/blocking.h"
 #include "provider/process/process_priv.h"
 
-#define KILL_WAIT_MS     5000 /* between SIGKILL and giving up on a process that does not end */
-#define ADOPT_TIMEOUT_MS 2000 /* a worker that cannot say how it is in this time is replaced */
+#define KILL_WAIT_MS 5000 /* between SIGKILL and giving up on a process that does not end */
 
 static const struct provider_ops process_ops;
 
 static void on_deadline(void *arg);
 
-static struct process_pod *pod_new(struct process_provider *provider, const char *name,
-                                   const char *log_name)
+struct process_pod *process_pod_new(struct process_provider *provider, const char *name,
+                                    const char *log_name)
 {
     struct process_pod *pod = xcalloc(1, sizeof(*pod));
     pod->provider = provider;
@@ -53,7 +52,7 @@ static void close_watch(struct process_pod *pod, struct loop_watch *watch)
     (void)fd_close(fd);
 }
 
-static struct pod *pod_free(struct pod *base)
+struct pod *process_pod_free(struct pod *base)
 {
     struct process_pod *pod = (struct process_pod *)base;
     if (pod) {
@@ -70,7 +69,7 @@ static struct pod *pod_free(struct pod *base)
     return NULL;
 }
 
-static void signal_group(const struct process_pod *pod, int number)
+void process_signal_group(const struct process_pod *pod, int number)
 {
     /* The pid is still that process: its pidfd says so until we have seen it end. */
     if (pod->base.pid > 0 && kill(-pod->base.pid, number) < 0) {
@@ -178,7 +177,7 @@ static void on_deadline(void *arg)
         tell_failed(pod, "the worker was not ready in time (setting start_timeout_s)", NULL);
     }
     pod->stopping = true;
-    signal_group(pod, SIGKILL);
+    process_signal_group(pod, SIGKILL);
     loop_timer_set(pod->provider->loop, &pod->deadline,
                    loop_now_ms(pod->provider->loop) + KILL_WAIT_MS);
 }
@@ -192,7 +191,7 @@ static void on_line(struct process_pod *pod)
     }
     if (json_parse_object(buf_slice(&pod->line), &said, &err) < 0) {
         tell_failed(pod, "the worker's first message is no JSON", NULL);
-        signal_group(pod, SIGTERM);
+        process_signal_group(pod, SIGTERM);
     } else if (!json_flag(said, "ready", false)) {
         tell_failed(pod, "the worker could not start", said);
     } else {
@@ -210,7 +209,7 @@ static void on_notify(void *arg, uint32_t events)
         if (buf_size(&pod->line) > NOTIFY_BYTES_MAX || buf_reserve(&pod->line, 65536) < 0) {
             close_watch(pod, &pod->notify);
             tell_failed(pod, "the worker's first message is too long", NULL);
-            signal_group(pod, SIGTERM);
+            process_signal_group(pod, SIGTERM);
             return;
         }
         ssize_t got = read(pod->notify.fd, pod->line.data + pod->line.end, 65536);
@@ -227,7 +226,7 @@ static void on_notify(void *arg, uint32_t events)
     buf_done(&pod->line);
 }
 
-static int watch_pod(struct process_pod *pod, const struct pod_events *events)
+int process_pod_watch(struct process_pod *pod, const struct pod_events *events)
 {
     pod->events = *events;
     pod->exit.fn = on_exit_event;
@@ -245,18 +244,18 @@ static struct pod *process_start(struct provider *base, const struct pod_spec *s
                                  const struct pod_events *events, struct err *err)
 {
     struct process_provider *provider = (struct process_provider *)base;
-    struct process_pod *pod = pod_new(provider, spec->name, spec->log_name);
+    struct process_pod *pod = process_pod_new(provider, spec->name, spec->log_name);
     if (process_spawn(pod, spec, err) < 0) {
         (void)unlink(pod->spec_path);
-        return pod_free(&pod->base);
+        return process_pod_free(&pod->base);
     }
-    int failed = watch_pod(pod, events);
+    int failed = process_pod_watch(pod, events);
     if (failed) {
         (void)err_errno(err, -failed, "cannot watch the worker '%s'", spec->name);
-        signal_group(pod, SIGKILL);
+        process_signal_group(pod, SIGKILL);
         (void)waitpid(pod->base.pid, NULL, 0);
         (void)unlink(pod->spec_path);
-        return pod_free(&pod->base);
+        return process_pod_free(&pod->base);
     }
     loop_timer_set(provider->loop, &pod->deadline,
                    clock_now_ms() + provider->settings.start_timeout_ms);
@@ -270,7 +269,7 @@ static void process_stop(struct pod *base, uint64_t grace_ms)
         return;
     }
     pod->stopping = true;
-    signal_group(pod, grace_ms > 0 ? SIGTERM : SIGKILL);
+    process_signal_group(pod, grace_ms > 0 ? SIGTERM : SIGKILL);
     loop_timer_set(pod->provider->loop, &pod->deadline, clock_now_ms() + grace_ms);
 }
 
@@ -278,100 +277,6 @@ static int process_measure(struct pod *pod, struct pod_memory *ret_memory)
 {
     process_bound_log(((struct process_pod *)pod)->log_path);
     return pod->pid > 0 ? proc_memory(pod->pid, ret_memory) : -ESRCH;
-}
-
-/* ---- pods of an earlier daemon ---- */
-
-static struct json_object *read_json(const char *path)
-{
-    struct json_object *object = json_object_from_file(path);
-    return object && json_object_is_type(object, json_type_object) ? object : json_put(object);
-}
-
-static struct json_object *ask_status(const struct sockaddr_un *address)
-{
-    struct json_object *info = NULL;
-    struct http_reply reply = {0};
-    struct http_blocking *client =
-        http_blocking_new((const struct sockaddr *)address, sizeof(*address));
-    struct http_send send = {.head = SLICE("GET /jsorc/status HTTP/1.1\r\nHost: localhost\r\n\r\n"),
-                             .timeout_ms = ADOPT_TIMEOUT_MS,
-                             .connect_timeout_ms = ADOPT_TIMEOUT_MS,
-                             .reply_bytes_max = NOTIFY_BYTES_MAX};
-    if (http_blocking_call(client, &send, &reply, NULL) == HTTP_REPLIED && reply.status == 200) {
-        (void)json_parse_object(reply.body, &info, NULL);
-    }
-    http_blocking_free(client);
-    return info;
-}
-
-/* Who listens there, also when it hangs; 0 = nobody. */
-static pid_t listener_pid(const struct sockaddr_un *address)
-{
-    struct ucred peer = {0};
-    socklen_t size = sizeof(peer);
-    CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ||
-        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
-        return 0;
-    }
-    return peer.pid;
-}
-
-/* name.json in the run folder belongs to a worker of an earlier daemon. */
-static void adopt_one(struct process_provider *provider, const char *name, pod_adopt_fn fn,
-                      void *arg)
-{
-    CLEANUP(str_free)
-    char *spec_path = xasprintf("%s/%s.json", provider->settings.run_folder, name);
-    CLEANUP(str_free)
-    char *socket_path = xasprintf("%s/%s.sock", provider->settings.run_folder, name);
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path);
-    CLEANUP(json_put) struct json_object *spec = read_json(spec_path);
-    pid_t pid = listener_pid(&address);
-    CLEANUP(json_put) struct json_object *info = pid && spec ? ask_status(&address) : NULL;
-    if (pid <= 1) {
-        /* It may have been starting: whoever waited for its ready line is gone. */
-        pid_t starting = proc_find(spec_path);
-        if (starting > 1) {
-            (void)kill(-starting, SIGKILL);
-            (void)kill(starting, SIGKILL);
-        }
-        (void)unlink(spec_path); /* nobody listens: the socket's file is dead */
-        (void)unlink(socket_path);
-        return;
-    }
-    const char *dash = strrchr(name, '-');
-    CLEANUP(str_free) char *log_name = xstrndup(name, dash ? (size_t)(dash - name) : strlen(name));
-    struct process_pod *pod = pod_new(provider, name, log_name);
-    pod->base.pid = pid;
-    pod->start_time = proc_start_time(pid);
-    pod->told = true;
-    pod->exit.fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    const struct pod_events *events =
-        pod->exit.fd >= 0 && info ? fn(arg, &pod->base, spec, info) : NULL;
-    if (!events || watch_pod(pod, events) < 0) {
-        signal_group(pod, info ? SIGTERM : SIGKILL);
-        (void)pod_free(&pod->base);
-    }
-}
-
-static void process_adopt(struct provider *base, pod_adopt_fn fn, void *arg)
-{
-    struct process_provider *provider = (struct process_provider *)base;
-    DIR *folder = opendir(provider->settings.run_folder);
-    if (!folder) {
-        return;
-    }
-    for (struct dirent *entry; (entry = readdir(folder));) {
-        size_t size = strlen(entry->d_name);
-        if (size > 5 && strcmp(entry->d_name + size - 5, ".json") == 0) {
-            CLEANUP(str_free) char *name = xstrndup(entry->d_name, size - 5);
-            adopt_one(provider, name, fn, arg);
-        }
-    }
-    (void)closedir(folder);
 }
 
 static struct provider *process_free(struct provider *provider)
@@ -386,7 +291,7 @@ static const struct provider_ops process_ops = {
     .adopt = process_adopt,
     .stop = process_stop,
     .measure = process_measure,
-    .free_pod = pod_free,
+    .free_pod = process_pod_free,
     .free = process_free,
 };
 

@@ -34,11 +34,22 @@ struct process_pod {
     bool stopping;
 };
 
+/* process.c */
+struct process_pod *process_pod_new(struct process_provider *provider, const char *name,
+                                    const char *log_name);
+struct pod *process_pod_free(struct pod *pod);
+/* The process is running: its end, its ready line and its deadline are watched. 0 or -errno. */
+int process_pod_watch(struct process_pod *pod, const struct pod_events *events);
+void process_signal_group(const struct process_pod *pod, int number);
+
+/* adopt.c */
+void process_adopt(struct provider *provider, pod_adopt_fn fn, void *arg);
+
 /* Starts the process; on success pid, start_time, child and both watches' descriptors are set. */
 int process_spawn(struct process_pod *pod, const struct pod_spec *spec, struct err *err);
 
-/* The process that was started with this word as one of its arguments; 0 = none. */
-pid_t proc_find(const char *argument);
+/* A process with that option and value among its words; 0 = none. */
+pid_t proc_find(const char *option, const char *value);
 /* Ticks since boot at which pid began; 0 = no such process. */
 uint64_t proc_start_time(pid_t pid);
 /* 0, or -errno. */
