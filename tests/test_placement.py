@@ -182,6 +182,35 @@ def test_a_pod_that_is_starting_can_be_retired(serve, write):
     assert status(daemon, "slow")["remote"] == {"url": None, "status": None}
 
 
+def test_a_module_that_never_loaded_is_not_tried_again_after_a_restart(serve, text, write):
+    daemon = serve(text)
+    daemon.expect_log("broken")
+    path = write("broken.py", "import nonexistent_package\n")
+    assert daemon.op("actions_load_local", file=str(path))["success"] is False
+    assert module_status(daemon, "broken")["wanted"] == "none"
+    daemon.stop()
+    log_size = daemon.log.stat().st_size
+    daemon.start()
+    wait_until(lambda: daemon.call("text.pid").status == 200, 20, "text")
+    assert module_status(daemon, "broken")["wanted"] == "none"
+    assert b"broken" not in daemon.log.read_bytes()[log_size:]
+
+
+def test_a_move_that_failed_is_not_tried_again_after_a_restart(serve, text):
+    daemon = serve()
+    daemon.expect_log("text")
+    source = text.read_text()
+    assert daemon.op("actions_load_local", file=str(text))["success"] is True
+    text.write_text("import nonexistent_package\n")
+    answer = daemon.op("jsorc_actions_load", name="text", mode="remote", wait=True)
+    assert answer["success"] is False
+    text.write_text(source)
+    daemon.stop()
+    daemon.start()
+    wait_until(lambda: daemon.call("text.pid").status == 200, 20, "text")
+    assert status(daemon, "text")["mode"] == "module"
+
+
 def test_modes_of_all_and_unknown_names(serve, text, write):
     daemon = serve(text, write("more.py", TEXT))
     wait_until(lambda: daemon.call("more.pid").status == 200, 20, "more")

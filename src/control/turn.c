@@ -4,7 +4,10 @@
 #include "action/publisher.h"
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
 #include "control/control_priv.h"
+#include "store/store.h"
 
 #define TICK_MS  1000 /* at the latest */
 #define DRAIN_MS 10   /* while something drains or a snapshot is not yet seen by all loops */
@@ -130,6 +133,16 @@ static int waiter_state(const struct control *control, const struct waiter *wait
     return 0;
 }
 
+/* Else the next daemon would try again what was given up. */
+static void save_place(struct control *control, const struct module *module)
+{
+    struct err err = {0};
+    if (module->listed && store_module_set_place(control->parts.store, module->name,
+                                                 place_name(module->wanted), &err) < 0) {
+        log_warn("place was not saved", "module=%s error=\"%s\"", module->name, err.text);
+    }
+}
+
 /* A load that failed leaves the module where it serves; one that serves nowhere is given up unless
  * it was well before. */
 static void give_up(struct control *control, const struct waiter *waiter)
@@ -149,6 +162,7 @@ static void give_up(struct control *control, const struct waiter *waiter)
     } else if (!module->proven) {
         module->wanted = PLACE_NONE;
     }
+    save_place(control, module);
 }
 
 /* What is to be told of a verdict; owned by the caller; NULL = all went well. */
