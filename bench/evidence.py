@@ -2,6 +2,7 @@
 
 import collections
 import json
+import os
 import signal
 import struct
 import subprocess
@@ -66,8 +67,8 @@ def load_module(daemon, name, place, **more):
 
 
 def write_result(name, result):
-    """Keeps the figures in build/bench/NAME.json; the path."""
-    folder = BUILD / "bench"
+    """Keeps the figures in build/bench/NAME.json, or in $JSORC_BENCH_RESULTS; the path."""
+    folder = Path(os.environ.get("JSORC_BENCH_RESULTS", BUILD / "bench"))
     folder.mkdir(exist_ok=True)
     path = folder / f"{name}.json"
     path.write_text(json.dumps(result, indent=2) + "\n")

@@ -4,7 +4,8 @@
 
 Prints what the clients saw: failures by kind, repeated or swapped requests (asked: none), the
 longest time without an answer, and the time until the process was replaced. A request that was
-being executed when its worker was killed may fail; it must fail, not run twice."""
+being executed when its worker was killed may fail; it must fail, not run twice. Each time it is
+another jsorc: what ends again and again is started ever more slowly, on purpose."""
 
 import argparse
 import os
@@ -41,18 +42,27 @@ def replaced(daemon, what, old):
     return new is not None and new != old
 
 
-def kill_once(daemon, journal, what, options, first):
-    old = victim(daemon, what)
-    load = Load(daemon, options.connections, options.rate, first)
-    time.sleep(1)
-    os.kill(old, signal.SIGKILL)
-    start = time.monotonic()
-    wait_until(lambda: replaced(daemon, what, old), 60, f"another {what}")
-    seconds = time.monotonic() - start
-    time.sleep(1)
-    result = load.stop()
-    time.sleep(0.2)
-    counts = executions(journal, first)
+def kill_once(folder, what, place, options):
+    """One jsorc, one kill: what its clients saw."""
+    journal = folder / "journal"
+    journal.mkdir(parents=True)
+    daemon = Daemon(folder / "daemon", ROOT / "bench" / "actions" / "nonce.py",
+                    env={"NONCE_JOURNAL": str(journal)}).start()
+    try:
+        load_module(daemon, "nonce", place)
+        old = victim(daemon, what)
+        load = Load(daemon, options.connections, options.rate)
+        time.sleep(1)
+        os.kill(old, signal.SIGKILL)
+        start = time.monotonic()
+        wait_until(lambda: replaced(daemon, what, old), 60, f"another {what}")
+        seconds = time.monotonic() - start
+        time.sleep(1)
+        result = load.stop()
+    finally:
+        daemon.stop()
+        daemon.kill()
+    counts = executions(journal)
     result["twice"] = sum(1 for count in counts.values() if count > 1)
     result["replaced_s"] = seconds
     return result
@@ -83,24 +93,12 @@ def main():
     parser.add_argument("--rate", type=int, default=1500, help="requests a second")
     parser.add_argument("--connections", type=int, default=16)
     options = parser.parse_args()
-    figures, bad, first = {}, 0, 1
+    figures, bad = {}, 0
     with tempfile.TemporaryDirectory(prefix="jsorc-kill-") as folder:
-        journal = Path(folder) / "journal"
-        journal.mkdir()
-        daemon = Daemon(Path(folder) / "daemon", ROOT / "bench" / "actions" / "nonce.py",
-                        env={"NONCE_JOURNAL": str(journal)}).start()
-        try:
-            for what, place in (("daemon", "module"), ("runtime", "module"), ("pod", "remote")):
-                results = []
-                for _ in range(options.repeat):
-                    load_module(daemon, "nonce", place)
-                    results.append(kill_once(daemon, journal, what, options, first))
-                    first = results[-1]["next_nonce"]
-                figures[what] = results
-                bad += describe(what, results)
-        finally:
-            daemon.stop()
-            daemon.kill()
+        for what, place in (("daemon", "module"), ("runtime", "module"), ("pod", "remote")):
+            figures[what] = [kill_once(Path(folder) / f"{what}-{number}", what, place, options)
+                             for number in range(options.repeat)]
+            bad += describe(what, figures[what])
     print(f"figures in {write_result('kill', figures)}")
     return 1 if bad else 0
 
