@@ -17,8 +17,9 @@ static int check_load(const struct control *control, const struct control_load *
     const char *name = load->name ? load->name : load->source;
     if (!load->source && (!known || !known->source)) {
         return err_set(err, ENOENT,
-                       "module '%s' is not known; give its file, its import name or "
-                       "its action config first",
+                       "module '%s' is not known; load it first by 'jsorc actions load local FILE' "
+                       "or 'jsorc actions load module NAME', or its config by 'jsorc actions "
+                       "config'",
                        name);
     }
     if (known && known->walkers && load->place == PLACE_REMOTE) {
