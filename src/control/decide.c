@@ -59,9 +59,9 @@ static void plan_set(struct turn *turn)
         bool here = loaded_revision(serving, m) >= 0;
         bool in = false;
         if (module->wanted == PLACE_MODULE) {
-            /* One that cannot be loaded must not keep the others from moving. */
-            in = here || !module->broken || module->retry_ms <= turn->now_ms;
-            wake_at(turn, module->broken ? module->retry_ms : 0);
+            /* One that could not be loaded must not keep the others from moving, nor make them
+             * load again and again with it: it proves itself in a pod of its own first. */
+            in = here || !module->broken;
         } else if (module->wanted == PLACE_REMOTE) {
             /* Stays until its pod can take the calls. */
             in = here && newest(turn, false, INSTANCE_READY, m) == NO_INSTANCE;
@@ -90,13 +90,12 @@ static bool has_planned_set(const struct turn *turn, const struct seen_instance 
 }
 
 /* A module that serves now but did not load in the next generation: everything stays as it is
- * until it is tried again. */
+ * until it has loaded in a pod of its own. */
 static bool frozen(struct turn *turn)
 {
     for (uint32_t i = 0; i < turn->plan->runtime_count; i++) {
         const struct seen_module *module = &turn->seen->modules[turn->plan->runtime_set[i]];
-        if (module->broken && module->retry_ms > turn->now_ms) {
-            wake_at(turn, module->retry_ms);
+        if (module->broken) {
             turn->plan->frozen_by = turn->plan->runtime_set[i];
             return true;
         }
@@ -133,7 +132,8 @@ static void plan_remote(struct turn *turn, uint32_t m)
     const struct seen_module *module = &turn->seen->modules[m];
     uint32_t ready = newest(turn, false, INSTANCE_READY, m);
     uint32_t starting = newest(turn, false, INSTANCE_STARTING, m);
-    if (module->wanted != PLACE_REMOTE) {
+    bool on_trial = module->wanted == PLACE_MODULE && module->broken;
+    if (module->wanted != PLACE_REMOTE && !on_trial) {
         if (starting != NO_INSTANCE) {
             turn->plan->stop[turn->plan->stop_count++] = starting;
         }

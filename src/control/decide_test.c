@@ -157,8 +157,39 @@ static void leaves_a_broken_module_out_so_that_others_can_move(void)
     EXPECT(plan.start_runtime);
     EXPECT_INT(plan.runtime_count, 1);
     EXPECT_INT(plan.runtime_set[0], 1);
+    EXPECT_INT(plan.start_remote_count, 0);
     EXPECT_INT(plan.routes[0].choice, CHOICE_FAILED);
     EXPECT_INT(plan.wake_ms, 15000);
+}
+
+static void tries_a_broken_module_again_in_a_pod_of_its_own(void)
+{
+    const struct seen_module modules[] = {
+        {.wanted = PLACE_MODULE, .broken = true, .retry_ms = 9000}, {.wanted = PLACE_MODULE}};
+    const struct seen_instance instances[] = {
+        {.runtime = true, .state = INSTANCE_READY, LOADED({1, 0})}};
+    run(modules, 2, instances, 1);
+    EXPECT(!plan.start_runtime); /* the others do not load again with it */
+    EXPECT_INT(plan.start_remote_count, 1);
+    EXPECT_INT(plan.start_remote[0], 0);
+
+    const struct seen_instance on_trial[] = {
+        {.runtime = true, .state = INSTANCE_READY, LOADED({1, 0})},
+        {.state = INSTANCE_STARTING, LOADED({0, 0})}};
+    run(modules, 2, on_trial, 2);
+    EXPECT_NOTHING_TO_DO();
+
+    /* It loaded: its pod serves until a generation has it. */
+    const struct seen_module mended[] = {{.wanted = PLACE_MODULE}, {.wanted = PLACE_MODULE}};
+    const struct seen_instance proven[] = {
+        {.runtime = true, .state = INSTANCE_READY, LOADED({1, 0})},
+        {.state = INSTANCE_READY, LOADED({0, 0})}};
+    run(mended, 2, proven, 2);
+    EXPECT(plan.start_runtime);
+    EXPECT_INT(plan.runtime_count, 2);
+    EXPECT_INT(plan.routes[0].choice, CHOICE_TARGET);
+    EXPECT_INT(plan.routes[0].instance, 1);
+    EXPECT_INT(plan.drain_count, 0);
 }
 
 static void keeps_the_old_generation_when_a_serving_module_does_not_load_again(void)
@@ -170,10 +201,10 @@ static void keeps_the_old_generation_when_a_serving_module_does_not_load_again(v
         {.runtime = true, .state = INSTANCE_READY, LOADED({0, 0})}};
     run(modules, 2, instances, 1);
     EXPECT_NOTHING_TO_DO();
+    EXPECT_INT(plan.frozen_by, 0);
     EXPECT_INT(plan.routes[0].choice, CHOICE_TARGET);
     EXPECT_INT(plan.routes[1].choice, CHOICE_WAIT);
     EXPECT_INT(plan.wake_ms, 15000);
-    EXPECT_INT(plan.frozen_by, 0);
 }
 
 static void replaces_a_worn_instance_while_it_still_serves(void)
@@ -232,6 +263,7 @@ TEST_MAIN(starts_what_is_wanted_and_lets_calls_wait, does_nothing_when_all_is_as
           abandons_a_generation_that_was_overtaken,
           loads_a_newer_revision_beside_the_one_that_serves,
           leaves_a_broken_module_out_so_that_others_can_move,
+          tries_a_broken_module_again_in_a_pod_of_its_own,
           keeps_the_old_generation_when_a_serving_module_does_not_load_again,
           replaces_a_worn_instance_while_it_still_serves, sends_nothing_to_an_instance_that_hangs,
           waits_with_a_crashing_runtime, drops_what_is_not_wanted_any_more)

@@ -278,7 +278,7 @@ void instance_start_remote(struct control *control, uint32_t index)
         instance->server = server_start(instance, module->source);
         return;
     }
-    CLEANUP(json_put) struct json_object *specs = specs_in_order(control, &index, 1, true);
+    CLEANUP(json_put) struct json_object *specs = specs_in_order(control, &index, 1, module->wanted == PLACE_REMOTE);
     CLEANUP(str_free)
     char *name = xasprintf("%s-%lld", module->name, (long long)instance->generation);
     start_pod(instance, &(struct pod_spec){
