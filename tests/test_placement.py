@@ -652,3 +652,84 @@ def test_a_walker_in_a_request_of_the_original(serve, text, write):
     assert unknown == {"report": [], "success": False, "errors": ["Walker nobody not found!"]}
     connection.close()
     assert daemon.post("/js/walker_run", body).status == 401
+
+
+# ---- names that several modules have, seen from a walker
+
+WHO = """
+import jsorc
+
+@jsorc.action(group="use")
+def who():
+    return {0!r}
+
+@jsorc.action(group="use")
+def {0}():
+    return {0!r}
+"""
+
+ASK = """
+import jsorc
+
+@jsorc.walker
+def ask():
+    jsorc.report(jsorc.call("use.who"))
+"""
+
+
+@pytest.fixture
+def shared(serve, write):
+    """A daemon with modules `old` and `new` that both have the action use.who, and a walker that
+    calls it. Returns the daemon and a function: what clients and walkers get."""
+    daemon = serve(write("flow.py", ASK))
+    for name in ("old", "new"):
+        path = write(f"{name}.py", WHO.format(name))
+        assert daemon.op("actions_load_local", file=str(path)) == {"success": True}
+
+    def who():
+        reply = daemon.call("use.who")
+        walked = daemon.post("/walkers/ask", {"ctx": {}}).json()
+        return (reply.json() if reply.status == 200 else reply.status,
+                walked["report"][0] if walked["success"] else "failed")
+
+    return daemon, who
+
+
+def same(name):
+    return (name, name)
+
+
+@pytest.mark.parametrize("old", ["module", "remote"])
+@pytest.mark.parametrize("new", ["module", "remote"])
+def test_the_newest_provider_serves_walkers_too_wherever_the_two_are(shared, old, new):
+    daemon, who = shared
+    move(daemon, "old", old)
+    move(daemon, "new", new)
+    wait_until(lambda: who() == same("new"), 20, f"new, not {who()}")
+    assert daemon.op("actions_unload_action", name="use.who") == {"success": True}
+    assert who() == same("old")
+    assert daemon.call("use.new").json() == "new", "the module itself stays"
+    assert daemon.op("jsorc_actions_unload", name="old")["success"] is True
+    assert who() == (404, "failed")
+    assert daemon.op("actions_load_local",
+                     file=module_status(daemon, "new")["source"]) == {"success": True}
+    wait_until(lambda: who() == same("new"), 20, "its names are back when it is loaded again")
+
+
+def test_loading_the_older_provider_again_makes_it_the_newest(shared):
+    daemon, who = shared
+    wait_until(lambda: who() == same("new"), 20, "new")
+    assert daemon.op("actions_load_local",
+                     file=module_status(daemon, "old")["source"]) == {"success": True}
+    wait_until(lambda: who() == same("old"), 20, "old")
+
+
+def test_providers_keep_their_order_when_the_daemon_starts_anew(shared):
+    daemon, who = shared
+    move(daemon, "new", "remote")
+    assert daemon.op("actions_unload_action", name="use.who") == {"success": True}
+    assert who() == same("old")
+    daemon.stop()
+    daemon.start()
+    wait_until(lambda: daemon.call("use.old").status == 200, 20, "old")
+    wait_until(lambda: who() == same("old"), 20, f"old, not {who()}")

@@ -110,6 +110,9 @@ def load_all(worker, entries):
             modules.append(_load.load(entry))
         else:
             raise LoadError(entry["name"], "import", f"unknown kind '{entry['kind']}'")
+    for entry in entries:
+        for name in entry.get("elsewhere") or ():
+            worker.cede(entry["name"], name)
     python = [module for module in modules if isinstance(module, _load.Loaded)]
     _load.assign(python)
     for module in modules:

@@ -51,6 +51,7 @@ struct module *module_free(struct module *module)
     (void)json_put(module->config);
     (void)json_put(module->ctx);
     (void)json_put(module->info);
+    (void)json_put(module->elsewhere);
     free(module);
     return NULL;
 }
@@ -87,6 +88,10 @@ int control_restore(struct control *control, struct err *err)
 {
     int failed = modules_restore(control, err);
     if (!failed) {
+        names_review(control);
+        for (uint32_t i = 0; i < control->module_count; i++) {
+            control->modules[i]->revision = 0; /* the pods that run tell the last one */
+        }
         instances_adopt(control);
     }
     return failed;

@@ -49,6 +49,9 @@ struct module {
     struct action_entry **actions;
     size_t action_count;
 
+    struct json_object *elsewhere; /* owned; names of it that the runtime worker shall not serve */
+    unsigned changes;              /* loads and unloads asked for */
+
     bool broken;
     bool proven; /* it loaded once: a failure is worth repeating */
     unsigned failures;
@@ -88,7 +91,7 @@ struct instance {
 struct waiter {
     struct waiter *next;
     uint32_t module;
-    uint32_t revision;
+    unsigned change; /* the one it waits for */
     enum place place;
     uint64_t begun_ms;
     uint64_t deadline_ms;
@@ -165,6 +168,12 @@ struct json_object *module_spec(const struct module *module, bool remote);
 int64_t module_memory_max_mb(const struct control *control, const struct module *module);
 bool module_is_native(const struct module *module);
 uint64_t backoff_ms(unsigned failures);
+
+/* names.c */
+/* Another module that was loaded later serves the name. */
+bool module_is_covered(const struct control *control, uint32_t index, const char *name);
+/* Brings what the runtime worker is told up to date. */
+void names_review(struct control *control);
 
 /* instances.c */
 void instance_start_runtime(struct control *control, const uint32_t *set, uint32_t count);

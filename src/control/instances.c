@@ -278,7 +278,8 @@ void instance_start_remote(struct control *control, uint32_t index)
         instance->server = server_start(instance, module->source);
         return;
     }
-    CLEANUP(json_put) struct json_object *specs = specs_in_order(control, &index, 1, module->wanted == PLACE_REMOTE);
+    CLEANUP(json_put)
+    struct json_object *specs = specs_in_order(control, &index, 1, module->wanted == PLACE_REMOTE);
     CLEANUP(str_free)
     char *name = xasprintf("%s-%lld", module->name, (long long)instance->generation);
     start_pod(instance, &(struct pod_spec){
@@ -327,7 +328,10 @@ static bool spec_is_current(const struct module *module, struct json_object *spe
     const char *source = json_str(spec, "source");
     bool same_ctx = json_object_equal(ctx, module->ctx) ||
                     (!module->ctx && json_object_object_length(ctx) == 0);
-    return source && strcmp(source, module->source) == 0 && same_ctx;
+    bool same_names =
+        json_flag(spec, "remote", false) ||
+        json_object_equal(json_member(spec, "elsewhere", json_type_array), module->elsewhere);
+    return source && strcmp(source, module->source) == 0 && same_ctx && same_names;
 }
 
 /* Which of our modules the pod has, as set[]. One that is out of date, since the daemon ended

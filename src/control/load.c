@@ -61,7 +61,7 @@ static void wait_for(struct control *control, uint32_t index, uint64_t timeout_m
     uint64_t now_ms = clock_now_ms();
     *waiter = (struct waiter){.next = control->waiters,
                               .module = index,
-                              .revision = control->modules[index]->revision,
+                              .change = control->modules[index]->changes,
                               .place = control->modules[index]->wanted,
                               .begun_ms = now_ms,
                               .deadline_ms = now_ms + timeout_ms,
@@ -180,6 +180,7 @@ int control_load(struct control *control, const struct control_load *load, uint6
             module->actions[i]->hidden = false;
         }
     }
+    module->changes++;
     module->broken = false;
     module->retry_ms = 0;
     control->wanted_since_ms[index] = clock_now_ms();
@@ -205,6 +206,7 @@ int control_unload(struct control *control, const char *name, bool forget, struc
     module->wanted = PLACE_NONE;
     module->listed = !forget;
     module->asked &= !forget;
+    module->changes++;
     module->broken = false;
     control->must_publish = true;
     control_wake(control);

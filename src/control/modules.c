@@ -89,6 +89,9 @@ struct json_object *module_spec(const struct module *module, bool remote)
     json_set(spec, "ctx", module->ctx ? json_ref(module->ctx) : json_object_new_object());
     json_set_bool(spec, "remote", remote);
     json_set_int(spec, "revision", module->revision);
+    if (!remote && module->elsewhere) {
+        json_set(spec, "elsewhere", json_ref(module->elsewhere));
+    }
     return spec;
 }
 

@@ -51,25 +51,6 @@ static void fill_route(const struct control *control, struct plan_route planned,
     }
 }
 
-/* True when another module that was loaded later serves the same name. */
-static bool is_covered(const struct control *control, uint32_t index, const char *name)
-{
-    for (uint32_t i = 0; i < control->module_count; i++) {
-        const struct module *other = control->modules[i];
-        if (i == index || control->plan.routes[i].choice == CHOICE_NONE ||
-            other->position < control->modules[index]->position) {
-            continue;
-        }
-        for (size_t k = 0; k < other->action_count; k++) {
-            if (other->actions[k]->live && !other->actions[k]->hidden &&
-                strcmp(other->actions[k]->name, name) == 0) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 static size_t count_actions(const struct control *control)
 {
     size_t count = 0;
@@ -89,7 +70,7 @@ static void fill_actions(struct control *control, uint32_t index, struct snapsho
     for (size_t i = 0; i < module->action_count; i++) {
         struct action_entry *entry = module->actions[i];
         if (!entry->live || entry->hidden || snapshot->action_count == ACTION_COUNT_MAX ||
-            is_covered(control, index, entry->name)) {
+            module_is_covered(control, index, entry->name)) {
             continue;
         }
         snapshot->actions[snapshot->action_count++] = (struct action_route){

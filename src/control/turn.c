@@ -102,7 +102,7 @@ static int waiter_state(const struct control *control, const struct waiter *wait
 {
     const struct module *module = control->modules[waiter->module];
     const struct plan_route *route = &control->published[waiter->module];
-    if (module->revision != waiter->revision || module->wanted != waiter->place) {
+    if (module->changes != waiter->change || module->wanted != waiter->place) {
         return -ECANCELED;
     }
     if (module->broken && module->failed_ms >= waiter->begun_ms) {
@@ -126,7 +126,7 @@ static int waiter_state(const struct control *control, const struct waiter *wait
     for (uint32_t i = 0; i < control->instance_count; i++) {
         const struct instance *instance = control->instances[i];
         const struct seen_loaded *loaded = instance_find(instance, waiter->module);
-        if (instance->id == route->instance && loaded && loaded->revision == waiter->revision) {
+        if (instance->id == route->instance && loaded && loaded->revision == module->revision) {
             return 1;
         }
     }
@@ -253,6 +253,9 @@ void control_turn(struct control *control)
     uint64_t now_ms = clock_now_ms();
     if (!control->stopping) {
         struct observation seen;
+        if (control->must_publish) {
+            names_review(control);
+        }
         observe(control, now_ms, &seen);
         decide(&seen, now_ms, &control->plan);
         act(control, now_ms);

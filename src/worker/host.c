@@ -71,6 +71,13 @@ static int load_module(struct worker *worker, const struct options_module *modul
                        "with python3 -m jsorc.worker",
                        module->source);
     }
+    for (size_t i = 0; module->elsewhere && i < json_object_array_length(module->elsewhere); i++) {
+        const char *name = json_object_get_string(json_object_array_get_idx(module->elsewhere, i));
+        int failed = name ? worker_cede(worker, module->name, name, err) : 0;
+        if (failed) {
+            return failed;
+        }
+    }
     return native_load(worker, module->name, module->source, module->ctx, err);
 }
 

@@ -18,6 +18,9 @@
 struct worker_action *worker_action_find(const struct worker *worker, struct slice name)
 {
     struct worker_action *action = name_map_find(&worker->registry->full, name);
+    if (action && registry_is_ceded(worker->registry, action->module->name, name)) {
+        return NULL;
+    }
     return action ? action : name_map_find(&worker->registry->bare, name);
 }
 

@@ -323,7 +323,8 @@ int options_module(const struct options *options, size_t index, struct options_m
                        options->spec_path, index + 1);
     }
     *ret_module = (struct options_module){xstrdup(name), kind, source,
-                                          json_member(row, "ctx", json_type_object)};
+                                          json_member(row, "ctx", json_type_object),
+                                          json_member(row, "elsewhere", json_type_array)};
     return 0;
 }
 

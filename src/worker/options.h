@@ -33,7 +33,8 @@ struct options_module {
     char *name; /* owned */
     const char *kind;
     const char *source;
-    struct json_object *ctx; /* borrowed; NULL = none */
+    struct json_object *ctx;       /* borrowed; NULL = none */
+    struct json_object *elsewhere; /* borrowed; names that other modules serve; NULL = none */
 };
 
 size_t options_module_count(const struct options *options);

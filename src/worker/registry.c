@@ -60,6 +60,11 @@ struct registry *registry_free(struct registry *registry)
     for (size_t i = 0; i < registry->endpoint_count; i++) {
         free(registry->endpoints[i].path);
     }
+    for (size_t i = 0; i < registry->ceded_count; i++) {
+        free(registry->ceded[i].module);
+        free(registry->ceded[i].name);
+    }
+    free(registry->ceded);
     name_map_done(&registry->full);
     name_map_done(&registry->bare);
     free(registry);
@@ -216,16 +221,42 @@ static int check_action(const struct registry *registry, const struct worker_act
     return 0;
 }
 
-static void publish(struct registry *registry, struct worker_action *action)
+int registry_cede(struct registry *registry, const char *module, const char *name, struct err *err)
+{
+    if (registry->ceded_count == WORKER_ACTIONS_MAX) {
+        return err_set(err, ENOSPC, "more than %d names are served elsewhere", WORKER_ACTIONS_MAX);
+    }
+    registry->ceded =
+        xrealloc(registry->ceded, (registry->ceded_count + 1) * sizeof(registry->ceded[0]));
+    registry->ceded[registry->ceded_count++] = (struct ceded_name){xstrdup(module), xstrdup(name)};
+    return 0;
+}
+
+bool registry_is_ceded(const struct registry *registry, const char *module, struct slice name)
+{
+    for (size_t i = 0; i < registry->ceded_count; i++) {
+        if (strcmp(registry->ceded[i].module, module) == 0 &&
+            slice_eq(slice_str(registry->ceded[i].name), name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void publish_name(struct registry *registry, struct worker_action *action, struct slice full)
 {
     size_t group_size = (size_t)(action->bare - action->name);
+    bool ceded = registry_is_ceded(registry, action->module->name, full);
+    name_map_put(&registry->full, full, action, !ceded);
+    name_map_put(&registry->bare, slice_from(full, group_size), action, false);
+}
+
+static void publish(struct registry *registry, struct worker_action *action)
+{
     registry->actions[registry->action_count++] = action;
-    name_map_put(&registry->full, slice_str(action->name), action, true);
-    name_map_put(&registry->bare, slice_str(action->bare), action, false);
+    publish_name(registry, action, slice_str(action->name));
     for (unsigned i = 0; i < action->alias_count; i++) {
-        struct slice alias = slice_str(action->aliases[i]);
-        name_map_put(&registry->full, alias, action, true);
-        name_map_put(&registry->bare, slice_from(alias, group_size), action, false);
+        publish_name(registry, action, slice_str(action->aliases[i]));
     }
 }
 

@@ -53,7 +53,14 @@ struct worker_endpoint {
     void *arg;
 };
 
+struct ceded_name {
+    char *module;
+    char *name; /* full */
+};
+
 struct registry {
+    struct ceded_name *ceded; /* names that another module serves */
+    size_t ceded_count;
     struct worker_module *modules[REGISTRY_MODULES_MAX];
     size_t module_count;
     struct worker_action *actions[WORKER_ACTIONS_MAX];
@@ -74,6 +81,8 @@ int registry_add_module(struct registry *registry, const struct worker_module_de
                         struct err *err);
 int registry_add_action(struct registry *registry, const struct worker_action_def *def,
                         struct worker_action **ret_action, struct err *err);
+int registry_cede(struct registry *registry, const char *module, const char *name, struct err *err);
+bool registry_is_ceded(const struct registry *registry, const char *module, struct slice name);
 int registry_add_walker(struct registry *registry, const char *module, const char *name,
                         struct worker_stat **ret_stat, struct err *err);
 int registry_add_endpoint(struct registry *registry, const struct worker_endpoint_def *def,

@@ -208,6 +208,27 @@ static void documents_say_what_is_declared(void)
     EXPECT(strstr(text, "\"schema\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}"));
 }
 
+static void a_ceded_name_is_served_only_when_no_other_module_has_it(void)
+{
+    static const char *const orders[][2] = {{"enc", "qa"}, {"qa", "enc"}};
+    for (size_t i = 0; i < 2; i++) {
+        CLEANUP(registry_free) struct registry *registry = registry_new();
+        EXPECT_INT(registry_cede(registry, "qa", "use.who", NULL), 0);
+        EXPECT_INT(registry_cede(registry, "qa", "use.alone", NULL), 0);
+        for (size_t k = 0; k < 2; k++) {
+            EXPECT_INT(add_module(registry, orders[i][k]), 0);
+            EXPECT_INT(add(registry, orders[i][k], "use.who", NULL, NULL), 0);
+        }
+        struct worker_action *alone = NULL;
+        EXPECT_INT(add(registry, "qa", "use.alone", NULL, &alone), 0);
+        EXPECT_STR(registry_find(registry, SLICE("use.who"))->module->name, "enc");
+        EXPECT(registry_find(registry, SLICE("use.alone")) == alone);
+        EXPECT(registry_is_ceded(registry, "qa", SLICE("use.who")));
+        EXPECT(!registry_is_ceded(registry, "enc", SLICE("use.who")));
+    }
+}
+
 TEST_MAIN(finds_by_full_and_by_bare_name, two_modules_may_share_names,
-          refuses_what_cannot_be_served, holds_as_many_actions_as_it_says,
-          lists_walkers_of_their_module, finds_the_nearest_endpoint, documents_say_what_is_declared)
+          a_ceded_name_is_served_only_when_no_other_module_has_it, refuses_what_cannot_be_served,
+          holds_as_many_actions_as_it_says, lists_walkers_of_their_module,
+          finds_the_nearest_endpoint, documents_say_what_is_declared)

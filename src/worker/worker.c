@@ -122,6 +122,17 @@ int worker_add_action(struct worker *worker, const struct worker_action_def *def
     return failed;
 }
 
+int worker_cede(struct worker *worker, const char *module, const char *name, struct err *err)
+{
+    assert(!worker->started);
+    return registry_cede(worker->registry, module, name, err);
+}
+
+bool worker_is_ceded(const struct worker *worker, const char *module, const char *name)
+{
+    return registry_is_ceded(worker->registry, module, slice_str(name));
+}
+
 int worker_add_walker(struct worker *worker, const char *module, const char *name,
                       struct worker_stat **ret_stat, struct err *err)
 {

@@ -161,6 +161,12 @@ struct worker *worker_free(struct worker *worker);
 int worker_add_module(struct worker *worker, const struct worker_module_def *module,
                       struct err *err);
 
+/* Another module, which may be in another process, serves name (full) instead of module: calls of
+ * it from inside this process go to the daemon, and it comes here only when no other module has it.
+ * Before worker_add_action. Copies. 0 or -ENOSPC. */
+int worker_cede(struct worker *worker, const char *module, const char *name, struct err *err);
+bool worker_is_ceded(const struct worker *worker, const char *module, const char *name);
+
 /* A full name that another module has already: the later one serves. A bare name: the first one
  * (both as in the wire format). Twice in one module: -EEXIST. Also -EINVAL (bad name or params;
  * unknown module), -ENOSPC. ret_action (may be NULL): lives as long as the worker. */

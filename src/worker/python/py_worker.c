@@ -188,17 +188,42 @@ static int read_aliases(PyObject *list, const char *aliases[WORKER_ALIASES_MAX +
     return 0;
 }
 
-/* Makes action findable for jsorc.call under its name and its aliases. 0 or -1. */
-static int publish(struct py_action *action, const char *const *aliases)
+/* cede(module, name) */
+static PyObject *worker_object_cede(PyObject *self, PyObject *args)
 {
-    if (PyDict_SetItem(py_call_table(), action->name, (PyObject *)action) < 0) {
+    struct worker *worker = core_of(self);
+    const char *module, *name;
+    if (!worker || !PyArg_ParseTuple(args, "ss", &module, &name)) {
+        return NULL;
+    }
+    struct err err = {0};
+    return none_or_raise(worker_cede(worker, module, name, &err), &err);
+}
+
+/* Makes action findable for jsorc.call, unless another module serves the name. 0 or -1. */
+static int publish_name(const struct worker *worker, const char *module, PyObject *name,
+                        struct py_action *action)
+{
+    Py_ssize_t size;
+    const char *text = PyUnicode_AsUTF8AndSize(name, &size);
+    if (!text || worker_is_ceded(worker, module, text)) {
+        return text ? 0 : -1;
+    }
+    return PyDict_SetItem(py_call_table(), name, (PyObject *)action);
+}
+
+/* Under its name and its aliases. 0 or -1. */
+static int publish(const struct worker *worker, const char *module, struct py_action *action,
+                   const char *const *aliases)
+{
+    if (publish_name(worker, module, action->name, action) < 0) {
         return -1;
     }
     CLEANUP(py_free) PyObject *group = PyObject_CallMethod(action->name, "rpartition", "s", ".");
     PyObject *prefix = group ? PyTuple_GetItem(group, 0) : NULL;
     for (; prefix && *aliases; aliases++) {
         CLEANUP(py_free) PyObject *name = PyUnicode_FromFormat("%U.%s", prefix, *aliases);
-        if (!name || PyDict_SetItem(py_call_table(), name, (PyObject *)action) < 0) {
+        if (!name || publish_name(worker, module, name, action) < 0) {
             return -1;
         }
     }
@@ -238,7 +263,7 @@ static PyObject *worker_object_add_action(PyObject *self, PyObject *args, PyObje
         return raise_err(code, &err);
     }
     action->stat = worker_action_stat(added);
-    return publish(action, aliases) < 0 ? NULL : Py_NewRef(Py_None);
+    return publish(worker, def.module, action, aliases) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 /* add_walker(module, name, action) */
@@ -315,6 +340,7 @@ int py_worker_init(PyObject *module)
 {
     static PyMethodDef methods[] = {
         {"add_module", worker_object_add_module, METH_VARARGS, NULL},
+        {"cede", worker_object_cede, METH_VARARGS, NULL},
         {"add_action", (PyCFunction)(void (*)(void))worker_object_add_action,
          METH_VARARGS | METH_KEYWORDS, NULL},
         {"add_walker", worker_object_add_walker, METH_VARARGS, NULL},
