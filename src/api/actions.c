@@ -138,7 +138,11 @@ static void run_load(struct op_call *call)
     const char *name = op_arg_str(call, "name"), *mode = op_arg_str(call, "mode");
     struct control *control = op_api(call)->control;
     struct control_load load = {
-        .name = name, .ctx = op_arg(call, "ctx"), .loaded_by = "jsorc_actions_load"};
+        .name = name,
+        .ctx = op_arg(call, "ctx"),
+        .loaded_by = "jsorc_actions_load",
+        .reload = op_arg_bool(call, "reload"),
+    };
     if (strcasecmp(mode, "module") == 0 || strcasecmp(mode, "local") == 0) {
         load.place = PLACE_MODULE;
     } else if (strcasecmp(mode, "remote") == 0) {
@@ -168,7 +172,11 @@ static void run_load(struct op_call *call)
     if (failed) {
         answer_load(call, name, false, err.text);
     } else if (!loading) {
-        answer_load(call, name, control_error(control, name) == NULL, NULL);
+        bool there = control_serves(control, name, load.place) && !load.reload;
+        answer_load(call, name, control_error(control, name) == NULL,
+                    there ? NULL
+                          : "it is being started; 'jsorc actions status NAME' tells when it is "
+                            "there, and with wait = true the answer comes then");
     }
 }
 
@@ -180,6 +188,8 @@ const struct op op_jsorc_actions_load = {
                 "where it shall run: module (or local) in the runtime worker, remote in a pod of "
                 "its own, auto by rule"},
                {"ctx", OP_DICT, "null", "arguments of the module's setup"},
+               {"reload", OP_BOOL, "false",
+                "read its source anew where it runs already, calls going on meanwhile"},
                {"wait", OP_BOOL, "null",
                 "answer only when it is there or failed; default true for module, false for "
                 "remote"},

@@ -65,11 +65,27 @@ static void count(const struct call *call, bool failed, const struct http_reply 
     }
 }
 
+/* What a person knows the call by: of a walker its name, which stands in the path or the body. */
+static const char *label_of(const struct call *call, char *label, size_t size)
+{
+    static const char wapi[] = "/wapi/";
+    if (!call->walker) {
+        return call->name;
+    }
+    if (strncmp(call->name, wapi, sizeof(wapi) - 1) != 0) {
+        return "walker_run";
+    }
+    const char *name = call->name + sizeof(wapi) - 1;
+    (void)snprintf(label, size, "%.*s", (int)strcspn(name, "/"), name);
+    return label;
+}
+
 void call_fail(struct call *call, enum call_outcome outcome, const char *why)
 {
     const struct call_outcome_row *row = call_outcome_row(outcome);
     char text[CALL_DETAIL_MAX];
-    call_outcome_detail(outcome, call->name, why, text);
+    char label[CALL_NAME_MAX];
+    call_outcome_detail(outcome, label_of(call, label, sizeof(label)), why, text);
     count(call, true, NULL);
     CLEANUP(json_put) struct json_object *body = json_object_new_object();
     json_set_str(body, "detail", text);

@@ -123,7 +123,7 @@ static void place(struct front *front, struct target *target, bool idempotent)
     test_pause_ms(20); /* the loop has taken it, and the task may be posted again */
 }
 
-/* Calls name through the front; the answer's status, its body in body[200]. */
+/* Calls name through the front; the answer's status, its body in body[600]. */
 static int call(const struct front *front, const char *name, char *body)
 {
     struct http_blocking *client =
@@ -138,7 +138,7 @@ static int call(const struct front *front, const char *name, char *body)
                              .connect_timeout_ms = 1000,
                              .reply_bytes_max = 4096};
     EXPECT_INT(http_blocking_call(client, &send, &reply, NULL), HTTP_REPLIED);
-    (void)snprintf(body, 200, "%.*s", (int)reply.body.size, reply.body.size ? reply.body.data : "");
+    (void)snprintf(body, 600, "%.*s", (int)reply.body.size, reply.body.size ? reply.body.data : "");
     http_blocking_free(client);
     return reply.status;
 }
@@ -218,7 +218,7 @@ static void answers_with_what_the_worker_said_and_counts_it(void)
 {
     struct front front;
     struct worker worker;
-    char body[200];
+    char body[600];
     front_start(&front, 1000);
     worker_start(&worker, ANSWER, 1);
     place(&front, worker.target, false);
@@ -248,7 +248,7 @@ static void lets_a_call_wait_for_its_module(void)
 {
     struct front front;
     struct worker worker;
-    char body[200];
+    char body[600];
     front_start(&front, 5000);
     worker_start(&worker, ANSWER, 1);
     place(&front, NULL, false);
@@ -267,7 +267,7 @@ static void lets_a_call_wait_for_its_module(void)
 static void gives_up_a_call_that_waits_too_long(void)
 {
     struct front front;
-    char body[200];
+    char body[600];
     front_start(&front, 100);
     place(&front, NULL, false);
     EXPECT_INT(call(&front, "a.b", body), 503);
@@ -310,7 +310,7 @@ static void sends_what_was_not_executed_to_the_next_target(void)
 {
     struct front front;
     struct worker bad, good;
-    char body[200];
+    char body[600];
     front_start(&front, 5000);
     worker_start(&bad, CLOSE_UNREAD, 1);
     worker_start(&good, ANSWER, 2);
@@ -335,7 +335,7 @@ static void repeats_what_may_have_run_only_if_it_may(void)
     for (int idempotent = 0; idempotent < 2; idempotent++) {
         struct front front;
         struct worker worker;
-        char body[200];
+        char body[600];
         front_start(&front, 5000);
         worker_start(&worker, CLOSE_READ, 1);
         place(&front, worker.target, idempotent);
@@ -352,7 +352,7 @@ static void answers_504_when_the_limit_is_over(void)
 {
     struct front front;
     struct worker worker;
-    char body[200];
+    char body[600];
     front_start(&front, 5000);
     worker_start(&worker, SILENT, 1);
     place(&front, worker.target, true);

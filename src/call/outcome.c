@@ -13,13 +13,17 @@ static const struct call_outcome_row rows[CALL_OUTCOMES] = {
     [CALL_TIMED_OUT] = {504, "TimedOut",
                         "'%s' did not answer in time; it may still be running (the limit is the "
                         "setting timeout_s)"},
-    [CALL_LOST] = {502, "WorkerLost",
-                   "the worker of '%s' ended during the call, which may have been executed in "
-                   "part; 'jsorc logs' shows its last words"},
+    [CALL_LOST] =
+        {502, "WorkerLost",
+         "the worker of '%s' ended during the call, which may have been executed in "
+         "part; 'jsorc logs' (of a pod: 'jsorc logs MODULE') shows its last words, 'jsorc "
+         "logs daemon' how it ended"},
     [CALL_BROKEN] = {502, "BrokenAnswer", "the worker of '%s' sent no valid answer"},
     [CALL_REFUSED] = {503, "ServerFailing",
                       "the server of '%s' failed several times in a row; it is asked again in a "
                       "few seconds"},
+    [CALL_UNREACHABLE] = {503, "ServerUnreachable",
+                          "the server of '%s' cannot be reached; does it still run?"},
     [CALL_FOREIGN] = {502, "ServerFailed", "the server of '%s' reported an error"},
     [CALL_NO_WALKERS] = {404, "UnknownWalker", "cannot run '%s': no module with walkers is loaded"},
 };

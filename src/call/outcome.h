@@ -10,6 +10,7 @@ enum call_outcome {
     CALL_LOST,        /* the worker ended while it may have been executing */
     CALL_BROKEN,      /* the answer was no HTTP or too large */
     CALL_REFUSED,     /* the breaker of a failing server is open */
+    CALL_UNREACHABLE, /* an external server refuses or drops connections */
     CALL_FOREIGN,     /* an external server's error in words of its own, no JSON */
     CALL_NO_WALKERS,  /* nothing that runs walkers is loaded */
     CALL_OUTCOMES

@@ -38,11 +38,11 @@ static void note_failure(struct caller *caller, struct target *target)
 }
 
 /* It was certainly not executed: to another target, or to this one in a moment. */
-static void send_again(struct call *call, uint32_t target_id)
+static void send_again(struct call *call, const struct target *target)
 {
-    call->tried_target = target_id;
+    call->tried_target = target->id;
     if (++call->attempts >= CALL_ATTEMPTS_MAX) {
-        call_fail(call, CALL_UNAVAILABLE, NULL);
+        call_fail(call, target->external ? CALL_UNREACHABLE : CALL_UNAVAILABLE, NULL);
         return;
     }
     call->not_before_ms = loop_now_ms(call->caller->loop) + (CALL_WAIT_MS << call->attempts);
@@ -79,7 +79,7 @@ void call_on_reply(void *arg, enum http_outcome outcome, const struct http_reply
         break;
     case HTTP_UNSENT:
         note_failure(caller, target);
-        send_again(call, target->id);
+        send_again(call, target);
         break;
     case HTTP_TIMED_OUT:
         (void)atomic_fetch_add(&target->timeouts, 1);
@@ -90,7 +90,7 @@ void call_on_reply(void *arg, enum http_outcome outcome, const struct http_reply
     case HTTP_BROKEN:
         note_failure(caller, target);
         if (call->idempotent) {
-            send_again(call, target->id);
+            send_again(call, target);
         } else {
             call_fail(call, outcome == HTTP_LOST ? CALL_LOST : CALL_BROKEN, NULL);
         }
