@@ -125,14 +125,3 @@ def test_the_command_line_sets_and_shows(daemon):
     assert "Config of 'REDIS_CONFIG' to '{\"port\": 1}' set!" in done.stdout.replace('\\"', '"')
     shown = daemon.cli("config", "get", "REDIS_CONFIG")
     assert (shown.returncode, shown.stdout) == (0, '{"port": 1}\n')
-
-
-def test_action_sets_tell_what_is_loaded(serve, write):
-    one = write("one.py", "import jsorc\n\n\n@jsorc.action\ndef a():\n    return 1\n")
-    daemon = serve()
-    assert json.loads(daemon.op("config_get", name="ACTION_SETS")) == {
-        "local": [], "remote": [], "module": []}
-    assert daemon.op("actions_load_local", file=str(one))["success"]
-    assert json.loads(daemon.op("config_get", name="ACTION_SETS"))["local"] == [str(one)]
-    assert daemon.op("actions_unload_module", name="one")["success"]
-    assert json.loads(daemon.op("config_get", name="ACTION_SETS"))["local"] == []
