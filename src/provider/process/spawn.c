@@ -112,8 +112,12 @@ static int spawn(pid_t *ret_pid, char *const *args, char *const *environment,
     return failed;
 }
 
-/* The sanitizers reserve terabytes and cannot live under a limit. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+/* The sanitizers reserve terabytes and cannot live under a limit. gcc and clang tell differently. */
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define MEMORY_CAN_BE_LIMITED 0
 #else
 #define MEMORY_CAN_BE_LIMITED 1
