@@ -129,6 +129,7 @@ static int serve(const struct options *options, bool host)
     }
     if (worker_start(worker, &err) < 0) {
         worker_report_failure(worker, NULL, "listen", err.text, NULL, NULL);
+        (void)worker_free(worker);
         return complain(&err, 1);
     }
     if (host && options->config.listen) {
