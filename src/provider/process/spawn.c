@@ -112,7 +112,8 @@ static int spawn(pid_t *ret_pid, char *const *args, char *const *environment,
     return failed;
 }
 
-/* The sanitizers reserve terabytes and cannot live under a limit. gcc and clang tell differently. */
+/* The sanitizers reserve terabytes and cannot live under a limit. gcc and clang tell differently.
+ */
 #ifndef __has_feature
 #define __has_feature(name) 0
 #endif
