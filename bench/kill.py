@@ -81,8 +81,8 @@ def describe(what, results):
     seen = ", ".join(f"{count} {name}" for name, count in kinds.items()) or "none"
     print(f"{what} killed {len(results)} times: {total['sent']} requests, "
           f"{total['failed'] + total['unsent']} failed ({seen}), {total['wrong']} swapped, "
-          f"{total['twice']} executed twice; longest pause median {statistics.median(gaps):.0f} ms, "
-          f"worst {max(gaps):.0f} ms; replaced after median {statistics.median(times):.0f} ms, "
+          f"{total['twice']} executed twice; longest pause median "
+          f"{statistics.median(gaps):.0f} ms, worst {max(gaps):.0f} ms; replaced after median {statistics.median(times):.0f} ms, "
           f"worst {max(times):.0f} ms")
     return total["wrong"] + total["twice"]
 

@@ -234,7 +234,8 @@ def print_next(daemon, once):
     jsorc = os.path.relpath(JSORC)
     say("Where to look next")
     if once:
-        print(f"""   ./dev/demo on a terminal, without --once, goes on serving and tells commands to try.
+        print(f"""   ./dev/demo on a terminal, without --once, goes on serving and tells
+   commands to try.
    {os.path.relpath(EXAMPLE)}/README.md: how the example is made, and how to copy it""")
         return
     print(f"""   {daemon.url}/docs: every action with its parameters, to be tried there

@@ -1,5 +1,5 @@
-"""Workers that a daemon finds at its start and cannot use as they are. They are started by hand here,
-as they would be left by a daemon that was killed at an unlucky moment."""
+"""Workers that a daemon finds at its start and cannot use as they are. They are started by hand
+here, as they would be left by a daemon that was killed at an unlucky moment."""
 
 import json
 import os

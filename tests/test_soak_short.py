@@ -1,5 +1,5 @@
-"""Short forms of the soaks in bench/: moves, generations, kills and load cycles under a load of which
-every request is checked. The long forms are run by hand (bench/*.py)."""
+"""Short forms of the soaks in bench/: moves, generations, kills and load cycles under a load of
+which every request is checked. The long forms are run by hand (bench/*.py)."""
 
 import json
 import os
