@@ -82,8 +82,8 @@ def describe(what, results):
     print(f"{what} killed {len(results)} times: {total['sent']} requests, "
           f"{total['failed'] + total['unsent']} failed ({seen}), {total['wrong']} swapped, "
           f"{total['twice']} executed twice; longest pause median "
-          f"{statistics.median(gaps):.0f} ms, worst {max(gaps):.0f} ms; replaced after median {statistics.median(times):.0f} ms, "
-          f"worst {max(times):.0f} ms")
+          f"{statistics.median(gaps):.0f} ms, worst {max(gaps):.0f} ms; replaced after median "
+          f"{statistics.median(times):.0f} ms, worst {max(times):.0f} ms")
     return total["wrong"] + total["twice"]
 
 

@@ -23,8 +23,8 @@ from evidence import ROOT, Daemon, tree_pss_kb, wait_until, write_result
 EXAMPLE = ROOT / "examples" / "intake"
 TEXT = "The new printer is wonderful and quiet, and the delivery came a day early. Thank you!"
 
-# Runs in a process of its own. The original's rule, and more: all modules that it brought are dropped
-# from sys.modules, their globals are emptied, the garbage is collected.
+# Runs in a process of its own. The original's rule, and more: all modules that it brought are
+# dropped from sys.modules, their globals are emptied, the garbage is collected.
 IN_PROCESS = """
 import ctypes, gc, importlib.machinery, json, sys
 sys.path.insert(0, sys.argv[2])
