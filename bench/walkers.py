@@ -2,9 +2,9 @@
 
     bench/walkers.py [--seconds 3] [--repeat 5]
 
-Prints requests/s (wrk, 16 connections) of a plain action through the daemon, of a walker_run with one
-call of that action in the same process, and of the same walker with the action in a pod; and the
-time of one call as the walker sees it."""
+Prints requests/s (wrk, 16 connections) of a plain action through the daemon, of a walker_run with
+one call of that action in the same process, and of the same walker with the action in a pod; and
+the time of one call as the walker sees it."""
 
 import argparse
 import re
@@ -73,8 +73,8 @@ def main():
     call_us = statistics.median(figure["call_us"] for figure in local)
     plain_us = statistics.median(figure["plain_us"] for figure in local)
     remote_us = statistics.median(figure["call_us"] for figure in remote)
-    print(f"one call in the walker: {call_us:.2f} us local (asked at most 1), {plain_us:.2f} us as a "
-          f"plain function, {remote_us:.1f} us remote ({remote_us / call_us:.0f} times)")
+    print(f"one call in the walker: {call_us:.2f} us local (asked at most 1), {plain_us:.2f} us "
+          f"as a plain function, {remote_us:.1f} us remote ({remote_us / call_us:.0f} times)")
     path = write_result("walkers", {"rates": rates, "local": local, "remote": remote})
     print(f"figures in {path}")
     return 0
