@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from evidence import Daemon, load_module, tree_pss_kb, wait_until, write_result
+from evidence import Daemon, load_module, settled_kb, tree_pss_kb, wait_until, write_result
 
 HEAVY = '''import jsorc
 
@@ -30,13 +30,6 @@ def size():
     return len(_ballast) >> 20
 '''
 SMALL = "import jsorc\n\n\n@jsorc.action\ndef one():\n    return 1\n"
-
-
-def settled_kb(daemon, workers):
-    """Memory once what was unloaded is gone."""
-    wait_until(lambda: len(daemon.op("jsorc_status")["workers"]) == workers, 30,
-               "the end of the old workers")
-    return tree_pss_kb(daemon)
 
 
 def main():

@@ -59,6 +59,13 @@ def tree_pss_kb(daemon):
     return sum(pss_kb(pid) for pid in daemon.pids())
 
 
+def settled_kb(daemon, workers):
+    """As tree_pss_kb, once what was replaced or unloaded is gone and so many workers are left."""
+    wait_until(lambda: len(daemon.op("jsorc_status")["workers"]) == workers, 60,
+               "the end of the old workers")
+    return tree_pss_kb(daemon)
+
+
 def load_module(daemon, name, place, **more):
     """Moves or loads a module and waits until it is there."""
     answer = daemon.op("jsorc_actions_load", name=name, mode=place, wait=True, timeout=120, **more)

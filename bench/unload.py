@@ -18,7 +18,7 @@ import tempfile
 import zlib
 from pathlib import Path
 
-from evidence import ROOT, Daemon, tree_pss_kb, wait_until, write_result
+from evidence import ROOT, Daemon, settled_kb, wait_until, write_result
 
 EXAMPLE = ROOT / "examples" / "intake"
 TEXT = "The new printer is wonderful and quiet, and the delivery came a day early. Thank you!"
@@ -90,22 +90,17 @@ def in_process(python, python_path, name):
     return json.loads(run.stdout.splitlines()[-1])
 
 
-def settled_kb(daemon):
-    wait_until(lambda: len(daemon.op("jsorc_status")["workers"]) == 1, 60, "one worker")
-    return tree_pss_kb(daemon)
-
-
 def by_generation(daemon, name):
     """(added, left after the unload), in KiB, of all processes."""
     action, arguments = CALLS[name]
-    before = settled_kb(daemon)
+    before = settled_kb(daemon, 1)
     answer = daemon.op("actions_load_local", file=str(EXAMPLE / f"{name}.py"))
     assert answer["success"], answer
     reply = daemon.call(f"{name}.{action}", **arguments)
     assert reply.status == 200, reply.body
-    after = settled_kb(daemon)
+    after = settled_kb(daemon, 1)
     assert daemon.op("actions_unload_module", name=name)["success"]
-    return after - before, settled_kb(daemon) - before
+    return after - before, settled_kb(daemon, 1) - before
 
 
 def python_path_of(daemon):
