@@ -2,11 +2,13 @@
  * The thread's work is nothing, so that what is measured is the way there and back. */
 #pragma once
 
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define HANDOFF_MAX 4096 /* more than any number of connections that we load with */
 #define ANSWER      "\"The quick brown fox jumps over it\""
@@ -68,4 +70,24 @@ static inline bool arguments(int argc, char **argv, unsigned short *port)
     }
     *port = (unsigned short)strtoul(argv[1], NULL, 10);
     return strcmp(argv[2], "handoff") == 0;
+}
+
+static inline struct sockaddr_in loopback(unsigned short port)
+{
+    return (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
+static inline int listen_loopback(unsigned short port)
+{
+    struct sockaddr_in address = loopback(port);
+    int on = 1;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    (void)setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+        listen(listener, 512) < 0) {
+        perror("listen");
+        exit(1);
+    }
+    return listener;
 }

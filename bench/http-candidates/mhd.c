@@ -2,7 +2,6 @@
  * queues the answer and resumes it; libmicrohttpd then writes it from its own thread. */
 #include "handoff.h"
 
-#include <arpa/inet.h>
 #include <microhttpd.h>
 #include <unistd.h>
 
@@ -80,8 +79,7 @@ int main(int argc, char **argv)
     if (to_other_thread) {
         handoff_start(answer);
     }
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = loopback(port);
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG | MHD_USE_TURBO |
                      (to_other_thread ? MHD_ALLOW_SUSPEND_RESUME : 0U);
     struct MHD_Daemon *daemon =

@@ -1,9 +1,6 @@
 /* jsorc's own layer, src/http/server.h, as it is: limits, time-outs, pipelining and all. */
 #include "handoff.h"
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "http/server.h"
@@ -38,16 +35,7 @@ int main(int argc, char **argv)
     if (to_other_thread) {
         handoff_start(answer);
     }
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int on = 1;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    (void)setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-        listen(listener, 512) < 0) {
-        perror("listen");
-        return 1;
-    }
+    int listener = listen_loopback(port);
     struct err err = {0};
     struct http_limits limits = HTTP_LIMITS_DEFAULT;
     struct loop *loop = loop_new(&err);

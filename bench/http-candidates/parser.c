@@ -3,7 +3,6 @@
  */
 #include "handoff.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <http_parser.h>
 #include <netinet/tcp.h>
@@ -115,16 +114,7 @@ int main(int argc, char **argv)
     if (to_other_thread) {
         handoff_start(answer);
     }
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int on = 1;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    (void)setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-        listen(listener, 512) < 0) {
-        perror("listen");
-        return 1;
-    }
+    int listener = listen_loopback(port);
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     (void)epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &(struct epoll_event){.events = EPOLLIN});
     for (;;) {
