@@ -1,7 +1,6 @@
 /* jsorc's own layer, src/http/server.h, as it is: limits, time-outs, pipelining and all. */
 #include "handoff.h"
 
-
 #include "base/err.h"
 #include "http/server.h"
 #include "loop/loop.h"
