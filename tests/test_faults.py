@@ -645,11 +645,11 @@ EATER = """
 #include <string.h>
 static int run_eat(struct jsorc_call *call)
 {
-    for (;;) {
+    for (int i = 0; i < 128; i++) { /* 2 GiB, should the limit not hold */
         char *block = malloc(16 << 20);
         memset(block, 1, 16 << 20); /* NULL in the end: as careless modules do */
     }
-    return jsorc_fail(call, 500, "never");
+    return jsorc_fail(call, 500, "the limit did not hold");
 }
 static int run_fine(struct jsorc_call *call) { jsorc_put_int(call, 7); return JSORC_OK; }
 static const struct jsorc_action actions[] = {
