@@ -1,18 +1,19 @@
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/child.h"
 #include "base/environment.h"
 #include "base/err.h"
 #include "base/json.h"
-#include "cli/child.h"
 #include "cli/commands.h"
 #include "cli/doctor.h"
 
 #define PYTHON_TIMEOUT_MS 20000 /* a cold start from a slow disk */
+#define PYTHON_OUTPUT_MAX 65536 /* what is asked fits a line; imports may say more */
 #define PYTHON_MAJOR      3
 #define PYTHON_MINOR_MIN  11 /* of the limited API that the extension is built against */
 
@@ -46,20 +47,26 @@ static int ask(const char *python, struct json_object **ret_answer, struct err *
     CLEANUP(str_free) char *package = daemon_python_path();
     char *path = NULL;
     char **environment = environment_prepend("PYTHONPATH", package, &path);
-    const char *const argv[] = {python, "-c", PROBE, NULL};
-    struct buf out = {0};
-    int status = 0;
-    int failed = child_ask(argv, environment, PYTHON_TIMEOUT_MS, &out, &status, err);
+    char *args[] = {(char *)(uintptr_t)python, (char *)(uintptr_t) "-c", (char *)(uintptr_t)PROBE,
+                    NULL};
+    struct child_run run = {.args = args,
+                            .environment = environment,
+                            .timeout_ms = PYTHON_TIMEOUT_MS,
+                            .output_bytes_max = PYTHON_OUTPUT_MAX};
+    struct buf out = {0}, errors = {0};
+    int status = child_capture(&run, &out, &errors, err);
+    int failed = status < 0 ? status : 0;
     if (!failed) {
         struct slice line = last_line(buf_slice(&out));
         failed = json_parse_object(line, ret_answer, NULL);
         if (failed || status != 0 || line.size == 0) {
-            failed = err_set(err, EIO, "'%s' ends with status %d: %.*s", python,
-                             WIFEXITED(status) ? WEXITSTATUS(status) : status,
-                             (int)(line.size > 300 ? 300 : line.size), line.data);
+            struct slice said = last_line(buf_slice(status != 0 ? &errors : &out));
+            failed = err_set(err, EIO, "'%s' ends with status %d: %.*s", python, status,
+                             (int)(said.size > 300 ? 300 : said.size), said.size ? said.data : "");
         }
     }
     buf_done(&out);
+    buf_done(&errors);
     free(environment);
     free(path);
     return failed;
