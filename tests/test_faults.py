@@ -250,7 +250,7 @@ def test_a_setup_that_fails_may_be_allowed(serve, write):
 
 def test_a_start_without_end_is_given_up(serve, witness, write, place):
     path = write("slow.py", "import time, jsorc\ntime.sleep(60)\n@jsorc.action\ndef f(): pass\n")
-    daemon = serve(witness, options=("--start-timeout-s", "1"))
+    daemon = serve(witness, options=("--start-timeout-s", "4"))
     daemon.expect_log("module did not start")
     assert daemon.call("witness.pid").status == 200
     daemon.op("jsorc_actions_config", name="slow", config={"module": str(path)})

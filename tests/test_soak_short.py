@@ -46,8 +46,9 @@ def test_kills_fail_at_most_what_was_under_way(soak):
 
 
 def test_memory_of_unloaded_modules_comes_back(soak):
+    """Of 20 times 100 MB. What other processes share with ours counts more when they end."""
     _, figures = soak("cycles", "--cycles", "20")
-    assert figures["after_kb"] < 1.25 * figures["before_kb"], figures
+    assert figures["after_kb"] - figures["before_kb"] < 30 * 1024, figures
 
 
 def test_an_idle_daemon_is_small(soak):
