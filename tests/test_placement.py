@@ -733,3 +733,43 @@ def test_providers_keep_their_order_when_the_daemon_starts_anew(shared):
     daemon.start()
     wait_until(lambda: daemon.call("use.old").status == 200, 20, "old")
     wait_until(lambda: who() == same("old"), 20, f"old, not {who()}")
+
+
+# ---- calls that come back
+
+BACK = """
+import jsorc
+
+@jsorc.walker
+def go(n):
+    jsorc.report(jsorc.call("there.and_back", n))
+
+@jsorc.walker
+async def go_async(n):
+    jsorc.report(await jsorc.call_async("there.and_back", n))
+
+@jsorc.action
+def leaf(n):
+    return n
+"""
+
+THERE = """
+import jsorc
+
+@jsorc.action
+def and_back(n):
+    return jsorc.call("back.leaf", n)
+"""
+
+
+@pytest.mark.parametrize("walker", ["go", "go_async"])
+def test_walkers_whose_calls_come_back_do_not_take_each_others_threads(serve, write, walker):
+    """32 walkers on 4 call threads: each waits for an action in a pod that calls one beside it."""
+    daemon = serve(write("back.py", BACK), write("there.py", THERE),
+                   options=("--call-threads", "4", "--timeout-s", "20"))
+    move(daemon, "there", "remote")
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        replies = list(pool.map(
+            lambda n: daemon.post(f"/walkers/{walker}", {"ctx": {"n": n}}).json(), range(64)))
+    assert [reply.get("report") for reply in replies] == [[n] for n in range(64)]
+    daemon.fds_at_start = {}  # connections to workers are kept for a minute

@@ -139,7 +139,7 @@ void crew_wake_one(struct crew *crew)
     }
     if (crew->idle) {
         wake_idle(crew);
-    } else if (crew->thread_count <= crew->threads_max && !crew->stopping) {
+    } else if (crew->thread_count <= crew->threads_max + crew->away && !crew->stopping) {
         (void)thread_new(crew); /* without a thread now, the next tick tries again */
     }
 }
@@ -197,7 +197,7 @@ bool crew_is_kept_out(const struct crew *crew)
 
 bool crew_may_start(const struct crew *crew)
 {
-    return crew->waiting > 0 && crew->running < crew->threads_max &&
+    return crew->waiting > 0 && crew->running - crew->away < crew->threads_max &&
            crew->running - crew->old < crew->width && (crew->let_in || !crew_is_kept_out(crew));
 }
 
@@ -224,8 +224,10 @@ static void call_ends(struct crew *crew, struct crew_thread *thread)
 {
     crew->running--;
     crew->old -= thread->old;
+    crew->away -= thread->away;
     crew->hogging -= thread->hogging;
     thread->old = false;
+    thread->away = false;
     thread->hogging = false;
     thread->running = false;
 }
@@ -375,21 +377,46 @@ struct crew_figures crew_figures(struct crew *crew)
     return figures;
 }
 
-void crew_thread_waits(struct crew *crew)
+static void wait_elsewhere(struct crew *crew, bool leaves)
 {
     struct crew_thread *thread = this_thread;
     if (!thread || thread->crew != crew) {
         return;
     }
     pthread_mutex_lock(&crew->lock);
-    if (thread->running && !thread->old) {
+    if (thread->running) {
+        bool first = !thread->old;
+        bool goes = leaves && !thread->away && crew->away < CREW_AWAY_MAX;
         thread->old = true;
-        crew->old++;
-        if (!crew->loop_held || crew_may_start(crew)) {
+        thread->away |= goes;
+        crew->old += first;
+        crew->away += goes;
+        if ((first || goes) && (!crew->loop_held || crew_may_start(crew))) {
             crew_wake_one(crew);
         }
     }
     pthread_mutex_unlock(&crew->lock);
+}
+
+void crew_thread_waits(struct crew *crew)
+{
+    wait_elsewhere(crew, false);
+}
+
+void crew_thread_leaves(struct crew *crew)
+{
+    wait_elsewhere(crew, true);
+}
+
+void crew_thread_returns(struct crew *crew)
+{
+    struct crew_thread *thread = this_thread;
+    if (thread && thread->crew == crew) {
+        pthread_mutex_lock(&crew->lock);
+        crew->away -= thread->away;
+        thread->away = false;
+        pthread_mutex_unlock(&crew->lock);
+    }
 }
 
 void crew_stop(struct crew *crew)

@@ -51,6 +51,14 @@ struct crew_figures crew_figures(struct crew *crew); /* any thread */
 /* The calling call thread is about to wait for something else than the processor. */
 void crew_thread_waits(struct crew *crew);
 
+#define CREW_AWAY_MAX 512 /* more callers than that wait among the threads_max */
+
+/* As crew_thread_waits, for another action, which may call back into this worker: until it returns,
+ * or its call ends, the thread is not one of the threads_max. Else so many callers could take all
+ * threads, and wait for ever for calls that wait for a thread. */
+void crew_thread_leaves(struct crew *crew);
+void crew_thread_returns(struct crew *crew);
+
 /* Any thread: threads end when their calls have. */
 void crew_stop(struct crew *crew);
 

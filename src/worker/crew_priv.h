@@ -20,6 +20,7 @@ struct crew_thread {
     bool awake;
     bool running;
     bool old;        /* the call lasts longer than CREW_SHORT_NS */
+    bool away;       /* it waits for another action */
     bool hogging;    /* the call is a hog's and younger than PATIENCE_NS */
     atomic_int *hog; /* of the running job; NULL = none */
     uint64_t started_ns;
@@ -49,6 +50,7 @@ struct crew {
     bool full;        /* room() is owed */
     unsigned running; /* calls, and of these: */
     unsigned old;
+    unsigned away;
     unsigned hogging;
     unsigned width;          /* young calls that may run at the same time */
     unsigned kept_out_ticks; /* with jobs waiting, since one was last let in */

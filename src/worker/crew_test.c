@@ -139,6 +139,13 @@ static void do_wait(void *arg, const struct worker_call *call, struct worker_ans
     do_block(arg, call, answer);
 }
 
+static void do_leave(void *arg, const struct worker_call *call, struct worker_answer *answer)
+{
+    crew_thread_leaves(crew);
+    do_block(arg, call, answer);
+    crew_thread_returns(crew);
+}
+
 /* ---- pushing: only the holder of the loop may ---- */
 
 struct push {
@@ -388,9 +395,23 @@ static void joining_gives_up_on_a_call_that_does_not_end(void)
     EXPECT_INT(atomic_load(&ran), 1);
 }
 
+static void callers_that_wait_for_others_leave_their_places_to_them(void)
+{
+    begin(1);
+    EXPECT(push(do_leave, 5, false)); /* each would keep the only place */
+    for (int i = 0; i < 5; i++) {
+        EXPECT(wait_for(&started));
+    }
+    EXPECT(push(do_note, 1, false)); /* what they wait for */
+    EXPECT(wait_for(&started));
+    release(5);
+    end();
+}
+
 TEST_MAIN(widens_for_long_calls_only, runs_each_job_once_and_asks_for_more_when_there_is_room,
           a_hanging_call_does_not_hold_up_others,
           runs_no_more_than_threads_max_and_still_attends_to_the_loop,
           a_first_job_overtakes_those_that_wait, a_call_that_waits_lets_others_run,
+          callers_that_wait_for_others_leave_their_places_to_them,
           calls_that_keep_the_interpreter_are_learnt, and_then_run_alone_for_a_while,
           calls_that_let_go_of_it_are_forgiven, joining_gives_up_on_a_call_that_does_not_end)

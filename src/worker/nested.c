@@ -96,6 +96,11 @@ void worker_thread_waits(struct worker *worker)
     crew_thread_waits(worker->crew);
 }
 
+void worker_thread_leaves(struct worker *worker)
+{
+    crew_thread_leaves(worker->crew);
+}
+
 /* ---- through the daemon ---- */
 
 /* A connection a thread and worker; any thread may call, so its end must be noticed here. */
@@ -208,8 +213,9 @@ int worker_remote_call(struct worker *worker, struct slice name, struct slice bo
         .reply_bytes_max = worker->rules.result_bytes_max,
     };
     struct http_reply reply;
-    worker_thread_waits(worker);
+    crew_thread_leaves(worker->crew);
     int failed = code_of(http_blocking_call(client, &send, &reply, &cause), &cause);
+    crew_thread_returns(worker->crew);
     if (failed) {
         return err_set(err, -failed, "action '%.*s': %s", (int)name.size, name.data, cause.text);
     }

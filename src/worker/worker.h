@@ -253,6 +253,9 @@ void worker_remote_release(struct worker_answer *answer);
  * waiting jobs get another thread at once instead of after a millisecond. */
 void worker_thread_waits(struct worker *worker);
 
+/* As that, until the call ends: what it waits for may need call threads of this worker. */
+void worker_thread_leaves(struct worker *worker);
+
 /* ---- answers ---- */
 
 /* {"detail": TEXT, "type": TYPE} with that status, owned by the answer. text: any bytes. */

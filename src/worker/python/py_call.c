@@ -172,9 +172,9 @@ PyObject *py_call_remote(PyObject *module, PyObject *args, PyObject *kwargs)
     struct worker_answer answer;
     struct err err = {0};
     int code;
-    Py_BEGIN_ALLOW_THREADS worker_thread_waits(serving);
-    code = worker_remote_call(serving, (struct slice){name, (size_t)name_size},
-                              (struct slice){body, (size_t)body_size}, timeout_ms, &answer, &err);
+    Py_BEGIN_ALLOW_THREADS code =
+        worker_remote_call(serving, (struct slice){name, (size_t)name_size},
+                           (struct slice){body, (size_t)body_size}, timeout_ms, &answer, &err);
     Py_END_ALLOW_THREADS if (code < 0)
     {
         return raise_os_error(-code, err.text[0] ? err.text : strerror(-code));
@@ -198,13 +198,13 @@ PyObject *py_call_daemon_path(PyObject *module, PyObject *unused)
     return Py_NewRef(path_of_daemon ? path_of_daemon : Py_None);
 }
 
-/* thread_waits(): this thread is about to wait for something else than the processor. */
+/* thread_waits(): this thread waits for a coroutine from here to the end of its call. */
 PyObject *py_call_waits(PyObject *module, PyObject *unused)
 {
     (void)module;
     (void)unused;
     if (serving) {
-        worker_thread_waits(serving);
+        worker_thread_leaves(serving);
     }
     return Py_NewRef(Py_None);
 }
