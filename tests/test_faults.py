@@ -711,3 +711,83 @@ def test_a_worker_killed_from_outside_comes_back_and_only_its_calls_are_lost(pai
             assert (reply.status, reply.json()["type"]) == (502, "WorkerLost")
     recovers(pair)
     assert module_status(pair, "bad")["restarts"] == 1
+
+
+# ---- walkers
+
+FLOW = """
+import os, time
+import jsorc
+
+@jsorc.walker
+def passes_on(action, arguments):
+    jsorc.report(jsorc.call(action, **arguments))
+
+@jsorc.walker
+def catches(action, arguments):
+    try:
+        jsorc.call(action, **arguments)
+    except jsorc.ActionError as error:
+        jsorc.report([error.action, type(error).__name__])
+
+@jsorc.walker
+def dies():
+    os._exit(3)
+
+@jsorc.walker
+def hangs():
+    time.sleep(3600)
+"""
+
+
+@pytest.fixture
+def walking(serve, witness, bad, write):
+    """`bad` in a pod, walkers beside the witness; calls end after 2 s."""
+    daemon = serve(witness, bad, write("flow.py", FLOW),
+                   options=("--timeout-s", "2", "--stop-grace-s", "1", "--drain-timeout-s", "1"))
+    answer = daemon.op("jsorc_actions_load", name="bad", mode="remote", wait=True)
+    assert answer["success"] is True, answer
+    recovers(daemon)
+    return daemon
+
+
+def walk(daemon, walker, **ctx):
+    return daemon.post(f"/walkers/{walker}", {"ctx": ctx})
+
+
+@pytest.mark.parametrize(("action", "arguments", "says"), [
+    ("bad.raises", {"text": "because"}, "because"),
+    ("bad.leaves", {"how": "os._exit"}, "ended during the call"),
+    ("bad.leaves", {"how": "segfault"}, "ended during the call"),
+    ("bad.hangs", {}, "did not answer in time"),
+    ("bad.echo", {}, "text"),
+    ("no.body", {}, "no action 'no.body'"),
+])
+def test_what_goes_wrong_in_an_action_reaches_its_walker_and_goes_no_further(
+        walking, action, arguments, says):
+    walking.expect_log("worker ended|a call ran over its limit")
+    runtime = walking.call("witness.pid").json()
+    reply = walk(walking, "passes_on", action=action, arguments=arguments)
+    if action != "bad.hangs":  # whose limit is the walker's own as well: the two race
+        assert reply.status == 200, reply.body
+        failed = reply.json()
+        assert failed["success"] is False
+        assert says in str(failed["errors"]), failed
+        assert walk(walking, "catches", action=action, arguments=arguments).json()["report"] == [
+            [action, "ActionError"]]
+        assert walking.call("witness.pid").json() == runtime
+    recovers(walking)
+
+
+@pytest.mark.parametrize(("walker", "status", "kind"), [("dies", 502, "WorkerLost"),
+                                                        ("hangs", 504, "TimedOut")])
+def test_a_walker_that_takes_the_runtime_worker_with_it_is_told_and_it_comes_back(
+        walking, walker, status, kind):
+    walking.expect_log("worker ended|a call ran over its limit")
+    pod = walking.call("bad.pid").json()
+    runtime = walking.call("witness.pid").json()
+    reply = walk(walking, walker)
+    assert (reply.status, reply.json()["type"]) == (status, kind), reply.body
+    wait_until(lambda: walking.call("witness.pid").json() != runtime, 20, "another generation")
+    recovers(walking)
+    assert walking.call("bad.pid").json() == pod, "pods are not concerned"
