@@ -1,8 +1,8 @@
 """The API over TLS: who verifies gets through, what is no TLS or too old does not, and the daemon's
 own socket stays plain."""
 
-import http.client
 import errno
+import http.client
 import json
 import socket
 import ssl
