@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from programs import JSORC, ROOT, Daemon, Host, wait_until
 
+pytest_plugins = ["faults", "placement"]
+
 COMPLAINT = re.compile(r"level=(warn|error)\b|^Traceback |^jsorc: (warning|error):")
 SANITIZER = re.compile(r"(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:")
 # Idle connections that a pool may keep, and what libraries open once at the first use.
