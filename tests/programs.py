@@ -10,6 +10,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 import uuid
 from dataclasses import dataclass
@@ -72,7 +73,9 @@ class Program:
     def __init__(self, folder, env=None):
         self.folder = Path(folder)
         self.mark = uuid.uuid4().hex
-        self.env = {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {}), MARK: self.mark}
+        # Workers run in the interpreter that runs the tests: it has orjson and numpy.
+        self.env = {**os.environ, "VIRTUAL_ENV": sys.prefix, "PYTHONUNBUFFERED": "1",
+                    **(env or {}), MARK: self.mark}
         self.port = free_port()
         self.log = self.folder / "output.log"
         self.process = None
