@@ -30,7 +30,6 @@ struct http_client {
     struct stream stream;
     struct loop_watch watch;
     struct loop_timer timer;
-    bool local; /* a Unix socket: its errors tell more */
     bool connecting;
     bool handshaking;
     bool broken; /* closed or failed; only good to be freed */
@@ -77,8 +76,8 @@ static void fail(struct http_client *client, enum http_outcome outcome)
 static void broke(struct http_client *client, int error)
 {
     bool replied = client->message.parsed > 0 || buf_size(&client->in) > 0;
-    bool unread = client->local && error == ECONNRESET && !replied;
-    bool cut = client->local ? !client->sent_whole : !client->sent_any;
+    bool unread = client->stream.local && error == ECONNRESET && !replied;
+    bool cut = client->stream.local ? !client->sent_whole : !client->sent_any;
     fail(client, cut || unread ? HTTP_UNSENT : HTTP_LOST);
 }
 
@@ -171,6 +170,14 @@ static void receive(struct http_client *client)
     }
 }
 
+/* blocked: something waits to be written. */
+static void watch_room(struct http_client *client, bool blocked)
+{
+    if (client->stream.local) {
+        (void)loop_rewatch(client->loop, &client->watch, stream_events(&client->stream, blocked));
+    }
+}
+
 static void flush(struct http_client *client)
 {
     size_t before = buf_size(&client->out);
@@ -178,6 +185,7 @@ static void flush(struct http_client *client)
     client->sent_any |= buf_size(&client->out) < before;
     if (failed == 0) {
         client->sent_whole = true;
+        watch_room(client, false);
         buf_shrink(&client->out, KEEP_BYTES);
     } else if (failed != -EAGAIN) {
         /* The server may have answered before it closed (a refusal of a large body): look. */
@@ -257,7 +265,7 @@ static int start(struct http_client *client, const struct sockaddr *address, uns
         return error; /* EAGAIN of a Unix socket: its backlog is full */
     }
     client->connecting = error == EINPROGRESS;
-    return -loop_watch(client->loop, &client->watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+    return -loop_watch(client->loop, &client->watch, stream_events(&client->stream, false));
 }
 
 struct http_client *http_client_new(struct loop *loop, const struct sockaddr *address,
@@ -266,7 +274,7 @@ struct http_client *http_client_new(struct loop *loop, const struct sockaddr *ad
 {
     struct http_client *client = xcalloc(1, sizeof(*client));
     client->loop = loop;
-    client->local = address->sa_family == AF_UNIX;
+    client->stream.local = address->sa_family == AF_UNIX;
     client->watch = (struct loop_watch){-1, on_event, client};
     client->timer = (struct loop_timer){.fn = on_timer, .arg = client};
     http_message_init(&client->message, HTTP_RESPONSE, &client->in, REPLY_HEAD_BYTES_MAX, 0);
@@ -336,5 +344,7 @@ void http_client_send(struct http_client *client, const struct http_send *send, 
     if (buf_append(&client->out, head.data, head.size) < 0 ||
         buf_append(&client->out, body.data, body.size) < 0) {
         broke(client, ENOMEM);
+        return;
     }
+    watch_room(client, true);
 }

@@ -14,6 +14,8 @@
 #include "base/test.h"
 #include "loop/loop.h"
 
+#define LARGE_BYTES (1024 * 1024)
+
 enum manners {
     ANSWER,           /* in order */
     ANSWER_TWICE,     /* a second answer, which nobody asked for, in the same segment */
@@ -23,6 +25,7 @@ enum manners {
     GARBAGE,          /* answer no HTTP */
     CUT_SHORT,        /* announce more than is sent */
     SILENT,           /* read and wait */
+    LATE,             /* look away until no socket takes more, then read all and answer */
     NOT_THERE,        /* no socket at all */
 };
 
@@ -32,6 +35,7 @@ struct peer {
     struct sockaddr_storage address;
     socklen_t address_size;
     pthread_t thread;
+    size_t request_size;
 };
 
 static void *serve(void *arg)
@@ -47,8 +51,18 @@ static void *serve(void *arg)
         [ANSWER_NO_LENGTH] = "HTTP/1.1 200 OK\r\n\r\nok",
         [GARBAGE] = "\x01\x02garbage\r\n\r\n",
         [CUT_SHORT] = "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nok",
+        [LATE] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
         [NOT_THERE] = NULL,
     };
+    if (peer->manners == LATE) {
+        (void)poll(NULL, 0, 30);
+        /* All but the last byte, which is for the read below. */
+        for (size_t left = peer->request_size - 1; left > 0;) {
+            ssize_t got = recv(fd, data, left < sizeof(data) ? left : sizeof(data), 0);
+            EXPECT(got > 0);
+            left -= got > 0 ? (size_t)got : left;
+        }
+    }
     if (peer->manners == CLOSE_UNREAD) {
         (void)poll(&(struct pollfd){fd, POLLIN, 0}, 1, 5000); /* it arrives and lies unread */
     } else {
@@ -65,9 +79,9 @@ static void *serve(void *arg)
     return NULL;
 }
 
-static void peer_start(struct peer *peer, enum manners manners, bool local)
+static void peer_start(struct peer *peer, enum manners manners, bool local, size_t request_size)
 {
-    *peer = (struct peer){.manners = manners};
+    *peer = (struct peer){.manners = manners, .request_size = request_size};
     if (local) {
         struct sockaddr_un *address = (struct sockaddr_un *)&peer->address;
         address->sun_family = AF_UNIX;
@@ -128,17 +142,20 @@ static void on_reply(void *arg, enum http_outcome outcome, const struct http_rep
     loop_stop(verdict->loop);
 }
 
-static struct verdict ask(enum manners manners, bool local)
+static struct verdict ask_with(enum manners manners, bool local, struct slice body)
 {
+    char head[100];
+    (void)snprintf(head, sizeof(head), "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n",
+                   body.size);
     struct peer peer;
-    peer_start(&peer, manners, local);
+    peer_start(&peer, manners, local, strlen(head) + body.size);
     struct verdict verdict = {.loop = loop_new(NULL)};
     verdict.client = http_client_new(verdict.loop, (struct sockaddr *)&peer.address,
                                      peer.address_size, NULL, NULL);
     struct http_send send = {
-        .head = SLICE("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n"),
-        .body = SLICE("{}"),
-        .timeout_ms = 200,
+        .head = slice_str(head),
+        .body = body,
+        .timeout_ms = manners == SILENT ? 200 : 5000,
         .connect_timeout_ms = 1000,
         .reply_bytes_max = 100,
     };
@@ -148,6 +165,11 @@ static struct verdict ask(enum manners manners, bool local)
     peer_stop(&peer);
     loop_free(verdict.loop);
     return verdict;
+}
+
+static struct verdict ask(enum manners manners, bool local)
+{
+    return ask_with(manners, local, SLICE("{}"));
 }
 
 static void delivers_a_reply_and_can_be_used_again(void)
@@ -202,8 +224,19 @@ static void tells_garbage_and_silence(void)
     EXPECT_INT(ask(SILENT, true).outcome, HTTP_TIMED_OUT);
 }
 
-TEST_MAIN(delivers_a_reply_and_can_be_used_again, never_gives_one_request_the_answer_of_another,
-          takes_a_reply_that_the_close_ends,
+static void sends_more_than_the_socket_takes_at_once(void)
+{
+    static char body[LARGE_BYTES];
+    for (int local = 0; local < 2; local++) {
+        struct verdict verdict = ask_with(LATE, local, (struct slice){body, sizeof(body)});
+        EXPECT_INT(verdict.outcome, HTTP_REPLIED);
+        EXPECT_STR(verdict.body, "ok");
+        EXPECT(verdict.usable);
+    }
+}
+
+TEST_MAIN(delivers_a_reply_and_can_be_used_again, sends_more_than_the_socket_takes_at_once,
+          never_gives_one_request_the_answer_of_another, takes_a_reply_that_the_close_ends,
           knows_what_a_unix_socket_closed_unread_was_never_executed,
           never_calls_unsent_what_the_server_may_have_read, tells_a_refused_connection,
           tells_garbage_and_silence)

@@ -96,7 +96,10 @@ void conn_open(struct http_server *server, int fd, const struct http_listener *l
     server->connections = conn;
     server->connection_count++;
 
-    int one = 1;
+    int domain = AF_UNSPEC, one = 1;
+    socklen_t domain_size = sizeof(domain);
+    (void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &domain_size);
+    conn->stream.local = domain == AF_UNIX;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* fails on a Unix socket */
     if (listener->tls) {
         conn->stream.tls = tls_session_accept(listener->tls, fd);
@@ -106,7 +109,7 @@ void conn_open(struct http_server *server, int fd, const struct http_listener *l
             return;
         }
     }
-    if (loop_watch(server->loop, &conn->watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) < 0) {
+    if (loop_watch(server->loop, &conn->watch, stream_events(&conn->stream, false)) < 0) {
         conn_close(conn);
         return;
     }
@@ -300,6 +303,10 @@ static enum step step(struct http_request *conn)
         }
         if (buf_size(&conn->out) < before) {
             conn->active_ms = loop_now_ms(conn->server->loop);
+        }
+        if (conn->stream.local) {
+            (void)loop_rewatch(conn->server->loop, &conn->watch,
+                               stream_events(&conn->stream, failed != 0));
         }
         if (failed) {
             loop_timer_set(conn->server->loop, &conn->timer,

@@ -1,13 +1,22 @@
 #include "http/stream.h"
 
 #include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "http/tls.h"
 
-#define READ_BYTES 16384 /* offered to one read; a usual request comes whole */
+#define READ_BYTES  16384 /* offered to one read; a usual request comes whole */
+#define SMALL_BYTES 2048  /* copied into one piece: cheaper than the kernel's work on two */
+
+uint32_t stream_events(const struct stream *stream, bool blocked)
+{
+    uint32_t room = blocked || !stream->local ? EPOLLOUT : 0;
+    return EPOLLIN | EPOLLRDHUP | EPOLLET | room;
+}
 
 void stream_close(struct stream *stream)
 {
@@ -73,12 +82,20 @@ ssize_t stream_write(struct stream *stream, struct slice a, struct slice b)
     if (stream->tls) {
         return write_tls(stream, a, b);
     }
+    char small[SMALL_BYTES];
+    if (b.size > 0 && a.size + b.size <= sizeof(small)) {
+        memcpy(small, a.data, a.size);
+        memcpy(small + a.size, b.data, b.size);
+        a = (struct slice){small, a.size + b.size};
+        b = (struct slice){0};
+    }
     struct iovec parts[] = {{(void *)(uintptr_t)a.data, a.size},
                             {(void *)(uintptr_t)b.data, b.size}};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = b.size > 0 ? 2 : 1};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
     ssize_t put;
     do {
-        put = sendmsg(stream->fd, &message, MSG_NOSIGNAL);
+        put = b.size > 0 ? sendmsg(stream->fd, &message, MSG_NOSIGNAL)
+                         : send(stream->fd, a.data, a.size, MSG_NOSIGNAL);
     } while (put < 0 && errno == EINTR);
     return put < 0 ? -errno : put;
 }

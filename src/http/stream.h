@@ -12,7 +12,13 @@ struct tls_session;
 struct stream {
     int fd;                  /* owned */
     struct tls_session *tls; /* owned; NULL = plain */
+    bool local;              /* a Unix socket */
 };
+
+/* Events to watch for, edge-triggered. blocked: a write found no room. TCP reports room only after
+ * that; a Unix socket does whenever its peer reads (unix_write_space in net/unix/af_unix.c), which
+ * would wake the writer once a request for nothing, so there it is asked for only when blocked. */
+uint32_t stream_events(const struct stream *stream, bool blocked);
 
 /* Closes; with a farewell under TLS. */
 void stream_close(struct stream *stream);
