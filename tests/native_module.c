@@ -148,14 +148,24 @@ static int vandalize(struct jsorc_call *call)
     return JSORC_OK;
 }
 
-/* A child that runs on in this program, as a pool of processes does. Returns its pid. */
+/* A child that runs on in this program, as a pool of processes does. Returns its pid, once it has
+ * begun: what is done in a child on a fork (pthread_atfork) is done by then. */
 static int split(struct jsorc_call *call)
 {
+    int ends[2];
+    char byte = 0;
+    if (pipe(ends) < 0) {
+        return JSORC_FAILED;
+    }
     pid_t pid = fork();
     if (pid == 0) {
+        (void)!write(ends[1], &byte, 1);
         (void)poll(NULL, 0, 30000);
         _exit(0);
     }
+    (void)!read(ends[0], &byte, 1);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
     jsorc_put_int(call, pid);
     return JSORC_OK;
 }
