@@ -5,6 +5,7 @@ import pytest
 
 TEXT = """
 import os
+import time
 import jsorc
 
 TAG = "none"
@@ -23,7 +24,8 @@ def upper(text: str):
     return text.upper()
 
 @jsorc.action
-def pid():
+def pid(seconds: float = 0):
+    time.sleep(seconds)
     return os.getpid()
 """
 

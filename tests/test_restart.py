@@ -10,30 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
+from placement import TEXT
 from programs import STOP_SECONDS_MAX, wait_until
-
-TEXT = """
-import os
-import jsorc
-
-TAG = "none"
-
-@jsorc.action
-def setup(tag: str = "none"):
-    global TAG
-    TAG = tag
-
-@jsorc.action
-def tag():
-    return TAG
-
-@jsorc.action
-def pid(seconds: float = 0):
-    if seconds:
-        import time
-        time.sleep(seconds)
-    return os.getpid()
-"""
 
 FLOW = """
 import os
@@ -115,7 +93,7 @@ def test_unloaded_modules_and_actions_stay_unloaded(placed):
     assert placed.op("jsorc_actions_unload", name="two")["success"] is True
     assert placed.op("actions_unload_action", name="one.tag")["success"] is True
     names = placed.op("actions_list")
-    assert names == ["one.pid", "one.setup"]
+    assert names == ["one.capitals", "one.pid", "one.setup", "one.upper"]
     placed.stop()
     placed.start()
     wait_until(lambda: placed.call("one.pid").status == 200, 20, "module one")

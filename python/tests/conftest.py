@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import workers
+from daemons import Daemon
 
 sys.path.insert(0, str(workers.ROOT / "python"))
 sys.path.insert(1, str(workers.BUILD / "python"))
@@ -22,6 +23,15 @@ def pytest_configure(config):
 def interpreter(request):
     """Path of an interpreter; the test is repeated for each version."""
     return INTERPRETERS[request.param]
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    """A stand-in for the daemon, serving."""
+    server = Daemon(tmp_path / "daemon.sock")
+    yield server
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture

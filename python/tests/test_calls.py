@@ -8,7 +8,6 @@ import sys
 import threading
 
 import pytest
-from daemons import Daemon
 from workers import ROOT, Worker
 
 CALLER = '''
@@ -61,14 +60,6 @@ static const struct jsorc_action actions[] = {
 
 JSORC_MODULE = {JSORC_MODULE_HEAD, .group = "nat", .actions = actions};
 '''
-
-
-@pytest.fixture
-def daemon(tmp_path):
-    server = Daemon(tmp_path / "daemon.sock")
-    yield server
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture

@@ -4,16 +4,7 @@ import json
 
 import jsorc
 import pytest
-from daemons import Daemon
 from jsorc.client import OpError, default_url
-
-
-@pytest.fixture
-def daemon(tmp_path):
-    server = Daemon(tmp_path / "daemon.sock")
-    yield server
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture

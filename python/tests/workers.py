@@ -1,19 +1,19 @@
 """Workers as the tests start them: `python -m jsorc.worker` of any interpreter on a Unix socket."""
 
-import http.client
 import json
 import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-BUILD = Path(os.environ.get("JSORC_BUILD", ROOT / "build")).resolve()
+sys.path.append(str(ROOT / "tests"))
+
+from programs import BUILD, Reply, UnixConnection  # noqa: E402
+
 PYTHONPATH = os.pathsep.join((str(ROOT / "python"), str(BUILD / "python")))
 EXTENSION = BUILD / "python" / "_jsorc.abi3.so"
 READY_SECONDS_MAX = 60
@@ -46,27 +46,6 @@ def _find(name):
         if (folder / name).exists():
             return str(folder / name)
     return shutil.which(name)
-
-
-@dataclass
-class Reply:
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
-
-    def json(self):
-        return json.loads(self.body)
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path, timeout=30):
-        super().__init__("localhost", timeout=timeout)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self.path))
 
 
 class Worker:

@@ -6,10 +6,10 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/state.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/doctor.h"
-#include "cli/state.h"
 #include "cli/table.h"
 
 const struct doctor_check DOCTOR_CHECKS[] = {

@@ -6,11 +6,11 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/state.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/endpoint.h"
 #include "cli/prompt.h"
-#include "cli/state.h"
 #include "cli/transport.h"
 
 static void append_form(struct buf *out, const char *text)

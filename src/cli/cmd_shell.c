@@ -8,12 +8,12 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/state.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/complete.h"
 #include "cli/endpoint.h"
 #include "cli/lines.h"
-#include "cli/state.h"
 
 #define HISTORY_LINES 1000
 

@@ -12,11 +12,11 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/state.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/doctor.h"
 #include "cli/endpoint.h"
-#include "cli/state.h"
 #include "cli/transport.h"
 #include "cli/version.h"
 

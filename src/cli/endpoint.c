@@ -8,8 +8,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/state.h"
 #include "cli/session.h"
-#include "cli/state.h"
 
 void endpoint_done(struct endpoint *endpoint)
 {

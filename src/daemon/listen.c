@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/state.h"
 
 #define BACKLOG 4096 /* connections that wait while a daemon is being replaced */
 
@@ -45,7 +46,7 @@ static void add(struct listeners *listeners, int fd, enum listen_kind kind, char
 static int open_local(const char *state, struct listeners *listeners, struct err *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    CLEANUP(str_free) char *path = xasprintf("%s/run/jsorc.sock", state);
+    CLEANUP(str_free) char *path = state_socket(state);
     if (strlen(path) >= sizeof(address.sun_path)) {
         return err_set(err, ENAMETOOLONG,
                        "the path of the socket '%s' is longer than %zu bytes; "

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/state.h"
 #include "cli/commands.h"
 #include "provider/process/process.h"
 
@@ -89,7 +90,7 @@ int paths_make(const struct settings *settings, struct paths *ret, struct err *e
     paths.run = xasprintf("%s/run", paths.state);
     paths.logs = xasprintf("%s/logs", paths.state);
     paths.database = xasprintf("%s/jsorc.db", paths.state);
-    paths.socket = xasprintf("%s/run/jsorc.sock", paths.state);
+    paths.socket = state_socket(paths.state);
     paths.program = own_program();
     paths.python_path = own_python_path(paths.program);
     paths.python = process_find_python(settings->python);

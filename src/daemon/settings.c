@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/state.h"
 #include "base/yaml.h"
 
 static void *field(struct settings *settings, const struct setting *row)
@@ -316,20 +317,6 @@ static char *config_file(const struct words *words)
     return count <= 1 && stat(path, &status) == 0 ? TAKE(path) : NULL;
 }
 
-char *settings_default_state(void)
-{
-    const char *own = getenv("JSORC_STATE"), *xdg = getenv("XDG_STATE_HOME");
-    const char *home = getenv("HOME");
-    if (own && *own) {
-        return xstrdup(own);
-    }
-    if (geteuid() == 0 && !(xdg && *xdg)) {
-        return xstrdup("/var/lib/jsorc");
-    }
-    return xdg && *xdg ? xasprintf("%s/jsorc", xdg)
-                       : xasprintf("%s/.local/state/jsorc", home ? home : "/tmp");
-}
-
 int settings_read(struct settings *settings, int argc, char **argv, struct err *err)
 {
     *settings = (struct settings){0};
@@ -355,7 +342,7 @@ int settings_read(struct settings *settings, int argc, char **argv, struct err *
         }
     }
     if (!settings->state) {
-        settings->state = settings_default_state();
+        settings->state = state_folder(NULL);
     }
     if (!settings->tls_cert != !settings->tls_key) {
         return err_set(err, EINVAL, "tls_cert and tls_key are needed both or not at all");

@@ -67,8 +67,5 @@ void settings_done(struct settings *settings);
  * one), then argv. 0 or -EINVAL with what is wrong, where and how to fix it. */
 int settings_read(struct settings *settings, int argc, char **argv, struct err *err);
 
-/* The state folder that applies when none is set; owned by the caller. */
-char *settings_default_state(void);
-
 /* Prints the table for `jsorc serve --help`-like places: name, default, help. */
 void settings_print(void);

@@ -147,7 +147,9 @@ static bool number_at(struct json_object *array, size_t index, double *ret_numbe
     return json_object_is_type(item, json_type_int) || json_object_is_type(item, json_type_double);
 }
 
-ptrdiff_t native_value_doubles(const struct jsorc_value *value, double *numbers, size_t count_max)
+/* Into doubles or floats, whichever is given. */
+static ptrdiff_t numbers(const struct jsorc_value *value, double *doubles, float *floats,
+                         size_t count_max)
 {
     struct json_object *array = native_object_of(value);
     if (!json_object_is_type(array, json_type_array)) {
@@ -159,28 +161,21 @@ ptrdiff_t native_value_doubles(const struct jsorc_value *value, double *numbers,
         if (!number_at(array, i, &number)) {
             return -1;
         }
-        if (i < count_max) {
-            numbers[i] = number;
+        if (i < count_max && doubles) {
+            doubles[i] = number;
+        } else if (i < count_max && floats) {
+            floats[i] = (float)number;
         }
     }
     return (ptrdiff_t)count;
 }
 
-ptrdiff_t native_value_floats(const struct jsorc_value *value, float *numbers, size_t count_max)
+ptrdiff_t native_value_doubles(const struct jsorc_value *value, double *doubles, size_t count_max)
 {
-    struct json_object *array = native_object_of(value);
-    if (!json_object_is_type(array, json_type_array)) {
-        return -1;
-    }
-    size_t count = json_object_array_length(array);
-    for (size_t i = 0; i < count; i++) {
-        double number;
-        if (!number_at(array, i, &number)) {
-            return -1;
-        }
-        if (i < count_max) {
-            numbers[i] = (float)number;
-        }
-    }
-    return (ptrdiff_t)count;
+    return numbers(value, doubles, NULL, count_max);
+}
+
+ptrdiff_t native_value_floats(const struct jsorc_value *value, float *floats, size_t count_max)
+{
+    return numbers(value, NULL, floats, count_max);
 }

@@ -1,4 +1,4 @@
-#include "cli/state.h"
+#include "base/state.h"
 
 #include <pwd.h>
 #include <stdlib.h>
