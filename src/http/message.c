@@ -84,6 +84,14 @@ static int on_headers_complete(struct http_parser *parser)
 {
     struct http_message *message = message_of(parser);
     message->head_done = true;
+    struct http_span last = message->url;
+    if (message->header_count > 0) {
+        unsigned index = message->header_count - 1;
+        last = message->values[index].size > 0 ? message->values[index] : message->names[index];
+    }
+    if ((size_t)last.offset + last.size > message->head_bytes_max) {
+        return refuse(message, 431);
+    }
     if ((parser->flags & F_CONTENTLENGTH) && parser->content_length > message->body_bytes_max) {
         return refuse(message, 413);
     }

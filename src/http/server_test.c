@@ -187,6 +187,8 @@ static void refuses_what_it_cannot_take_and_closes(void)
     (void)snprintf(long_head, 40, "GET / HTTP/1.1\r\nA: ");
     long_head[strlen(long_head)] = 'x';
     long_head[sizeof(long_head) - 1] = '\0';
+    char whole_head[sizeof(long_head) + 5]; /* complete at once, not cut off while it is read */
+    (void)snprintf(whole_head, sizeof(whole_head), "%s\r\n\r\n", long_head);
     const struct {
         const char *text;
         const char *answer;
@@ -198,6 +200,7 @@ static void refuses_what_it_cannot_take_and_closes(void)
          "HTTP/1.1 400 "},
         {"POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc", "HTTP/1.1 400 "},
         {long_head, "HTTP/1.1 431 "},
+        {whole_head, "HTTP/1.1 431 "},
         /* RFC 9112 5.2: a folded value, which whoever passes it on would cut at the wrong place */
         {"GET / HTTP/1.1\r\nA: 12\r\n 34\r\nB: c\r\n\r\n", "HTTP/1.1 400 "},
         {"GET / HTTP/1.1\r\nA:\r\n 12\r\n\t34\r\n\r\n", "HTTP/1.1 400 "},
