@@ -9,7 +9,7 @@
 #include "base/slice.h"
 
 struct auth_table;
-struct call_stats;
+struct action_stats;
 struct target;
 
 #define ACTION_COUNT_MAX 4096 /* beyond this, something registers in a loop */
@@ -32,7 +32,7 @@ struct module_route {
 struct action_route {
     char *name;                        /* "text.split"; owned */
     const struct module_route *module; /* in the same snapshot */
-    struct call_stats *stats;          /* borrowed; lives as long as the daemon */
+    struct action_stats *stats;        /* borrowed; lives as long as the daemon */
     uint64_t timeout_ms;
     bool idempotent;
 };
@@ -44,8 +44,8 @@ struct snapshot {
     struct action_route *actions; /* sorted by name */
     size_t module_count;
     struct module_route *modules;
-    struct module_route runtime;     /* for walkers */
-    struct call_stats *walker_stats; /* borrowed: all walker runs together */
+    struct module_route runtime;       /* for walkers */
+    struct action_stats *walker_stats; /* borrowed: of walker runs */
     uint64_t walker_timeout_ms;
     struct auth_table *auth; /* owned reference */
 };

@@ -9,7 +9,7 @@
 #include "call/outcome.h"
 #include "http/server.h"
 #include "loop/loop.h"
-#include "measure/call_stats.h"
+#include "measure/action_stats.h"
 
 struct call *call_new(struct caller *caller, struct http_request *request, struct slice name)
 {
@@ -26,6 +26,7 @@ struct call *call_new(struct caller *caller, struct http_request *request, struc
     call->caller = caller;
     call->request = request;
     call->walker = false;
+    call->caller_walker = (struct slice){0};
     call->since_ms = loop_now_ms(caller->loop);
     call->not_before_ms = 0;
     call->tried_target = 0;
@@ -34,6 +35,7 @@ struct call *call_new(struct caller *caller, struct http_request *request, struc
     call->redirected = false;
     call->path = NULL;
     call->form = NULL;
+    call->action_stats = NULL;
     call->stats = NULL;
     caller->in_flight++;
     return call;
@@ -51,18 +53,50 @@ void call_end(struct call *call)
     caller->in_flight--;
 }
 
-static void count(const struct call *call, bool failed, const struct http_reply *reply)
+void call_book(struct call *call, struct action_stats *stats)
 {
-    if (call->stats) {
-        call_stats_add(call->stats,
-                       &(struct call_sample){
-                           .latency_ns = clock_now_ns() - http_request_start_ns(call->request),
-                           .exec_ns = reply ? call_exec_ns(reply->server_timing) : 0,
-                           .bytes_in = http_request_body(call->request).size,
-                           .bytes_out = reply ? reply->body.size : 0,
-                           .failed = failed,
-                       });
+    if (call->action_stats == stats) {
+        return;
     }
+    if (call->stats) {
+        (void)atomic_fetch_sub_explicit(&call->stats->in_flight, 1, memory_order_relaxed);
+    }
+    call->action_stats = stats;
+    call->stats = stats ? action_stats_of(stats, call->caller_walker) : NULL;
+    if (call->stats) {
+        (void)atomic_fetch_add_explicit(&call->stats->in_flight, 1, memory_order_relaxed);
+    }
+}
+
+/* Which walker ran is known from the worker's answer: "NAME", or "NAME; failed". */
+static struct slice walker_that_ran(const struct http_reply *reply, bool *failed)
+{
+    static const struct slice mark = {"; failed", 8};
+    struct slice walker = reply->walker;
+    if (walker.size > mark.size && slice_eq(slice_from(walker, walker.size - mark.size), mark)) {
+        *failed = true;
+        walker.size -= mark.size;
+    }
+    return walker;
+}
+
+static void count(struct call *call, bool failed, const struct http_reply *reply)
+{
+    struct call_stats *stats = call->stats;
+    if (!stats) {
+        return;
+    }
+    (void)atomic_fetch_sub_explicit(&stats->in_flight, 1, memory_order_relaxed);
+    if (call->walker && reply) {
+        stats = action_stats_of(call->action_stats, walker_that_ran(reply, &failed));
+    }
+    call_stats_add(stats, &(struct call_sample){
+                              .latency_ns = clock_now_ns() - http_request_start_ns(call->request),
+                              .exec_ns = reply ? call_exec_ns(reply->server_timing) : 0,
+                              .bytes_in = http_request_body(call->request).size,
+                              .bytes_out = reply ? reply->body.size : 0,
+                              .failed = failed,
+                          });
 }
 
 /* What a person knows the call by: of a walker its name, which stands in the path or the body. */

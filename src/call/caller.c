@@ -101,7 +101,7 @@ void call_route(struct call *call)
     }
     if (call->walker) {
         module = &snapshot->runtime;
-        call->stats = snapshot->walker_stats;
+        call_book(call, snapshot->walker_stats);
         call->timeout_ms = snapshot->walker_timeout_ms;
         call->idempotent = false;
         if (module->state == ROUTE_FAILED && !module->why) {
@@ -119,7 +119,7 @@ void call_route(struct call *call)
             return;
         }
         module = route->module;
-        call->stats = route->stats;
+        call_book(call, route->stats);
         call->timeout_ms = route->timeout_ms;
         call->idempotent = route->idempotent;
     }
@@ -135,9 +135,12 @@ void call_route(struct call *call)
     }
 }
 
-void caller_action(struct caller *caller, struct http_request *request, struct slice name)
+void caller_action(struct caller *caller, struct http_request *request, struct slice name,
+                   struct slice walker)
 {
-    call_route(call_new(caller, request, name));
+    struct call *call = call_new(caller, request, name);
+    call->caller_walker = walker;
+    call_route(call);
 }
 
 /* Workers read JSON: a form, an upload or a query is rewritten to it here. 0, or the -errno of

@@ -52,8 +52,10 @@ void caller_turn(struct caller *caller);
 /* The snapshot of this turn; NULL before the first was published. */
 const struct snapshot *caller_snapshot(const struct caller *caller);
 
-/* Answers the request with the result of action name, the body being its named parameters. */
-void caller_action(struct caller *caller, struct http_request *request, struct slice name);
+/* Answers the request with the result of action name, the body being its named parameters. walker:
+ * the one that calls, a part of the request; empty = none. */
+void caller_action(struct caller *caller, struct http_request *request, struct slice name,
+                   struct slice walker);
 
 /* As caller_action, for a walker: the request goes to path (e.g. "/walker_run/") of the runtime
  * worker; path is copied. user names the caller for the walker's context; may be empty. */

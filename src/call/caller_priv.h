@@ -8,6 +8,7 @@
 #include "http/client.h"
 #include "loop/loop.h"
 
+struct action_stats;
 struct call_stats;
 struct json_object;
 struct pool;
@@ -23,10 +24,11 @@ struct call {
     struct http_request *request;
     char name[CALL_NAME_MAX]; /* action, or path of a walker's route */
     char user[CALL_NAME_MAX];
-    bool walker;
-    uint64_t since_ms;      /* came in */
-    uint64_t not_before_ms; /* parked: not sent again before */
-    uint32_t tried_target;  /* id of the target of the last attempt; 0 = none */
+    bool walker;                /* it is a run of one */
+    struct slice caller_walker; /* an action's call by a walker: its name, a part of request */
+    uint64_t since_ms;          /* came in */
+    uint64_t not_before_ms;     /* parked: not sent again before */
+    uint32_t tried_target;      /* id of the target of the last attempt; 0 = none */
     unsigned attempts;
     bool without_slash; /* external: the path with it was answered 404 or 405 */
     bool redirected;
@@ -36,7 +38,8 @@ struct call {
     /* set while it is sent */
     struct pool *pool;
     struct http_client *client;
-    struct call_stats *stats;
+    struct action_stats *action_stats; /* of the route */
+    struct call_stats *stats;          /* of these the one in which it is in flight */
     uint64_t timeout_ms;
     bool idempotent;
 };
@@ -66,6 +69,8 @@ struct caller {
 /* call.c: name is copied. Each ends in one call_answer or call_fail. */
 struct call *call_new(struct caller *caller, struct http_request *request, struct slice name);
 void call_end(struct call *call);
+/* From here on the call is one of these figures. */
+void call_book(struct call *call, struct action_stats *stats);
 /* why, if given, is added to the outcome's text. */
 void call_fail(struct call *call, enum call_outcome outcome, const char *why);
 void call_answer(struct call *call, const struct http_reply *reply);

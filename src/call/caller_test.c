@@ -17,7 +17,8 @@
 #include "http/blocking.h"
 #include "http/server.h"
 #include "loop/loop.h"
-#include "measure/call_stats.h"
+#include "measure/action_stats.h"
+#include "measure/histogram.h"
 
 /* ---- the front ---- */
 
@@ -28,7 +29,8 @@ struct front {
     struct caller *caller;
     pthread_t thread;
     struct sockaddr_un address;
-    struct call_stats stats;
+    struct action_stats stats;
+    struct stats_budget budget;
     struct loop_task kick;
     atomic_int troubles;
 };
@@ -36,7 +38,8 @@ struct front {
 static void on_request(void *arg, struct http_request *request)
 {
     struct front *front = arg;
-    caller_action(front->caller, request, slice_from(http_request_path(request), 1));
+    caller_action(front->caller, request, slice_from(http_request_path(request), 1),
+                  http_request_header(request, "X-Jsorc-Walker"));
 }
 
 static void on_turn(void *arg)
@@ -76,6 +79,7 @@ static int listen_at(struct sockaddr_un *address, const char *name)
 static void front_start(struct front *front, uint64_t park_timeout_ms)
 {
     *front = (struct front){.loop = loop_new(NULL), .publisher = publisher_new(1, NULL)};
+    action_stats_init(&front->stats, STATS_WALKERS_MAX, &front->budget);
     struct call_settings settings = CALL_SETTINGS_DEFAULT;
     settings.park_timeout_ms = park_timeout_ms;
     front->caller = caller_new(front->loop, 0, front->publisher, &settings);
@@ -96,7 +100,7 @@ static void front_stop(struct front *front)
     caller_free(front->caller);
     publisher_free(front->publisher);
     loop_free(front->loop);
-    call_stats_done(&front->stats);
+    action_stats_done(&front->stats);
     (void)unlink(front->address.sun_path);
 }
 
@@ -123,15 +127,17 @@ static void place(struct front *front, struct target *target, bool idempotent)
     test_pause_ms(20); /* the loop has taken it, and the task may be posted again */
 }
 
-/* Calls name through the front; the answer's status, its body in body[600]. */
-static int call(const struct front *front, const char *name, char *body)
+/* Calls name through the front with further header lines; the answer's status, its body in
+ * body[600]. */
+static int call_with(const struct front *front, const char *name, const char *headers, char *body)
 {
     struct http_blocking *client =
         http_blocking_new((const struct sockaddr *)&front->address, sizeof(front->address));
     struct http_reply reply = {0};
     char head[200];
-    int size = snprintf(head, sizeof(head),
-                        "POST /%s HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n", name);
+    int size =
+        snprintf(head, sizeof(head), "POST /%s HTTP/1.1\r\nHost: h\r\n%sContent-Length: 2\r\n\r\n",
+                 name, headers);
     struct http_send send = {.head = {head, (size_t)size},
                              .body = SLICE("{}"),
                              .timeout_ms = 5000,
@@ -141,6 +147,11 @@ static int call(const struct front *front, const char *name, char *body)
     (void)snprintf(body, 600, "%.*s", (int)reply.body.size, reply.body.size ? reply.body.data : "");
     http_blocking_free(client);
     return reply.status;
+}
+
+static int call(const struct front *front, const char *name, char *body)
+{
+    return call_with(front, name, "", body);
 }
 
 /* ---- workers ---- */
@@ -214,6 +225,19 @@ static void worker_stop(struct worker *worker)
 
 /* ---- tests ---- */
 
+/* count good answers of serve_one. */
+static void expect_booked(const struct call_stats *stats, unsigned count)
+{
+    EXPECT_INT(atomic_load(&stats->calls), count);
+    EXPECT_INT(atomic_load(&stats->errors), 0);
+    EXPECT_INT(atomic_load(&stats->in_flight), 0);
+    EXPECT_INT(atomic_load(&stats->bytes_in), 2 * count);
+    EXPECT_INT(atomic_load(&stats->bytes_out), 4 * count);
+    EXPECT_INT(atomic_load(&stats->executions), count);
+    EXPECT_INT(atomic_load(&stats->exec_ns), 1500000 * (int64_t)count);
+    EXPECT_INT(histogram_count(atomic_load(&stats->latency)), count);
+}
+
 static void answers_with_what_the_worker_said_and_counts_it(void)
 {
     struct front front;
@@ -228,8 +252,11 @@ static void answers_with_what_the_worker_said_and_counts_it(void)
     }
     EXPECT_INT(call(&front, "a.c", body), 404);
     EXPECT(strstr(body, "UnknownAction") && strstr(body, "a.c"));
+    EXPECT_INT(call_with(&front, "a.b", "X-Jsorc-Walker: tidy\r\n", body), 200);
+    expect_booked(&front.stats.outside, 10);
+    expect_booked(action_stats_find(&front.stats, SLICE("tidy")), 1);
     front_stop(&front);
-    EXPECT_INT(atomic_load(&worker.read), 10);
+    EXPECT_INT(atomic_load(&worker.read), 11);
     worker_stop(&worker);
 }
 
@@ -341,6 +368,8 @@ static void repeats_what_may_have_run_only_if_it_may(void)
         place(&front, worker.target, idempotent);
         int status = call(&front, "a.b", body);
         EXPECT_INT(status, idempotent ? 503 : 502);
+        EXPECT_INT(atomic_load(&front.stats.outside.errors), 1);
+        EXPECT_INT(atomic_load(&front.stats.outside.in_flight), 0);
         EXPECT(strstr(body, idempotent ? "Unavailable" : "WorkerLost") != NULL);
         front_stop(&front);
         EXPECT(idempotent ? atomic_load(&worker.read) > 1 : atomic_load(&worker.read) == 1);

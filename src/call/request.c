@@ -60,13 +60,18 @@ size_t call_head(const struct call *call, const struct target *target, size_t bo
                         " HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"
                         "Content-Length: %zu\r\n",
                         target->host, body_size);
-    if (more < 0 || used + (size_t)more + 4 + sizeof(call->user) > CALL_HEAD_MAX) {
+    if (more < 0 || used + (size_t)more + 40 + 2 * sizeof(call->user) > CALL_HEAD_MAX) {
         return 0;
     }
     used += (size_t)more;
     if (call->user[0]) {
         used +=
             (size_t)snprintf(head + used, CALL_HEAD_MAX - used, "X-Jsorc-User: %s\r\n", call->user);
+    }
+    if (call->caller_walker.size > 0 && !target->external &&
+        call->caller_walker.size < sizeof(call->user)) {
+        used += (size_t)snprintf(head + used, CALL_HEAD_MAX - used, "X-Jsorc-Walker: %.*s\r\n",
+                                 (int)call->caller_walker.size, call->caller_walker.data);
     }
     used += put_passed(call, head + used, CALL_HEAD_MAX - used - 2);
     memcpy(head + used, "\r\n", 2);

@@ -27,6 +27,7 @@ struct control *control_new(const struct control_parts *parts,
     control->wake_task = (struct loop_task){.fn = on_wake, .arg = control};
     control->started_ms = clock_unix_ms();
     control->must_publish = true;
+    action_stats_init(&control->walker_stats, CONTROL_WALKERS_MAX, &control->stats_budget);
     for (uint32_t i = 0; i < DECIDE_MODULES_MAX; i++) {
         control->published[i] = (struct plan_route){CHOICE_NONE, NO_INSTANCE};
     }
@@ -37,8 +38,8 @@ struct control *control_new(const struct control_parts *parts,
 struct module *module_free(struct module *module)
 {
     for (size_t i = 0; i < module->action_count; i++) {
-        call_stats_done(&module->actions[i]->stats[0]);
-        call_stats_done(&module->actions[i]->stats[1]);
+        action_stats_done(&module->actions[i]->stats[0]);
+        action_stats_done(&module->actions[i]->stats[1]);
         free(module->actions[i]->name);
         free(module->actions[i]);
     }
@@ -79,7 +80,7 @@ struct control *control_free(struct control *control)
     if (control->auth) {
         control->parts.auth_unref(control->auth);
     }
-    call_stats_done(&control->walker_stats);
+    action_stats_done(&control->walker_stats);
     free(control);
     return NULL;
 }

@@ -139,6 +139,30 @@ bool control_serves(const struct control *control, const char *name, enum place 
 /* Why it does not serve; NULL = no failure. Borrowed until the next turn. */
 const char *control_error(const struct control *control, const char *name);
 
+/* ---- figures ---- */
+
+struct figures;
+
+/* All series so far; owned by the caller. What walkers call within their worker is as old as the
+ * last look at it (see control_figures_refresh). */
+struct figures *control_figures(const struct control *control);
+
+/* What having the module at place took when it was last there; 0 = not known. */
+struct control_costs {
+    double load_ms;      /* import and setup, as the worker tells */
+    uint64_t start_ms;   /* from the start of the process to its first answer; 0 = not seen */
+    int64_t mem_kb;      /* PSS that loading added */
+    int64_t pss_kb;      /* of the pod now or at its end; PLACE_MODULE: as mem_kb */
+    int64_t pss_peak_kb; /* highest that was seen; PLACE_MODULE: as mem_kb */
+};
+
+/* False = it was never there. */
+bool control_costs(const struct control *control, const char *name, enum place place,
+                   struct control_costs *ret);
+
+/* Of the runtime worker that serves now; 0 = none, or not measured yet. */
+int64_t control_runtime_pss_kb(const struct control *control);
+
 /* ---- views; all results are the caller's ---- */
 
 /* The original's action state (mode, module, local, remote) with "message" of ours when it failed;

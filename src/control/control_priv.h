@@ -7,13 +7,15 @@
 #include "control/control.h"
 #include "control/decide.h"
 #include "loop/loop.h"
-#include "measure/call_stats.h"
+#include "measure/action_stats.h"
 #include "provider/provider.h"
 
 #define BACKOFF_MS_MIN 500 /* before a failed start is repeated; doubles each time */
 #define BACKOFF_MS_MAX 60000
 #define STABLE_MS      60000 /* after so long a failure counts as the first again */
 #define MOVES_KEPT     64    /* the latest ones, for the status */
+
+#define CONTROL_WALKERS_MAX 512 /* with figures of their own; further ones share a row */
 
 #define MODULE_HAS_WALKERS                                                                         \
     "has walkers, which run in the runtime worker; put its actions into a module of their own to " \
@@ -24,7 +26,7 @@ struct http_client;
 /* One action of a module; its figures stay when the module moves. */
 struct action_entry {
     char *name;
-    struct call_stats stats[2]; /* by place: module, remote */
+    struct action_stats stats[2]; /* by place: module, remote */
     uint64_t timeout_ms;
     bool idempotent;
     bool hidden; /* unloaded by name */
@@ -58,7 +60,9 @@ struct module {
     uint64_t retry_ms;
     uint64_t failed_ms; /* the last failure; monotonic */
     char *error;
-    unsigned restarts; /* instances of it that ended unasked */
+    unsigned restarts;             /* instances of it that ended unasked */
+    struct control_costs costs[2]; /* by place: module, remote */
+    bool costs_known[2];
 };
 
 struct server; /* somebody else's (server.c) */
@@ -67,6 +71,7 @@ struct instance {
     uint32_t id;
     struct control *control; /* borrowed */
     bool runtime;
+    bool adopted; /* an earlier daemon started it */
     int64_t generation;
     enum instance_state state;
     enum instance_health health;
@@ -124,7 +129,8 @@ struct control {
     unsigned runtime_failures;
     uint64_t runtime_retry_ms;
     uint64_t runtime_failed_ms;
-    struct call_stats walker_stats;
+    struct action_stats walker_stats; /* runs, by walker */
+    struct stats_budget stats_budget;
 
     struct plan plan;                                /* of this turn */
     struct plan_route published[DECIDE_MODULES_MAX]; /* instance ids, not indices */
@@ -196,6 +202,11 @@ void instance_first_probe(struct instance *instance, struct target *target,
 /* server.c */
 struct server *server_start(struct instance *instance, const char *url);
 struct server *server_free(struct server *server);
+
+/* figures.c */
+/* What the start of a ready instance took goes to its modules, what its memory is now, too. */
+void figures_note_start(struct instance *instance);
+void figures_note_memory(struct instance *instance);
 
 /* publish.c */
 void control_publish(struct control *control);

@@ -116,5 +116,6 @@ void instance_check(struct instance *instance, uint64_t now_ms)
     if (now_ms - instance->measured_ms >= MEASURE_INTERVAL_MS) {
         instance->measured_ms = now_ms;
         (void)instance->pod->ops->measure(instance->pod, &instance->memory);
+        figures_note_memory(instance);
     }
 }

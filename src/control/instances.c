@@ -108,6 +108,7 @@ void instance_ready(struct instance *instance, struct target *target, struct jso
             module_loaded(control, index, info);
         }
     }
+    figures_note_start(instance);
     if (instance->runtime) {
         control->runtime_retry_ms = 0;
     }
@@ -374,6 +375,7 @@ static const struct pod_events *adopt(void *arg, struct pod *pod, struct json_ob
     }
     struct instance *instance = instance_new(control, strcmp(role, "runtime") == 0);
     instance->generation = generation;
+    instance->adopted = true;
     instance->health = stale ? HEALTH_WORN : HEALTH_GOOD;
     instance->loaded = xcalloc(count, sizeof(set[0]));
     instance->loaded_count = count;

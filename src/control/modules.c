@@ -151,7 +151,8 @@ struct module *module_add(struct control *control, const char *name, struct err 
     return module;
 }
 
-static struct action_entry *entry_for(struct module *module, const char *name)
+static struct action_entry *entry_for(struct control *control, struct module *module,
+                                      const char *name)
 {
     for (size_t i = 0; i < module->action_count; i++) {
         if (strcmp(module->actions[i]->name, name) == 0) {
@@ -160,6 +161,9 @@ static struct action_entry *entry_for(struct module *module, const char *name)
     }
     struct action_entry *entry = xcalloc(1, sizeof(*entry));
     entry->name = xstrdup(name);
+    for (int i = 0; i < 2; i++) {
+        action_stats_init(&entry->stats[i], STATS_WALKERS_MAX, &control->stats_budget);
+    }
     module->actions =
         xrealloc(module->actions, (module->action_count + 1) * sizeof(struct action_entry *));
     module->actions[module->action_count++] = entry;
@@ -183,7 +187,7 @@ static void learn(struct control *control, struct module *module, struct json_ob
     double configured_s = json_double(module->config, "timeout_s", 0);
     json_object_object_foreach(actions, name, action)
     {
-        struct action_entry *entry = entry_for(module, name);
+        struct action_entry *entry = entry_for(control, module, name);
         int64_t declared_ms = json_int(action, "timeout_ms", 0);
         entry->live = true;
         entry->idempotent = json_flag(action, "idempotent", false);
@@ -243,11 +247,11 @@ static enum place place_of(const char *text)
                                          : PLACE_NONE;
 }
 
-static void hide(struct module *module, struct json_object *names)
+static void hide(struct control *control, struct module *module, struct json_object *names)
 {
     for (size_t i = 0; names && i < json_object_array_length(names); i++) {
         const char *name = json_object_get_string(json_object_array_get_idx(names, i));
-        entry_for(module, name ? name : "")->hidden = true;
+        entry_for(control, module, name ? name : "")->hidden = true;
     }
 }
 
@@ -273,7 +277,7 @@ static int restore_one(void *arg, const struct store_module *row)
     if (json_parse_object(slice_str(row->learnt), &info, NULL) == 0 &&
         json_object_object_length(info) > 0) {
         learn(control, module, info);
-        hide(module, json_member(info, "hidden", json_type_array));
+        hide(control, module, json_member(info, "hidden", json_type_array));
         module->proven = true;
     }
     control->last_position =

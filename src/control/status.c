@@ -5,29 +5,27 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "control/control_priv.h"
+#include "measure/figures.h"
 #include "measure/histogram.h"
 
-static struct json_object *figures(const struct call_stats *stats, size_t count)
+/* Calls of everybody in all places together. */
+static struct json_object *figures(const struct action_stats *stats, size_t count)
 {
     struct json_object *object = json_object_new_object();
-    struct histogram *all = histogram_new();
-    uint64_t calls = 0, errors = 0, exec_ns = 0;
+    CLEANUP(figures_free) struct figures *all = figures_new(0);
+    struct figure sum;
     for (size_t i = 0; i < count; i++) {
-        struct histogram *latency = atomic_load(&stats[i].latency);
-        calls += atomic_load(&stats[i].calls);
-        errors += atomic_load(&stats[i].errors);
-        exec_ns += atomic_load(&stats[i].exec_ns);
-        if (latency) {
-            histogram_merge(all, latency);
-        }
+        figures_add(all, NULL, NULL, PLACE_NONE, &stats[i]);
     }
-    uint64_t good = histogram_count(all);
-    json_set_int(object, "calls", (int64_t)calls);
-    json_set_int(object, "failed", (int64_t)errors);
-    json_set_double(object, "p50_ms", good ? histogram_quantile(all, 0.5) / 1e6 : NAN);
-    json_set_double(object, "p99_ms", good ? histogram_quantile(all, 0.99) / 1e6 : NAN);
-    json_set_double(object, "exec_ms", good ? (double)exec_ns / (double)good / 1e6 : NAN);
-    histogram_free(all);
+    figures_sum(all, NULL, PLACE_NONE, NULL, &sum);
+    bool good = sum.calls > sum.errors;
+    json_set_int(object, "calls", (int64_t)sum.calls);
+    json_set_int(object, "failed", (int64_t)sum.errors);
+    json_set_double(object, "p50_ms", good ? histogram_quantile(sum.latency, 0.5) / 1e6 : NAN);
+    json_set_double(object, "p99_ms", good ? histogram_quantile(sum.latency, 0.99) / 1e6 : NAN);
+    json_set_double(object, "exec_ms",
+                    sum.executions ? (double)sum.exec_ns / (double)sum.executions / 1e6 : NAN);
+    histogram_free(sum.latency);
     return object;
 }
 

@@ -109,7 +109,11 @@ static void handle_action(const struct front *front, struct caller *caller,
         http_respond_detail(request, 404, "the path is /actions/NAME, e.g. /actions/text.split");
         return;
     }
-    caller_action(caller, request, name);
+    /* Only our own workers are believed which of their walkers calls. */
+    struct slice walker = http_request_listener(request) == LISTEN_LOCAL
+                              ? http_request_header(request, "X-Jsorc-Walker")
+                              : (struct slice){0};
+    caller_action(caller, request, name, walker);
 }
 
 /* open: the path is ours, and follows the rule of /actions/; else it is the original's and needs a

@@ -101,6 +101,7 @@ static bool deliver(struct http_client *client)
         .status = message->parser.status_code,
         .content_type = http_message_header(message, "Content-Type"),
         .server_timing = http_message_header(message, "Server-Timing"),
+        .walker = http_message_header(message, "X-Jsorc-Walker"),
         .location = http_message_header(message, "Location"),
         .body = http_message_body(message),
     };

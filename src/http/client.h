@@ -26,6 +26,7 @@ struct http_reply { /* borrowed until the callback returns */
     struct slice content_type;
     struct slice server_timing;
     struct slice location;
+    struct slice walker; /* X-Jsorc-Walker */
     struct slice body;
 };
 

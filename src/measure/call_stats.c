@@ -9,7 +9,7 @@ void call_stats_done(struct call_stats *stats)
     histogram_free(atomic_exchange(&stats->latency, NULL));
 }
 
-static struct histogram *latency_of(struct call_stats *stats)
+struct histogram *call_stats_latency(struct call_stats *stats)
 {
     struct histogram *histogram = atomic_load_explicit(&stats->latency, memory_order_acquire);
     if (histogram) {
@@ -37,6 +37,10 @@ void call_stats_add(struct call_stats *stats, const struct call_sample *sample)
         add(&stats->errors, 1);
         return;
     }
-    add(&stats->exec_ns, sample->exec_ns);
-    histogram_add(latency_of(stats), sample->latency_ns);
+    add(&stats->latency_ns, sample->latency_ns);
+    if (sample->exec_ns > 0) {
+        add(&stats->executions, 1);
+        add(&stats->exec_ns, sample->exec_ns);
+    }
+    histogram_add(call_stats_latency(stats), sample->latency_ns);
 }

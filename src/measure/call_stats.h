@@ -1,4 +1,5 @@
-/* Figures of one action at one place, added to on the request path without locks. */
+/* Figures of one series of calls, added to on the request path without locks. They only grow, but
+ * for in_flight. */
 #pragma once
 
 #include <stdatomic.h>
@@ -7,11 +8,14 @@
 struct histogram;
 
 struct call_stats {
-    atomic_uint_fast64_t calls;          /* answered, with any status */
-    atomic_uint_fast64_t errors;         /* of them: status >= 500, or no answer at all */
-    atomic_uint_fast64_t exec_ns;        /* sum of execution times as the worker tells them */
-    atomic_uint_fast64_t bytes_in;       /* request bodies */
-    atomic_uint_fast64_t bytes_out;      /* answer bodies */
+    atomic_uint_fast64_t calls;      /* answered, with any status, or failed */
+    atomic_uint_fast64_t errors;     /* of them: status >= 500, or no answer at all */
+    atomic_uint_fast64_t latency_ns; /* sum over the calls without error */
+    atomic_uint_fast64_t executions; /* of these: those whose worker told how long it took */
+    atomic_uint_fast64_t exec_ns;    /* sum of what it told; the rest of latency_ns is the hop */
+    atomic_uint_fast64_t bytes_in;   /* request bodies */
+    atomic_uint_fast64_t bytes_out;  /* answer bodies */
+    atomic_uint in_flight;           /* begun and not ended */
     _Atomic(struct histogram *) latency; /* as the caller sees it; made by the first call */
 };
 
@@ -19,7 +23,7 @@ void call_stats_done(struct call_stats *stats);
 
 struct call_sample {
     uint64_t latency_ns;
-    uint64_t exec_ns;
+    uint64_t exec_ns; /* 0 = not told */
     uint64_t bytes_in;
     uint64_t bytes_out;
     int failed; /* 0 or 1; failed calls stay out of the latency */
@@ -27,3 +31,6 @@ struct call_sample {
 
 /* Any thread. */
 void call_stats_add(struct call_stats *stats, const struct call_sample *sample);
+
+/* The series' histogram, made if there is none. Borrowed. Any thread. */
+struct histogram *call_stats_latency(struct call_stats *stats);

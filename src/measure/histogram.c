@@ -1,15 +1,21 @@
 #include "measure/histogram.h"
 
 #include <stdatomic.h>
-#include <stddef.h>
+#include <stdlib.h>
 
 #include "base/alloc.h"
 
 #define SUB_BITS  6 /* 64 buckets a power of two */
 #define SUB_COUNT (1u << SUB_BITS)
+#define GROUPS    (HISTOGRAM_BUCKETS / SUB_COUNT)
 
+struct group {
+    atomic_uint_fast64_t counts[SUB_COUNT];
+};
+
+/* The durations of one action lie within a few powers of two: only those take memory. */
 struct histogram {
-    atomic_uint_fast64_t counts[HISTOGRAM_BUCKETS];
+    _Atomic(struct group *) groups[GROUPS]; /* owned; NULL = all zero */
 };
 
 struct histogram *histogram_new(void)
@@ -19,6 +25,9 @@ struct histogram *histogram_new(void)
 
 struct histogram *histogram_free(struct histogram *histogram)
 {
+    for (size_t i = 0; histogram && i < GROUPS; i++) {
+        free(atomic_load_explicit(&histogram->groups[i], memory_order_relaxed));
+    }
     free(histogram);
     return NULL;
 }
@@ -46,46 +55,112 @@ static double value_of(size_t bucket)
     return low + (double)(UINT64_C(1) << shift) / 2;
 }
 
+static struct group *make_group(struct histogram *histogram, size_t index)
+{
+    struct group *fresh = xcalloc(1, sizeof(*fresh)), *there = NULL;
+    if (atomic_compare_exchange_strong(&histogram->groups[index], &there, fresh)) {
+        return fresh;
+    }
+    free(fresh); /* another thread was first */
+    return there;
+}
+
+static atomic_uint_fast64_t *slot(struct histogram *histogram, size_t bucket)
+{
+    size_t index = bucket / SUB_COUNT;
+    struct group *group = atomic_load_explicit(&histogram->groups[index], memory_order_acquire);
+    group = group ? group : make_group(histogram, index);
+    return &group->counts[bucket % SUB_COUNT];
+}
+
+static uint64_t count_of(const struct histogram *histogram, size_t bucket)
+{
+    const struct group *group =
+        atomic_load_explicit(&histogram->groups[bucket / SUB_COUNT], memory_order_acquire);
+    return group ? atomic_load_explicit(&group->counts[bucket % SUB_COUNT], memory_order_relaxed)
+                 : 0;
+}
+
 void histogram_add(struct histogram *histogram, uint64_t duration_ns)
 {
-    atomic_fetch_add_explicit(&histogram->counts[bucket_of(duration_ns)], 1, memory_order_relaxed);
+    (void)atomic_fetch_add_explicit(slot(histogram, bucket_of(duration_ns)), 1,
+                                    memory_order_relaxed);
+}
+
+void histogram_add_count(struct histogram *histogram, size_t bucket, uint64_t count)
+{
+    if (bucket < HISTOGRAM_BUCKETS && count > 0) {
+        (void)atomic_fetch_add_explicit(slot(histogram, bucket), count, memory_order_relaxed);
+    }
+}
+
+bool histogram_next(const struct histogram *histogram, size_t *bucket, uint64_t *ret_count)
+{
+    size_t i = *bucket;
+    while (i < HISTOGRAM_BUCKETS) {
+        if (!atomic_load_explicit(&histogram->groups[i / SUB_COUNT], memory_order_relaxed)) {
+            i = (i / SUB_COUNT + 1) * SUB_COUNT;
+            continue;
+        }
+        uint64_t count = count_of(histogram, i);
+        if (count > 0) {
+            *bucket = i;
+            *ret_count = count;
+            return true;
+        }
+        i++;
+    }
+    return false;
 }
 
 uint64_t histogram_count(const struct histogram *histogram)
 {
-    uint64_t count = 0;
-    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
-        count += atomic_load_explicit(&histogram->counts[i], memory_order_relaxed);
+    uint64_t all = 0, count;
+    for (size_t i = 0; histogram_next(histogram, &i, &count); i++) {
+        all += count;
     }
-    return count;
+    return all;
+}
+
+uint64_t histogram_count_to(const struct histogram *histogram, uint64_t duration_ns)
+{
+    uint64_t all = 0, count;
+    for (size_t i = 0; histogram_next(histogram, &i, &count); i++) {
+        if (value_of(i) > (double)duration_ns) {
+            break;
+        }
+        all += count;
+    }
+    return all;
 }
 
 double histogram_quantile(const struct histogram *histogram, double share)
 {
-    uint64_t count = histogram_count(histogram);
-    if (count == 0) {
-        return 0;
-    }
-    double wanted = share * (double)count;
-    uint64_t seen = 0;
+    double wanted = share * (double)histogram_count(histogram);
+    uint64_t seen = 0, count;
     size_t last = 0;
-    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
-        uint64_t here = atomic_load_explicit(&histogram->counts[i], memory_order_relaxed);
-        seen += here;
-        last = here ? i : last;
-        if (here && (double)seen >= wanted) {
-            return value_of(i);
+    for (size_t i = 0; histogram_next(histogram, &i, &count); i++) {
+        seen += count;
+        last = i;
+        if ((double)seen >= wanted) {
+            break;
         }
     }
-    return value_of(last);
+    return seen ? value_of(last) : 0;
 }
 
 void histogram_merge(struct histogram *into, const struct histogram *from)
 {
-    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
-        uint64_t count = atomic_load_explicit(&from->counts[i], memory_order_relaxed);
-        if (count > 0) {
-            atomic_fetch_add_explicit(&into->counts[i], count, memory_order_relaxed);
-        }
+    uint64_t count;
+    for (size_t i = 0; histogram_next(from, &i, &count); i++) {
+        histogram_add_count(into, i, count);
+    }
+}
+
+void histogram_subtract(struct histogram *into, const struct histogram *from)
+{
+    uint64_t count;
+    for (size_t i = 0; histogram_next(from, &i, &count); i++) {
+        (void)atomic_fetch_sub_explicit(slot(into, i), count, memory_order_relaxed);
     }
 }
