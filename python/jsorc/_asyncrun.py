@@ -3,6 +3,9 @@ that what an action keeps between calls (sessions, pools, locks) stays usable.""
 
 import asyncio
 import threading
+import time
+
+from ._jsorc_or_none import _jsorc
 
 _lock = threading.Lock()
 _loop = None
@@ -31,13 +34,24 @@ def run(coroutine):
     return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
 
 
+async def _counted(name, coroutine):
+    start_ns, failed = time.monotonic_ns(), True
+    try:
+        result = await coroutine
+        failed = False
+        return result
+    finally:
+        if _jsorc is not None:
+            _jsorc.count_call(name, time.monotonic_ns() - start_ns, failed)
+
+
 async def call_async(call, name, args, kwargs):
     """The call of an action from async code, without blocking the event loop."""
     from . import _registry
 
     function = _registry.find(name)
     if function is not None and asyncio.iscoroutinefunction(function):
-        return await function(*args, **kwargs)
+        return await _counted(name, function(*args, **kwargs))
     import contextvars
 
     context = contextvars.copy_context()

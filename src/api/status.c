@@ -16,8 +16,9 @@
 #define LOG_LINES_MAX 10000
 #define LOG_BYTES_MAX (1024 * 1024) /* read for one answer */
 
-static void run_status(struct op_call *call)
+static void answer_status(void *arg)
 {
+    struct op_call *call = arg;
     const struct api *api = op_api(call);
     struct json_object *status = control_status(api->control);
     struct json_object *daemon = json_object_new_object();
@@ -33,6 +34,11 @@ static void run_status(struct op_call *call)
     op_return(call, status);
 }
 
+static void run_status(struct op_call *call)
+{
+    control_figures_refresh(op_api(call)->control, answer_status, call);
+}
+
 const struct op op_jsorc_status = {
     .name = "jsorc_status",
     .access = OP_ADMIN,
@@ -40,7 +46,7 @@ const struct op op_jsorc_status = {
     .help = "Tell what is loaded where and how it does.",
     .result = "{\"modules\": [{\"name\", \"place\", \"state\", \"mem_kb\", \"actions\": {NAME: "
               "{\"calls\", \"failed\", \"p50_ms\", \"p99_ms\", \"exec_ms\"}}}], \"workers\": "
-              "[...], \"moves\": [...], \"daemon\": {...}}",
+              "[...], \"walkers\": {NAME: ...}, \"moves\": [...], \"daemon\": {...}}",
     .run = run_status,
 };
 

@@ -91,11 +91,27 @@ static void add_module(struct table *table, const struct json_object *module)
     } while (entry);
 }
 
+/* They run in the runtime worker: no place, state or memory of their own. */
+static void add_walkers(struct table *table, struct json_object *walkers)
+{
+    const char *title = "(walkers)";
+    json_object_object_foreach(walkers, name, figures)
+    {
+        table_cell(table, title, COLOUR_NONE);
+        for (int i = 0; i < 3; i++) {
+            table_cell(table, "", COLOUR_NONE);
+        }
+        add_text(table, name, COLOUR_NONE);
+        add_figures(table, figures);
+        title = "";
+    }
+}
+
 static struct table *make_table(const struct json_object *status)
 {
     struct table *table = table_new();
     struct json_object *modules = json_member(status, "modules", json_type_array);
-    struct json_object *walkers = json_member(status, "walker_runs", json_type_object);
+    struct json_object *walkers = json_member(status, "walkers", json_type_object);
     static const char *const left[] = {"MODULE", "PLACE", "STATE"};
     static const char *const right[] = {"CALLS", "FAILED", "P50 ms", "P99 ms"};
     for (size_t i = 0; i < 3; i++) {
@@ -109,12 +125,8 @@ static struct table *make_table(const struct json_object *status)
     for (size_t i = 0; i < list_count(modules); i++) {
         add_module(table, json_object_array_get_idx(modules, i));
     }
-    if (json_int(walkers, "calls", 0) > 0) {
-        table_cell(table, "(walkers)", COLOUR_NONE); /* of all modules together */
-        for (int i = 0; i < 4; i++) {
-            table_cell(table, "", COLOUR_NONE);
-        }
-        add_figures(table, walkers);
+    if (walkers && json_object_object_length(walkers) > 0) {
+        add_walkers(table, walkers);
     }
     return table;
 }
@@ -267,8 +279,9 @@ const struct command COMMAND_STATUS = {
     .summary = "Show what is loaded where, and how it does",
     .detail = "For each action: where its module is placed and in which state, the memory of the "
               "module in MiB (a pod's own, or what loading added to the runtime worker), calls, "
-              "failed calls, median and 99th percentile of the daemon's time for a call. With -o "
-              "json also the last moves, workers and their health.",
+              "failed calls, median and 99th percentile of a call's time as its caller sees it; "
+              "calls of walkers within their process count, too. Then the same of walkers. With "
+              "-o json also the last moves, workers and their health.",
     .params = PARAMS,
     .examples = EXAMPLES,
     .run = run,

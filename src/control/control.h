@@ -63,7 +63,7 @@ int control_restore(struct control *control, struct err *err);
  * I/O loops know from their first request on who may do what. */
 void control_start(struct control *control);
 
-/* Tells those who wait for a load that it goes on without them: before an orderly end. */
+/* Lets those who wait for a load or for figures go on without it: before an orderly end. */
 void control_release(struct control *control);
 
 /* Stops all pods; done runs when they are gone or grace_ms is over. */
@@ -146,6 +146,10 @@ struct figures;
 /* All series so far; owned by the caller. What walkers call within their worker is as old as the
  * last look at it (see control_figures_refresh). */
 struct figures *control_figures(const struct control *control);
+
+/* Asks the workers for the calls inside them first: done runs when control_figures has all that
+ * ended before this call, at the latest after a second; it may run before this returns. */
+void control_figures_refresh(struct control *control, void (*done)(void *arg), void *arg);
 
 /* What having the module at place took when it was last there; 0 = not known. */
 struct control_costs {

@@ -65,6 +65,8 @@ struct module {
     bool costs_known[2];
 };
 
+struct look;
+struct refresh;
 struct server; /* somebody else's (server.c) */
 
 struct instance {
@@ -91,6 +93,7 @@ struct instance {
     struct pod_memory memory;
     uint64_t measured_ms;
     struct pod_events events;
+    struct look *look; /* owned; at the calls inside it (local_calls.c) */
 };
 
 struct waiter {
@@ -131,6 +134,8 @@ struct control {
     uint64_t runtime_failed_ms;
     struct action_stats walker_stats; /* runs, by walker */
     struct stats_budget stats_budget;
+    struct refresh *refreshes; /* owned; who waits for looks */
+    uint64_t last_look;
 
     struct plan plan;                                /* of this turn */
     struct plan_route published[DECIDE_MODULES_MAX]; /* instance ids, not indices */
@@ -207,6 +212,17 @@ struct server *server_free(struct server *server);
 /* What the start of a ready instance took goes to its modules, what its memory is now, too. */
 void figures_note_start(struct instance *instance);
 void figures_note_memory(struct instance *instance);
+
+/* local_calls.c */
+struct look *look_new(bool adopted);
+struct look *look_free(struct look *look);
+/* Reads the instance's figures when that was not done for a while. */
+void look_if_due(struct instance *instance, uint64_t now_ms);
+/* Reads them a last time and then stops the pod. False = not possible: stop it yourself. */
+bool look_and_stop(struct instance *instance, uint64_t grace_ms);
+void look_forget(struct instance *instance);
+/* Those who still wait go on without the rest, or are forgotten. */
+void refreshes_end(struct control *control, bool tell);
 
 /* publish.c */
 void control_publish(struct control *control);

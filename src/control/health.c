@@ -100,6 +100,7 @@ static bool has_trouble(struct instance *instance)
 
 void instance_check(struct instance *instance, uint64_t now_ms)
 {
+    look_if_due(instance, now_ms);
     if (instance->state != INSTANCE_READY || !instance->target) {
         return;
     }

@@ -38,6 +38,7 @@ struct instance *instance_new(struct control *control, bool runtime)
     instance->generation = ++control->generation;
     instance->state = INSTANCE_STARTING;
     instance->start_ms = instance->since_ms = clock_now_ms();
+    instance->look = look_new(false);
     control->instances[control->instance_count++] = instance;
     return instance;
 }
@@ -57,6 +58,7 @@ void instance_forget(struct instance *instance)
         target_unref(instance->target);
     }
     http_client_free(instance->probe);
+    look_forget(instance);
     (void)json_put(instance->first_info);
     server_free(instance->server);
     if (instance->pod) {
@@ -307,14 +309,16 @@ void instance_drain(struct instance *instance, uint64_t now_ms)
 
 void instance_stop(struct instance *instance, uint64_t now_ms)
 {
-    bool hung = instance->health == HEALTH_HUNG;
+    /* A call that hangs would hold up an orderly end for nothing. */
+    bool ill = instance->health != HEALTH_GOOD;
+    uint64_t grace_ms = ill ? 500 : instance->control->settings.stop_grace_ms;
+    bool looks = look_and_stop(instance, grace_ms);
     instance->state = INSTANCE_STOPPING;
     instance->since_ms = now_ms;
+    if (looks) {
+        return;
+    }
     if (instance->pod) {
-        /* A call that hangs would hold up an orderly end for nothing. */
-        uint64_t grace_ms = hung || instance->health == HEALTH_WORN
-                                ? 500
-                                : instance->control->settings.stop_grace_ms;
         instance->pod->ops->stop(instance->pod, grace_ms);
     } else {
         instance_forget(instance);
@@ -376,6 +380,8 @@ static const struct pod_events *adopt(void *arg, struct pod *pod, struct json_ob
     struct instance *instance = instance_new(control, strcmp(role, "runtime") == 0);
     instance->generation = generation;
     instance->adopted = true;
+    look_free(instance->look);
+    instance->look = look_new(true);
     instance->health = stale ? HEALTH_WORN : HEALTH_GOOD;
     instance->loaded = xcalloc(count, sizeof(set[0]));
     instance->loaded_count = count;

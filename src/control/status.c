@@ -8,15 +8,10 @@
 #include "measure/figures.h"
 #include "measure/histogram.h"
 
-/* Calls of everybody in all places together. */
-static struct json_object *figures(const struct action_stats *stats, size_t count)
+static struct json_object *total(const struct figures *all)
 {
     struct json_object *object = json_object_new_object();
-    CLEANUP(figures_free) struct figures *all = figures_new(0);
     struct figure sum;
-    for (size_t i = 0; i < count; i++) {
-        figures_add(all, NULL, NULL, PLACE_NONE, &stats[i]);
-    }
     figures_sum(all, NULL, PLACE_NONE, NULL, &sum);
     bool good = sum.calls > sum.errors;
     json_set_int(object, "calls", (int64_t)sum.calls);
@@ -27,6 +22,16 @@ static struct json_object *figures(const struct action_stats *stats, size_t coun
                     sum.executions ? (double)sum.exec_ns / (double)sum.executions / 1e6 : NAN);
     histogram_free(sum.latency);
     return object;
+}
+
+/* Calls of everybody in all places together. */
+static struct json_object *figures(const struct action_stats *stats, size_t count)
+{
+    CLEANUP(figures_free) struct figures *all = figures_new(0);
+    for (size_t i = 0; i < count; i++) {
+        figures_add(all, NULL, NULL, PLACE_NONE, &stats[i]);
+    }
+    return total(all);
 }
 
 static const char *state_of(const struct control *control, uint32_t index)
@@ -125,6 +130,18 @@ static struct json_object *moves_status(const struct control *control)
     return moves;
 }
 
+static struct json_object *walkers_status(const struct control *control)
+{
+    struct json_object *walkers = json_object_new_object();
+    const struct walker_stats *node = NULL;
+    while ((node = action_stats_next(&control->walker_stats, node))) {
+        CLEANUP(figures_free) struct figures *one = figures_new(0);
+        figures_add_series(one, &(struct figure){.walker = node->walker}, &node->stats);
+        json_set(walkers, node->walker, total(one));
+    }
+    return walkers;
+}
+
 struct json_object *control_status(const struct control *control)
 {
     struct json_object *status = json_object_new_object();
@@ -141,6 +158,7 @@ struct json_object *control_status(const struct control *control)
     json_set(status, "modules", modules);
     json_set(status, "workers", workers);
     json_set(status, "walker_runs", figures(&control->walker_stats, 1));
+    json_set(status, "walkers", walkers_status(control));
     json_set(status, "moves", moves_status(control));
     json_set_int(status, "move_count", (int64_t)control->move_count);
     json_set_double(status, "uptime_s", (double)(clock_unix_ms() - control->started_ms) / 1000);

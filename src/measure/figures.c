@@ -35,8 +35,8 @@ static struct figure *append(struct figures *figures)
     return &figures->rows[figures->count++];
 }
 
-static void add_series(struct figures *figures, const struct figure *names,
-                       const struct call_stats *stats)
+void figures_add_series(struct figures *figures, const struct figure *names,
+                        const struct call_stats *stats)
 {
     uint64_t calls = atomic_load(&stats->calls);
     unsigned in_flight = atomic_load(&stats->in_flight);
@@ -65,11 +65,11 @@ void figures_add(struct figures *figures, const char *module, const char *action
                  const struct action_stats *stats)
 {
     struct figure names = {.module = module, .action = action, .place = place};
-    add_series(figures, &names, &stats->outside);
+    figures_add_series(figures, &names, &stats->outside);
     const struct walker_stats *node = NULL;
     while ((node = action_stats_next(stats, node))) {
         names.walker = node->walker;
-        add_series(figures, &names, &node->stats);
+        figures_add_series(figures, &names, &node->stats);
     }
 }
 

@@ -42,6 +42,10 @@ struct figures *figures_new(uint64_t at_ns);
 struct figures *figures_free(struct figures *figures); /* NULL allowed */
 DEFINE_CLEANUP(struct figures *, figures_free)
 
+/* Appends one series under names, unless it has seen no call. */
+void figures_add_series(struct figures *figures, const struct figure *names,
+                        const struct call_stats *stats);
+
 /* Appends the series of stats that have seen a call: `outside` and one a walker. */
 void figures_add(struct figures *figures, const char *module, const char *action, enum place place,
                  const struct action_stats *stats);

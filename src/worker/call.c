@@ -12,11 +12,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/server.h"
+#include "worker/origin.h"
 #include "worker/registry.h"
 
 #define STAY_NS    100000 /* a longer call leaves the loader before its answer is written */
 #define HOLD_BYTES 65536  /* a larger answer is released at once */
 #define TIMING_MAX 64     /* bytes of the Server-Timing line */
+#define WALKER_MAX (STATS_NAME_MAX + 40) /* bytes of the X-Jsorc-Walker line */
+#define OWN_LINES  (TIMING_MAX + WALKER_MAX)
 
 static void enter(const struct worker_loader *loader)
 {
@@ -118,7 +121,10 @@ void call_execute(const struct call_rules *rules, const struct job *job,
 {
     *answer = (struct worker_answer){.status = 200, .content_type = "application/json"};
     uint64_t start_ns = clock_now_ns();
+    struct origin origin;
+    origin_begin(&origin, job->input.request);
     job->call(job->arg, &job->input, answer);
+    origin_end(&origin);
     if (answer->exec_ns == 0) {
         answer->exec_ns = clock_now_ns() - start_ns;
     }
@@ -162,15 +168,26 @@ static size_t put_timing(char *at, uint64_t exec_ns)
     return size + 2;
 }
 
+/* "X-Jsorc-Walker: NAME\r\n": whoever sent the request cannot always know which walker ran. */
+static size_t put_walker(char *at, const struct worker_answer *answer)
+{
+    if (answer->walker.size == 0 || answer->walker.size > STATS_NAME_MAX) {
+        return 0;
+    }
+    return (size_t)snprintf(at, WALKER_MAX, "X-Jsorc-Walker: %.*s%s\r\n", (int)answer->walker.size,
+                            answer->walker.data, answer->failed ? "; failed" : "");
+}
+
 static void respond(const struct job *job, const struct worker_answer *answer)
 {
     char buffer[512];
     CLEANUP(str_free) char *allocated = NULL;
     char *lines = buffer;
-    if (answer->headers.size > sizeof(buffer) - TIMING_MAX) {
-        lines = allocated = xcalloc(1, TIMING_MAX + answer->headers.size);
+    if (answer->headers.size > sizeof(buffer) - OWN_LINES) {
+        lines = allocated = xcalloc(1, OWN_LINES + answer->headers.size);
     }
     size_t size = put_timing(lines, answer->exec_ns);
+    size += put_walker(lines + size, answer);
     if (answer->headers.size > 0) {
         memcpy(lines + size, answer->headers.data, answer->headers.size);
         size += answer->headers.size;

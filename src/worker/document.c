@@ -1,6 +1,7 @@
 #include "worker/document.h"
 
 #include "base/json.h"
+#include "measure/histogram.h"
 #include "worker/registry.h"
 
 static struct json_object *names_of(const struct worker_action *action)
@@ -154,6 +155,49 @@ struct json_object *document_walker_figures(const struct registry *registry)
     struct json_object *rows = json_object_new_object();
     for (size_t i = 0; i < registry->walker_count; i++) {
         json_set(rows, registry->walkers[i]->name, figures_of(&registry->walkers[i]->stat));
+    }
+    return rows;
+}
+
+static struct json_object *buckets_of(const struct call_stats *stats)
+{
+    struct json_object *buckets = json_object_new_array();
+    const struct histogram *latency = atomic_load(&stats->latency);
+    uint64_t count;
+    for (size_t i = 0; latency && histogram_next(latency, &i, &count); i++) {
+        (void)json_object_array_add(buckets, json_object_new_int64((int64_t)i));
+        (void)json_object_array_add(buckets, json_object_new_int64((int64_t)count));
+    }
+    return buckets;
+}
+
+static void add_local_calls(struct json_object *rows, const struct worker_action *action,
+                            const char *walker, const struct call_stats *stats)
+{
+    if (atomic_load(&stats->calls) == 0) {
+        return;
+    }
+    struct json_object *row = json_object_new_object();
+    json_set_str(row, "module", action->module->name);
+    json_set_str(row, "action", action->name);
+    json_set_str(row, "walker", walker);
+    json_set_int(row, "calls", (int64_t)atomic_load(&stats->calls));
+    json_set_int(row, "errors", (int64_t)atomic_load(&stats->errors));
+    json_set_int(row, "exec_ns", (int64_t)atomic_load(&stats->exec_ns));
+    json_set(row, "histogram", buckets_of(stats));
+    (void)json_object_array_add(rows, row);
+}
+
+struct json_object *document_local_calls(const struct registry *registry)
+{
+    struct json_object *rows = json_object_new_array();
+    for (size_t i = 0; i < registry->action_count; i++) {
+        const struct worker_action *action = registry->actions[i];
+        const struct walker_stats *node = NULL;
+        add_local_calls(rows, action, NULL, &action->local.outside);
+        while ((node = action_stats_next(&action->local, node))) {
+            add_local_calls(rows, action, node->walker, &node->stats);
+        }
     }
     return rows;
 }

@@ -21,5 +21,9 @@ struct json_object *document_modules(const struct registry *registry);
 struct json_object *document_action_figures(const struct registry *registry);
 struct json_object *document_walker_figures(const struct registry *registry);
 
+/* [{"module", "action", "walker": NAME or null, "calls", "errors", "exec_ns", "histogram": [BUCKET,
+ * COUNT, ...]}, ...]: calls from inside the process, as worker_count_call got them. */
+struct json_object *document_local_calls(const struct registry *registry);
+
 /* OpenAPI 3.1 of all that is served. */
 struct json_object *document_openapi(const struct registry *registry);

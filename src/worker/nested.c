@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "http/blocking.h"
+#include "worker/origin.h"
 #include "worker/worker_priv.h"
 
 #define DAEMON_TIMEOUT_MS  (3600 * 1000ULL) /* the daemon's own limits end a call before that */
@@ -27,6 +28,15 @@ struct worker_action *worker_action_find(const struct worker *worker, struct sli
 struct worker_stat *worker_action_stat(struct worker_action *action)
 {
     return &action->stat;
+}
+
+void worker_count_call(struct worker_action *action, struct slice walker, uint64_t exec_ns,
+                       bool failed)
+{
+    worker_stat_add(&action->stat, exec_ns, failed);
+    call_stats_add(
+        action_stats_of(&action->local, walker),
+        &(struct call_sample){.latency_ns = exec_ns, .exec_ns = exec_ns, .failed = failed});
 }
 
 const char *worker_action_name(const struct worker_action *action)
@@ -66,11 +76,13 @@ void worker_action_call(struct worker_action *action, struct slice body,
         .loader = action->loader,
         .call = action->call,
         .arg = action->arg,
-        .action = action,
         .input = {.route = WORKER_ACTION, .name = slice_str(action->name), .body = body},
     };
     enter(action->loader);
     call_execute(&rules, &job, answer);
+    struct origin *origin = origin_current();
+    worker_count_call(action, origin ? origin_walker(origin) : (struct slice){0}, answer->exec_ns,
+                      answer->failed || answer->status >= 400);
     if (!answer->content_type || strncmp(answer->content_type, "application/json", 16) != 0) {
         if (answer->release) {
             answer->release(answer->owner);
@@ -200,11 +212,14 @@ int worker_remote_call(struct worker *worker, struct slice name, struct slice bo
     if (!client) {
         return -ENOTCONN;
     }
+    char line_buffer[ORIGIN_LINES_MAX];
+    struct origin *origin = origin_current();
+    struct slice lines = origin ? origin_lines(origin, line_buffer) : (struct slice){0};
     CLEANUP(str_free) char *path = escape(name);
     CLEANUP(str_free)
     char *head = xasprintf("POST /actions/%s HTTP/1.1\r\nHost: jsorc\r\n"
-                           "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-                           path, body.size);
+                           "Content-Type: application/json\r\n%.*sContent-Length: %zu\r\n\r\n",
+                           path, (int)lines.size, lines.size ? lines.data : "", body.size);
     struct http_send send = {
         .head = slice_str(head),
         .body = body,

@@ -36,6 +36,7 @@ static struct worker_action *action_free(struct worker_action *action)
         free(action->params);
         free(action->doc);
         free(action->returns);
+        action_stats_done(&action->local);
         free(action);
     }
     return NULL;
@@ -290,6 +291,7 @@ int registry_add_action(struct registry *registry, const struct worker_action_de
         .arg = def->arg,
         .module = module,
     };
+    action_stats_init(&action->local, STATS_WALKERS_MAX, &registry->stats_budget);
     action->bare = action->name + (dot + 1 - def->name);
     int failed = copy_aliases(action, def->aliases, err);
     if (!failed) {

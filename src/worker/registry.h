@@ -2,6 +2,7 @@
  * worker serves, and only read afterwards; the figures are atomic. */
 #pragma once
 
+#include "measure/action_stats.h"
 #include "worker/name_map.h"
 #include "worker/worker.h"
 
@@ -22,6 +23,7 @@ struct worker_module {
 
 struct worker_action {
     _Alignas(64) struct worker_stat stat; /* a line of its own: written by every call */
+    struct action_stats local;            /* calls from inside the process, by walker */
     atomic_int hog;                       /* the call threads' note: it keeps the interpreter */
     char *name;                           /* full */
     const char *bare;                     /* in name: what follows the last dot */
@@ -59,6 +61,7 @@ struct ceded_name {
 };
 
 struct registry {
+    struct stats_budget stats_budget;
     struct ceded_name *ceded; /* names that another module serves */
     size_t ceded_count;
     struct worker_module *modules[REGISTRY_MODULES_MAX];

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "http/docs_page.h"
 #include "http/server.h"
+#include "worker/document.h"
 #include "worker/worker_priv.h"
 
 #define SEGMENT_MAX (3 * REGISTRY_NAME_MAX) /* percent-encoded */
@@ -158,6 +159,14 @@ static void get_status(struct worker *worker, struct http_request *request)
     answer_json(request, json_text(body));
 }
 
+/* What of the status costs next to nothing and is asked for often. */
+static void get_figures(struct worker *worker, struct http_request *request)
+{
+    CLEANUP(json_put) struct json_object *body = json_object_new_object();
+    json_set(body, "local_calls", document_local_calls(worker->registry));
+    answer_json(request, json_text(body));
+}
+
 static void get_openapi(struct worker *worker, struct http_request *request)
 {
     answer_json(request, worker->openapi);
@@ -173,7 +182,8 @@ static const struct {
     const char *path;
     void (*get)(struct worker *worker, struct http_request *request);
 } GET_ROUTES[] = {
-    {"/jaseci_actions_spec/", get_spec}, {"/healthz", push_health}, {"/jsorc/status", get_status},
+    {"/jaseci_actions_spec/", get_spec}, {"/healthz", push_health},
+    {"/jsorc/status", get_status},       {"/jsorc/figures", get_figures},
     {"/openapi.json", get_openapi},      {"/", get_root},
 };
 

@@ -35,6 +35,7 @@ struct json_object *status_document(struct worker *worker)
     json_set(root, "modules", document_modules(worker->registry));
     json_set(root, "actions", document_action_figures(worker->registry));
     json_set(root, "walkers", document_walker_figures(worker->registry));
+    json_set(root, "local_calls", document_local_calls(worker->registry));
     return root;
 }
 

@@ -61,11 +61,12 @@ struct worker_call {
 /* What the function leaves. Preset: 200, "application/json", empty body, nothing to release. */
 struct worker_answer {
     int status;
-    const char *content_type;     /* static, or lives until release */
-    struct slice headers;         /* further lines, each with CRLF; lives until release */
-    struct slice body;            /* written from where it lies, no copy */
-    bool failed;                  /* count as an error though the status is below 400 */
-    uint64_t exec_ns;             /* time in the user's function alone; 0 = time around call() */
+    const char *content_type; /* static, or lives until release */
+    struct slice headers;     /* further lines, each with CRLF; lives until release */
+    struct slice body;        /* written from where it lies, no copy */
+    struct slice walker;      /* told to the daemon: it ran; lives until release; empty = none */
+    bool failed;              /* count as an error though the status is below 400 */
+    uint64_t exec_ns;         /* time in the user's function alone; 0 = time around call() */
     void (*release)(void *owner); /* between enter and leave, after the answer was written */
     void *owner;
 };
@@ -82,7 +83,6 @@ struct worker_stat {
     atomic_uint_fast64_t exec_ns; /* sum */
 };
 
-/* Also for calls that did not come through a socket (a walker's call in the process). */
 static inline void worker_stat_add(struct worker_stat *stat, uint64_t exec_ns, bool failed)
 {
     (void)atomic_fetch_add_explicit(&stat->calls, 1, memory_order_relaxed);
@@ -232,6 +232,11 @@ struct worker_stat *worker_action_stat(struct worker_action *action);
 const char *worker_action_name(const struct worker_action *action); /* full */
 const struct worker_loader *worker_action_loader(const struct worker_action *action);
 const char *worker_action_params(const struct worker_action *action); /* as given, JSON text */
+
+/* Counts a call from inside the process for the action and for the walker (a walker's name; empty =
+ * none). Without locks, and without allocation but for the first of its kind. */
+void worker_count_call(struct worker_action *action, struct slice walker, uint64_t exec_ns,
+                       bool failed);
 
 /* Calls action here and now with a JSON object of arguments, counts it, and fills answer (preset
  * by this function). The caller has left its own loader (Python: released the GIL); the action's

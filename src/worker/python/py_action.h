@@ -4,8 +4,10 @@
 
 #include <stdbool.h>
 
+#include "base/slice.h"
 #include "worker/python/py_api.h"
 
+struct worker_action;
 struct worker_stat;
 
 enum py_kind { PY_PLAIN, PY_LIST, PY_KEYWORD, PY_DICT }; /* as in jsorc/_signature.py */
@@ -25,6 +27,8 @@ struct py_action {
     PyObject *function;           /* owned */
     PyObject *described;          /* list of jsorc._signature.Param, for the 422 body; owned */
     struct worker_stat *stat;     /* borrowed from the worker; NULL until it is added there */
+    struct worker_action *entry;  /* likewise; NULL for a walker */
+    struct slice walker;          /* a walker's name, borrowed from name; empty for an action */
     struct py_param *params;      /* params[param_count]; owned */
     Py_ssize_t param_count;
     Py_ssize_t plain_count;

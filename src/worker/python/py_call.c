@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "worker/python/py_action.h"
+#include "worker/python/py_context.h"
 #include "worker/python/py_serve.h"
 #include "worker/worker.h"
 
@@ -57,16 +58,26 @@ static PyObject *keywords(PyObject *const *values, PyObject *names)
     return dict;
 }
 
+static void count(const struct py_action *action, uint64_t exec_ns, bool failed)
+{
+    if (action->entry) {
+        struct origin *origin = origin_current();
+        struct slice walker = origin ? origin_walker(origin) : (struct slice){0};
+        worker_count_call(action->entry, walker, exec_ns, failed);
+    }
+}
+
 static PyObject *call_here(const struct py_action *action, PyObject *args, PyObject *kwargs)
 {
+    struct py_behalf behalf;
+    py_behalf_begin(&behalf);
     uint64_t start_ns = clock_now_ns();
     PyObject *result = action->wants_meta
                            ? PyObject_CallFunctionObjArgs(py_hooks.call_with_meta, action->function,
                                                           args, kwargs ? kwargs : Py_None, NULL)
                            : py_invoke(action->function, args, kwargs);
-    if (action->stat) {
-        worker_stat_add(action->stat, clock_now_ns() - start_ns, result == NULL);
-    }
+    count(action, clock_now_ns() - start_ns, result == NULL);
+    py_behalf_end(&behalf);
     return result;
 }
 
@@ -139,8 +150,11 @@ PyObject *py_call_native(PyObject *module, PyObject *args)
         return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_LookupError, "no action '%U'", name);
     }
     struct worker_answer answer;
+    struct py_behalf behalf;
+    py_behalf_begin(&behalf);
     Py_BEGIN_ALLOW_THREADS worker_action_call(action, (struct slice){body, (size_t)size}, &answer);
-    Py_END_ALLOW_THREADS PyObject *made = answer_tuple(&answer);
+    Py_END_ALLOW_THREADS py_behalf_end(&behalf);
+    PyObject *made = answer_tuple(&answer);
     Py_BEGIN_ALLOW_THREADS worker_answer_release(action, &answer);
     Py_END_ALLOW_THREADS return made;
 }
@@ -172,16 +186,39 @@ PyObject *py_call_remote(PyObject *module, PyObject *args, PyObject *kwargs)
     struct worker_answer answer;
     struct err err = {0};
     int code;
+    struct py_behalf behalf;
+    py_behalf_begin(&behalf);
     Py_BEGIN_ALLOW_THREADS code =
         worker_remote_call(serving, (struct slice){name, (size_t)name_size},
                            (struct slice){body, (size_t)body_size}, timeout_ms, &answer, &err);
-    Py_END_ALLOW_THREADS if (code < 0)
-    {
+    Py_END_ALLOW_THREADS py_behalf_end(&behalf);
+    if (code < 0) {
         return raise_os_error(-code, err.text[0] ? err.text : strerror(-code));
     }
     PyObject *made = answer_tuple(&answer);
     worker_remote_release(&answer);
     return made;
+}
+
+/* count_call(name, exec_ns, failed): of a coroutine that was awaited where it was called. */
+PyObject *py_call_count(PyObject *module, PyObject *args)
+{
+    PyObject *name;
+    unsigned long long exec_ns;
+    int failed;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "UKp", &name, &exec_ns, &failed)) {
+        return NULL;
+    }
+    PyObject *found = PyDict_GetItemWithError(table, name);
+    if (!found) {
+        return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+    }
+    struct py_behalf behalf;
+    py_behalf_begin(&behalf);
+    count((struct py_action *)found, exec_ns, failed);
+    py_behalf_end(&behalf);
+    return Py_NewRef(Py_None);
 }
 
 PyObject *py_call_serving(PyObject *module, PyObject *unused)

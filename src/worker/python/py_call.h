@@ -22,6 +22,7 @@ PyObject *py_call(PyObject *module, PyObject *const *args, Py_ssize_t count, PyO
 PyObject *py_call_native_params(PyObject *module, PyObject *name);
 PyObject *py_call_native(PyObject *module, PyObject *args);
 PyObject *py_call_remote(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *py_call_count(PyObject *module, PyObject *args);
 PyObject *py_call_serving(PyObject *module, PyObject *unused);
 PyObject *py_call_daemon_path(PyObject *module, PyObject *unused);
 PyObject *py_call_waits(PyObject *module, PyObject *unused);

@@ -148,6 +148,36 @@ PyObject *py_context_get_or_none(PyObject *module, PyObject *unused)
     return py_hooks.current ? PyObject_CallNoArgs(py_hooks.current) : Py_NewRef(Py_None);
 }
 
+void py_behalf_begin(struct py_behalf *behalf)
+{
+    behalf->begun = false;
+    if (origin_current() || !py_hooks.current) {
+        return;
+    }
+    CLEANUP(py_free) PyObject *found = PyObject_CallNoArgs(py_hooks.current);
+    if (!found || Py_TYPE(found) != context_type) {
+        PyErr_Clear();
+        return;
+    }
+    const struct py_context *context = (const struct py_context *)found;
+    struct origin there = {.request = context->call ? context->call->request : NULL,
+                           .walker = context->walker_name};
+    /* The request may end before the GIL is ours again: all that it tells is copied now. */
+    struct slice lines = origin_lines(&there, behalf->lines);
+    origin_begin(&behalf->origin, NULL);
+    behalf->origin.walker = context->walker_name;
+    behalf->origin.looked = true;
+    behalf->origin.lines = lines;
+    behalf->begun = true;
+}
+
+void py_behalf_end(struct py_behalf *behalf)
+{
+    if (behalf->begun) {
+        origin_end(&behalf->origin);
+    }
+}
+
 PyObject *py_context_get(PyObject *module, PyObject *unused)
 {
     PyObject *context = py_context_get_or_none(module, unused);

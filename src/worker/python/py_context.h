@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+#include "base/slice.h"
+#include "worker/origin.h"
 #include "worker/python/py_api.h"
 
 struct py_action;
@@ -18,6 +20,7 @@ struct py_context {
     int status_code;                /* 0 = not set */
     bool failed;                    /* count the run as an error */
     unsigned long long exec_ns;     /* of the walker's function */
+    struct slice walker_name;       /* as walker, of the worker that runs it; lives as long */
     const struct worker_call *call; /* borrowed; NULL once the call is over */
 };
 
@@ -39,6 +42,18 @@ void py_current_end(struct py_current *current);
 
 /* The context of current, made on first use; borrowed. NULL = no memory. */
 struct py_context *py_current_context(struct py_current *current);
+
+struct py_behalf { /* on the stack; begin .. end as brackets */
+    bool begun;
+    struct origin origin;
+    char lines[ORIGIN_LINES_MAX];
+};
+
+/* Async code, and threads that carry a context on, work for a request that another thread answers:
+ * makes its origin (origin.h) the thread's. Nothing where there is one. No exception may be
+ * pending, none is set. */
+void py_behalf_begin(struct py_behalf *behalf);
+void py_behalf_end(struct py_behalf *behalf);
 
 /* For the method table: context(), context_or_none(), report(value). */
 PyObject *py_context_get(PyObject *module, PyObject *unused);

@@ -93,6 +93,7 @@ static PyMethodDef methods[] = {
     {"native_call", py_call_native, METH_VARARGS, NULL},
     {"remote_call", (PyCFunction)(void (*)(void))py_call_remote, METH_VARARGS | METH_KEYWORDS,
      NULL},
+    {"count_call", py_call_count, METH_VARARGS, NULL},
     {"serving", py_call_serving, METH_NOARGS, NULL},
     {"daemon_path", py_call_daemon_path, METH_NOARGS, NULL},
     {"thread_waits", py_call_waits, METH_NOARGS, NULL},

@@ -166,6 +166,7 @@ void py_serve_walker(void *arg, const struct worker_call *call, struct worker_an
         py_answer_value(answer, status, who, value);
         answer->exec_ns = context->exec_ns;
         answer->failed = context->failed || answer->status >= 400;
+        answer->walker = context->walker_name;
     } else {
         py_answer_exception(answer, who);
     }
@@ -176,9 +177,17 @@ void py_serve_walker(void *arg, const struct worker_call *call, struct worker_an
 static PyObject *call_counted(const struct py_action *action, const struct py_bound *bound,
                               struct py_context *context)
 {
+    struct origin *origin = origin_current();
+    struct slice outer = origin ? origin->walker : (struct slice){0};
+    if (origin) {
+        origin->walker = action->walker;
+    }
     uint64_t start_ns = clock_now_ns();
     PyObject *result = py_invoke(action->function, bound->args, bound->kwargs);
     uint64_t exec_ns = clock_now_ns() - start_ns;
+    if (origin) {
+        origin->walker = outer;
+    }
     context->exec_ns = exec_ns;
     if (action->stat) {
         worker_stat_add(action->stat, exec_ns, result == NULL);
@@ -197,6 +206,7 @@ PyObject *py_serve_bind_call(PyObject *module, PyObject *args)
     if (!context) {
         return NULL;
     }
+    ((struct py_context *)context)->walker_name = action->walker;
     struct py_bound bound;
     enum py_bind_result result = py_action_bind(action, arguments, &bound);
     if (result == PY_BIND_DONE) {

@@ -263,6 +263,7 @@ static PyObject *worker_object_add_action(PyObject *self, PyObject *args, PyObje
         return raise_err(code, &err);
     }
     action->stat = worker_action_stat(added);
+    action->entry = added;
     return publish(worker, def.module, action, aliases) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
@@ -287,6 +288,9 @@ static PyObject *worker_object_add_walker(PyObject *self, PyObject *args)
     }
     if (!action->stat) { /* an alias counts with the walker's own name */
         action->stat = stat;
+        Py_ssize_t size;
+        const char *text = PyUnicode_AsUTF8AndSize(action->name, &size);
+        action->walker = (struct slice){text, text ? (size_t)size : 0};
     }
     return Py_NewRef(Py_None);
 }

@@ -1,0 +1,107 @@
+"""What is measured of calls, wherever they run: nothing is lost and nothing counted twice."""
+
+import os
+import signal
+
+import pytest
+from placement import module_status, move, workers
+from programs import wait_until
+
+FLOW = """
+import jsorc
+
+@jsorc.walker
+def once(text="a"):
+    jsorc.report(jsorc.call("text.upper", text))
+
+@jsorc.walker
+def many(count=10):
+    for _ in range(count):
+        jsorc.call("text.upper", "b")
+
+@jsorc.walker
+async def awaited(count=3):
+    for _ in range(count):
+        await jsorc.call_async("text.upper", "c")
+        await jsorc.call_async("flow.nap", 0.001)
+
+@jsorc.walker
+def failing():
+    raise ValueError("as it should")
+
+@jsorc.action
+async def nap(seconds: float):
+    import asyncio
+    await asyncio.sleep(seconds)
+"""
+
+
+def calls_of(daemon, module, action):
+    return module_status(daemon, module)["actions"][action]["calls"]
+
+
+def run(daemon, walker, **ctx):
+    reply = daemon.post(f"/walkers/{walker}", {"ctx": ctx})
+    assert reply.status == 200
+    return reply.json()
+
+
+@pytest.fixture
+def flow(serve, text, write):
+    return serve(text, write("flow.py", FLOW))
+
+
+def test_calls_inside_a_walker_are_counted(flow):
+    move(flow, "text", "module")
+    run(flow, "many", count=100)
+    assert calls_of(flow, "text", "text.upper") == 100
+    run(flow, "awaited")
+    assert calls_of(flow, "text", "text.upper") == 103
+    nap = module_status(flow, "flow")["actions"]["flow.nap"]
+    assert nap["calls"] == 3
+    assert nap["exec_ms"] >= 1
+    assert nap["p50_ms"] == pytest.approx(nap["exec_ms"], rel=0.9), "a local call has no hop"
+    status = flow.op("jsorc_status")
+    assert {name: row["calls"] for name, row in status["walkers"].items()} == \
+        {"many": 1, "awaited": 1}
+
+
+def test_a_failing_walker_is_an_error_of_its_name(flow):
+    flow.expect_log("ValueError")
+    assert run(flow, "failing")["success"] is False
+    assert run(flow, "nobody")["success"] is False, "not found"
+    status = flow.op("jsorc_status")
+    walkers = status["walkers"]
+    assert (walkers["failing"]["calls"], walkers["failing"]["failed"]) == (1, 1)
+    assert list(walkers) == ["failing"], "a name that does not exist makes no row"
+    assert status["walker_runs"]["calls"] == 2
+
+
+def test_figures_only_grow_over_generations(flow):
+    move(flow, "text", "module")
+    total = 0
+    for mode in ("remote", "module", "remote", "module"):
+        run(flow, "many", count=7)
+        total += 7
+        assert flow.call("text.upper", text="a").json() == "A"
+        total += 1
+        before = {worker["pid"] for worker in workers(flow, "runtime")}
+        assert calls_of(flow, "text", "text.upper") == total
+        run(flow, "many", count=5)  # not yet looked at when the generation ends
+        total += 5
+        move(flow, "text", mode)
+        wait_until(lambda gone=before: not gone & {worker["pid"]
+                                                   for worker in workers(flow, "runtime")})
+        assert calls_of(flow, "text", "text.upper") == total
+
+
+def test_an_adopted_worker_is_counted_from_its_adoption(flow):
+    move(flow, "text", "module")
+    run(flow, "many", count=9)
+    flow.expect_log("daemon")
+    pid = flow.daemon_pid()
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: flow.daemon_pid() not in (None, pid) and flow.answers(), 20)
+    calls_of(flow, "text", "text.upper")
+    run(flow, "many", count=4)
+    assert calls_of(flow, "text", "text.upper") == 4
