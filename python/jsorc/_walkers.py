@@ -42,11 +42,13 @@ def run(context, name, body):
     name = body.get("name") if name is None else name
     action = _table.get(name) if isinstance(name, str) else None
     if action is None:
+        context.failed = True
         return 200, _failure([], f"Walker {name} not found!")
     context.walker = name
     try:
         ctx = _ctx(body)
     except ValueError as error:
+        context.failed = True
         return 200, _failure([], f"{name}: {error}")
     if _flag(body.get("profiling")):
         envelope = _run_profiled(context, name, action, ctx, body)
@@ -67,6 +69,7 @@ def _run_one(context, name, action, ctx, body):
     try:
         value = _jsorc.bind_call(action, ctx)
     except _jsorc.InvalidArguments as error:
+        context.failed = True
         return _failure(reports, *(f"{name}: {text}" for text in _invalid_lines(error)))
     except HTTPError as error:  # the walker's own answer: nothing has gone wrong in it
         context.status_code = error.status

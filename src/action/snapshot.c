@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "action/target.h"
+#include "measure/benchmark.h"
 
 static void module_route_done(struct module_route *route)
 {
@@ -27,6 +28,7 @@ struct snapshot *snapshot_free(struct snapshot *snapshot, void (*auth_unref)(str
     if (snapshot->auth && auth_unref) {
         auth_unref(snapshot->auth);
     }
+    benchmark_unref(snapshot->benchmark);
     free(snapshot->actions);
     free(snapshot->modules);
     free(snapshot);

@@ -10,6 +10,7 @@
 
 struct auth_table;
 struct action_stats;
+struct benchmark;
 struct target;
 
 #define ACTION_COUNT_MAX 4096 /* beyond this, something registers in a loop */
@@ -47,7 +48,8 @@ struct snapshot {
     struct module_route runtime;       /* for walkers */
     struct action_stats *walker_stats; /* borrowed: of walker runs */
     uint64_t walker_timeout_ms;
-    struct auth_table *auth; /* owned reference */
+    struct auth_table *auth;     /* owned reference */
+    struct benchmark *benchmark; /* owned reference; NULL = none is active */
 };
 
 struct snapshot *snapshot_free(struct snapshot *snapshot, void (*auth_unref)(struct auth_table *));

@@ -2,6 +2,7 @@
 #pragma once
 
 struct auth;
+struct benchmark;
 struct control;
 struct job_pool;
 struct loop;
@@ -19,4 +20,5 @@ struct api {
     const char *log_folder;       /* one file a worker's name */
     const char *const *addresses; /* URLs that the daemon listens on; ended by NULL */
     const char *version;
+    struct benchmark *benchmark; /* a reference; NULL = none is active */
 };

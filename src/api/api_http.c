@@ -19,6 +19,7 @@
 #include "http/body.h"
 #include "http/docs_page.h"
 #include "http/form.h"
+#include "measure/benchmark.h"
 
 struct api_http *api_http_new(const struct api_http_config *config)
 {
@@ -124,6 +125,12 @@ void api_call_end(struct api_call *call)
 static void op_done(void *arg, int status, bool failed, struct json_object *value)
 {
     struct api_call *call = arg;
+    struct benchmark *benchmark = call->front->config.api->benchmark;
+    call->latency_ns = clock_now_ns() - call->begun_ns;
+    if (benchmark) {
+        benchmark_add(benchmark, BENCHMARK_LANE_CONTROL, slice_str(call->op->name),
+                      (struct slice){0}, call->latency_ns, failed || status >= 400);
+    }
     api_log_end(call, failed, value);
     answer_value(call->request, status, failed, value);
     (void)json_put(value);

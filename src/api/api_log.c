@@ -122,7 +122,7 @@ void api_log_end(struct api_call *call, bool failed, struct json_object *value)
     if (!is_on(call)) {
         return;
     }
-    double seconds = (double)(clock_now_ns() - call->begun_ns) / 1e9;
+    double seconds = (double)call->latency_ns / 1e9;
     CLEANUP(json_put) struct json_object *record = record_new(call);
     CLEANUP(json_put) struct json_object *clean = NULL;
     struct slice text = SLICE("***"); /* who was given a secret may say it again */

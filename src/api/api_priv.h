@@ -24,7 +24,8 @@ struct api_call {
     struct json_object *body; /* owned; set in the control thread */
     struct loop_task task;
     uint64_t begun_ns;
-    bool has_secret; /* the body holds one: the answer is not logged */
+    uint64_t latency_ns; /* from begun_ns to its end; set then */
+    bool has_secret;     /* the body holds one: the answer is not logged */
 };
 
 /* The call has been answered: frees it. */

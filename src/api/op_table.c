@@ -29,6 +29,9 @@ extern const struct op op_jsorc_actions_config;
 extern const struct op op_jsorc_actions_load;
 extern const struct op op_jsorc_actions_status;
 extern const struct op op_jsorc_actions_unload;
+extern const struct op op_jsorc_benchmark_report;
+extern const struct op op_jsorc_benchmark_start;
+extern const struct op op_jsorc_benchmark_stop;
 extern const struct op op_jsorc_logs;
 extern const struct op op_jsorc_status;
 extern const struct op op_walker_run;
@@ -61,6 +64,9 @@ const struct op *const OP_TABLE[] = {
     &op_jsorc_actions_load,
     &op_jsorc_actions_status,
     &op_jsorc_actions_unload,
+    &op_jsorc_benchmark_report,
+    &op_jsorc_benchmark_start,
+    &op_jsorc_benchmark_stop,
     &op_jsorc_logs,
     &op_jsorc_status,
     &op_walker_run,

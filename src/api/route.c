@@ -3,6 +3,7 @@
 #include "api/answer.h"
 #include "api/api_log.h"
 #include "api/api_priv.h"
+#include "base/clock.h"
 #include "base/json.h"
 
 struct api *api_of(const struct api_call *call)
@@ -37,6 +38,7 @@ bool api_user_is_staff(const struct api_call *call)
 
 void api_answer(struct api_call *call, int status, struct json_object *body)
 {
+    call->latency_ns = clock_now_ns() - call->begun_ns;
     api_log_end(call, status >= 400, body);
     if (body) {
         answer_value(call->request, status, false, body);

@@ -2,14 +2,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "action/snapshot.h"
+#include "action/target.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/json_peek.h"
 #include "call/caller_priv.h"
 #include "call/outcome.h"
 #include "http/server.h"
 #include "loop/loop.h"
 #include "measure/action_stats.h"
+#include "measure/benchmark.h"
 
 struct call *call_new(struct caller *caller, struct http_request *request, struct slice name)
 {
@@ -25,7 +29,7 @@ struct call *call_new(struct caller *caller, struct http_request *request, struc
     call->user[0] = '\0';
     call->caller = caller;
     call->request = request;
-    call->walker = false;
+    call->walker = NULL;
     call->caller_walker = (struct slice){0};
     call->since_ms = loop_now_ms(caller->loop);
     call->not_before_ms = 0;
@@ -68,50 +72,90 @@ void call_book(struct call *call, struct action_stats *stats)
     }
 }
 
-/* Which walker ran is known from the worker's answer: "NAME", or "NAME; failed". */
+/* Which walker ran is known from the worker's answer: "NAME", or "NAME; failed"; of a walker
+ * that does not exist "; failed". */
 static struct slice walker_that_ran(const struct http_reply *reply, bool *failed)
 {
     static const struct slice mark = {"; failed", 8};
     struct slice walker = reply->walker;
-    if (walker.size > mark.size && slice_eq(slice_from(walker, walker.size - mark.size), mark)) {
+    if (walker.size >= mark.size && slice_eq(slice_from(walker, walker.size - mark.size), mark)) {
         *failed = true;
         walker.size -= mark.size;
     }
     return walker;
 }
 
+/* The walker's name as the client wrote it, into name[size]; "" when it gave none. It stands in the
+ * path, or in the body, which nobody has read here. */
+static void walker_asked_for(const struct call *call, char *name, size_t size)
+{
+    static const char wapi[] = "/wapi/";
+    name[0] = '\0';
+    if (strncmp(call->name, wapi, sizeof(wapi) - 1) == 0) {
+        const char *start = call->name + sizeof(wapi) - 1;
+        (void)snprintf(name, size, "%.*s", (int)strcspn(start, "/"), start);
+    } else if (call->form) {
+        const char *given = json_str(call->form, "name");
+        (void)snprintf(name, size, "%s", given ? given : "");
+    } else {
+        (void)json_peek_str(http_request_body(call->request), "name", name, size);
+    }
+}
+
+_Static_assert(BENCHMARK_LANE_IO + TARGET_LOOPS_MAX <= BENCHMARK_LANES_MAX, "a lane each loop");
+
+/* Adds a walker's run that has ended to the benchmark, if one is active. */
+static void add_to_benchmark(const struct call *call, struct slice walker, uint64_t latency_ns,
+                             bool failed)
+{
+    char name[CALL_NAME_MAX];
+    const struct snapshot *snapshot = call->caller->snapshot;
+    if (!snapshot || !snapshot->benchmark) {
+        return;
+    }
+    if (walker.size == 0) { /* no worker has said which */
+        walker_asked_for(call, name, sizeof(name));
+        walker = slice_str(name);
+    }
+    benchmark_add(snapshot->benchmark, BENCHMARK_LANE_IO + call->caller->index,
+                  slice_str(call->walker), walker, latency_ns, failed);
+}
+
+/* The call has ended. reply: NULL = without one. */
 static void count(struct call *call, bool failed, const struct http_reply *reply)
 {
     struct call_stats *stats = call->stats;
+    struct slice walker = {0};
     if (!stats) {
         return;
     }
     (void)atomic_fetch_sub_explicit(&stats->in_flight, 1, memory_order_relaxed);
     if (call->walker && reply) {
-        stats = action_stats_of(call->action_stats, walker_that_ran(reply, &failed));
+        walker = walker_that_ran(reply, &failed);
+        stats = action_stats_of(call->action_stats, walker);
     }
-    call_stats_add(stats, &(struct call_sample){
-                              .latency_ns = clock_now_ns() - http_request_start_ns(call->request),
-                              .exec_ns = reply ? call_exec_ns(reply->server_timing) : 0,
-                              .bytes_in = http_request_body(call->request).size,
-                              .bytes_out = reply ? reply->body.size : 0,
-                              .failed = failed,
-                          });
+    struct call_sample sample = {
+        .latency_ns = clock_now_ns() - http_request_start_ns(call->request),
+        .exec_ns = reply ? call_exec_ns(reply->server_timing) : 0,
+        .bytes_in = http_request_body(call->request).size,
+        .bytes_out = reply ? reply->body.size : 0,
+        .failed = failed,
+    };
+    call_stats_add(stats, &sample);
+    if (call->walker) {
+        add_to_benchmark(call, walker, sample.latency_ns,
+                         failed || (reply && reply->status >= 400));
+    }
 }
 
-/* What a person knows the call by: of a walker its name, which stands in the path or the body. */
+/* What a person knows the call by. */
 static const char *label_of(const struct call *call, char *label, size_t size)
 {
-    static const char wapi[] = "/wapi/";
     if (!call->walker) {
         return call->name;
     }
-    if (strncmp(call->name, wapi, sizeof(wapi) - 1) != 0) {
-        return "walker_run";
-    }
-    const char *name = call->name + sizeof(wapi) - 1;
-    (void)snprintf(label, size, "%.*s", (int)strcspn(name, "/"), name);
-    return label;
+    walker_asked_for(call, label, size);
+    return label[0] ? label : call->walker;
 }
 
 void call_fail(struct call *call, enum call_outcome outcome, const char *why)

@@ -159,8 +159,8 @@ static int walker_form(const struct http_request *request, struct json_object **
     return body_object(type, http_request_body(request), query, ret_form, err);
 }
 
-void caller_walker(struct caller *caller, struct http_request *request, struct slice path,
-                   struct slice user)
+void caller_walker(struct caller *caller, struct http_request *request,
+                   const struct walker_call *walker)
 {
     struct json_object *form = NULL;
     struct err err = {0};
@@ -169,12 +169,13 @@ void caller_walker(struct caller *caller, struct http_request *request, struct s
         http_respond_detail(request, body_status(failed), err.text);
         return;
     }
-    struct call *call = call_new(caller, request, path);
-    call->walker = true;
+    struct call *call = call_new(caller, request, walker->path);
+    call->walker = walker->op;
     call->form = form;
-    size_t size = user.size < sizeof(call->user) ? user.size : sizeof(call->user) - 1;
+    size_t size =
+        walker->user.size < sizeof(call->user) ? walker->user.size : sizeof(call->user) - 1;
     if (size > 0) {
-        memcpy(call->user, user.data, size);
+        memcpy(call->user, walker->user.data, size);
     }
     call->user[size] = '\0';
     call_route(call);

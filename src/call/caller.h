@@ -57,9 +57,15 @@ const struct snapshot *caller_snapshot(const struct caller *caller);
 void caller_action(struct caller *caller, struct http_request *request, struct slice name,
                    struct slice walker);
 
-/* As caller_action, for a walker: the request goes to path (e.g. "/walker_run/") of the runtime
- * worker; path is copied. user names the caller for the walker's context; may be empty. */
-void caller_walker(struct caller *caller, struct http_request *request, struct slice path,
-                   struct slice user);
+struct walker_call {
+    const char *op; /* "walker_run" or "wapi": the name that a benchmark books it under; static */
+    struct slice path; /* of the runtime worker: "/walker_run/", the walker's name in the body, or
+                          "/wapi/NAME/" */
+    struct slice user; /* for the walker's context; may be empty */
+};
+
+/* As caller_action, for a walker. Slices are copied. */
+void caller_walker(struct caller *caller, struct http_request *request,
+                   const struct walker_call *walker);
 
 unsigned caller_in_flight(const struct caller *caller);

@@ -24,7 +24,7 @@ struct call {
     struct http_request *request;
     char name[CALL_NAME_MAX]; /* action, or path of a walker's route */
     char user[CALL_NAME_MAX];
-    bool walker;                /* it is a run of one */
+    const char *walker;         /* the operation that runs a walker; NULL = an action's call */
     struct slice caller_walker; /* an action's call by a walker: its name, a part of request */
     uint64_t since_ms;          /* came in */
     uint64_t not_before_ms;     /* parked: not sent again before */

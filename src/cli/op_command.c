@@ -11,6 +11,8 @@
 #include "cli/cli.h"
 #include "cli/endpoint.h"
 #include "cli/prompt.h"
+#include "cli/report.h"
+#include "cli/table.h"
 
 #define WAIT_MARGIN_S 30 /* for the daemon to undo and answer after its own time-out */
 
@@ -254,7 +256,11 @@ int op_command_run(struct cli *cli, const struct op *op, struct json_object *val
     if (status != CLI_OK) {
         return status;
     }
-    if (output_value(&cli->output, result, &err) < 0) {
+    CLEANUP(table_free)
+    struct table *table = output_wants_table(&cli->output) ? report_table(op->name, result) : NULL;
+    int failed = table ? output_table(&cli->output, table, result, &err)
+                       : output_value(&cli->output, result, &err);
+    if (failed) {
         return cli_fail(cli, CLI_FAILED, &err);
     }
     return json_flag(result, "success", true) ? CLI_OK : CLI_FAILED;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "control/control_priv.h"
 #include "http/client.h"
+#include "measure/benchmark.h"
 
 static void on_timer(void *arg)
 {
@@ -81,6 +82,7 @@ struct control *control_free(struct control *control)
     if (control->auth) {
         control->parts.auth_unref(control->auth);
     }
+    benchmark_unref(control->benchmark);
     action_stats_done(&control->walker_stats);
     free(control);
     return NULL;
@@ -140,4 +142,13 @@ void control_set_auth(struct control *control, struct auth_table *table)
     control->auth = table;
     control->must_publish = true;
     control_wake(control);
+}
+
+/* At once: who is told that it began may send the next request. */
+void control_set_benchmark(struct control *control, struct benchmark *benchmark)
+{
+    benchmark_unref(control->benchmark);
+    control->benchmark = benchmark_ref(benchmark);
+    control->must_publish = true;
+    control_turn(control);
 }

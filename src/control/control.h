@@ -11,6 +11,7 @@
 #include "action/place.h"
 
 struct auth_table;
+struct benchmark;
 struct control;
 struct err;
 struct job_pool;
@@ -74,6 +75,10 @@ void control_wake(struct control *control);
 
 /* The accounts changed: the next snapshots carry table (this reference is taken over). */
 void control_set_auth(struct control *control, struct auth_table *table);
+
+/* Walker runs that end from now on are added to benchmark (borrowed; NULL = to none any more). Not
+ * from within a turn. */
+void control_set_benchmark(struct control *control, struct benchmark *benchmark);
 
 /* ---- modules ---- */
 

@@ -144,7 +144,8 @@ struct control {
     struct plan_route published_runtime;
     bool must_publish; /* something beside the routes changed */
 
-    struct auth_table *auth; /* a reference */
+    struct auth_table *auth;     /* a reference */
+    struct benchmark *benchmark; /* a reference; NULL = none is active */
 
     struct waiter *waiters;
     struct move moves[MOVES_KEPT]; /* a ring */

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/control_priv.h"
+#include "measure/benchmark.h"
 
 /* A plan speaks of indices, which change when an instance goes; publications are compared by id. */
 static struct plan_route by_id(const struct control *control, struct plan_route route)
@@ -132,6 +133,7 @@ void control_publish(struct control *control)
     if (control->auth) {
         snapshot->auth = control->parts.auth_ref(control->auth);
     }
+    snapshot->benchmark = benchmark_ref(control->benchmark);
     remember(control);
     control->must_publish = false;
     publisher_publish(control->parts.publisher, snapshot);

@@ -27,6 +27,7 @@
 #include "http/tls.h"
 #include "loop/job.h"
 #include "loop/loop.h"
+#include "measure/benchmark.h"
 #include "provider/process/process.h"
 #include "store/store.h"
 
@@ -409,6 +410,7 @@ static void finish(struct daemon *daemon)
         daemon->front = api_http_free(daemon->front);
     }
     daemon->jobs = job_pool_free(daemon->jobs);
+    benchmark_unref(daemon->api.benchmark);
     daemon->auth = auth_free(daemon->auth);
     daemon->control = control_free(daemon->control);
     daemon->publisher = publisher_free(daemon->publisher);

@@ -116,17 +116,22 @@ static void handle_action(const struct front *front, struct caller *caller,
     caller_action(caller, request, name, walker);
 }
 
-/* open: the path is ours, and follows the rule of /actions/; else it is the original's and needs a
- * login. name: empty = it stands in the body. */
+enum walker_way {
+    WAY_OURS, /* /walkers/NAME: follows the rule of /actions/ */
+    WAY_RUN,  /* the original's need a login; the name stands in the body */
+    WAY_WAPI,
+};
+
+/* name: empty = it stands in the body. */
 static void handle_walker(const struct front *front, struct caller *caller,
-                          struct http_request *request, struct slice name, bool open)
+                          struct http_request *request, struct slice name, enum walker_way way)
 {
     struct op_caller who = {0};
     const struct snapshot *snapshot = caller_snapshot(caller);
     if (!is_post(request)) {
         return;
     }
-    if (open) {
+    if (way == WAY_OURS) {
         if (!admit(front, snapshot, request, &who)) {
             return;
         }
@@ -149,7 +154,10 @@ static void handle_walker(const struct front *front, struct caller *caller,
     if (who.user_id > 0) {
         (void)snprintf(user, sizeof(user), "%lld", (long long)who.user_id);
     }
-    caller_walker(caller, request, slice_str(path), slice_str(user));
+    caller_walker(caller, request,
+                  &(struct walker_call){.op = way == WAY_WAPI ? "wapi" : "walker_run",
+                                        .path = slice_str(path),
+                                        .user = slice_str(user)});
 }
 
 void front_handle(const struct front *front, struct caller *caller, struct http_request *request)
@@ -159,11 +167,12 @@ void front_handle(const struct front *front, struct caller *caller, struct http_
     if (!preflight && slice_starts(path, actions)) {
         handle_action(front, caller, request, without_slash(path));
     } else if (!preflight && slice_starts(path, walkers)) {
-        handle_walker(front, caller, request, slice_from(without_slash(path), walkers.size), true);
+        handle_walker(front, caller, request, slice_from(without_slash(path), walkers.size),
+                      WAY_OURS);
     } else if (!preflight && slice_eq(without_slash(path), walker_run)) {
-        handle_walker(front, caller, request, (struct slice){0}, false);
+        handle_walker(front, caller, request, (struct slice){0}, WAY_RUN);
     } else if (!preflight && slice_starts(path, wapi)) {
-        handle_walker(front, caller, request, slice_from(without_slash(path), wapi.size), false);
+        handle_walker(front, caller, request, slice_from(without_slash(path), wapi.size), WAY_WAPI);
     } else {
         const struct snapshot *snapshot = caller_snapshot(caller);
         api_http_handle(front->api, snapshot ? snapshot->auth : NULL, request);

@@ -168,14 +168,17 @@ static size_t put_timing(char *at, uint64_t exec_ns)
     return size + 2;
 }
 
-/* "X-Jsorc-Walker: NAME\r\n": whoever sent the request cannot always know which walker ran. */
+/* "X-Jsorc-Walker: NAME\r\n": whoever sent the request cannot always know which walker ran, nor
+ * that it failed; a failure whose status is good is told without a name, too. */
 static size_t put_walker(char *at, const struct worker_answer *answer)
 {
-    if (answer->walker.size == 0 || answer->walker.size > STATS_NAME_MAX) {
+    bool hidden = answer->failed && answer->status < 400;
+    if ((answer->walker.size == 0 && !hidden) || answer->walker.size > STATS_NAME_MAX) {
         return 0;
     }
     return (size_t)snprintf(at, WALKER_MAX, "X-Jsorc-Walker: %.*s%s\r\n", (int)answer->walker.size,
-                            answer->walker.data, answer->failed ? "; failed" : "");
+                            answer->walker.size ? answer->walker.data : "",
+                            answer->failed ? "; failed" : "");
 }
 
 static void respond(const struct job *job, const struct worker_answer *answer)
