@@ -1,12 +1,15 @@
 /* What the handlers of the API work on. Owned by the control thread. */
 #pragma once
 
+#include <stdint.h>
+
 struct auth;
 struct benchmark;
 struct control;
 struct job_pool;
 struct loop;
 struct store;
+struct tracksys_watch;
 
 struct api {
     struct control *control; /* modules, placement, moves */
@@ -20,5 +23,8 @@ struct api {
     const char *log_folder;       /* one file a worker's name */
     const char *const *addresses; /* URLs that the daemon listens on; ended by NULL */
     const char *version;
-    struct benchmark *benchmark; /* a reference; NULL = none is active */
+    uint64_t tracksys_interval_ms;
+    /* what is measured at the moment, see tracking.h; NULL = nothing */
+    struct benchmark *benchmark; /* a reference */
+    struct tracksys_watch *tracksys;
 };

@@ -3,6 +3,7 @@
 
 #include "api/api.h"
 #include "api/op.h"
+#include "api/tracking.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -15,6 +16,12 @@ static void activate(struct api *api, struct benchmark *reference)
     control_set_benchmark(api->control, reference);
     benchmark_unref(api->benchmark);
     api->benchmark = reference;
+}
+
+void tracking_end(struct api *api)
+{
+    tracksys_end(api);
+    benchmark_unref(TAKE(api->benchmark));
 }
 
 static void run_start(struct op_call *call)

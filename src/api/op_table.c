@@ -34,6 +34,9 @@ extern const struct op op_jsorc_benchmark_start;
 extern const struct op op_jsorc_benchmark_stop;
 extern const struct op op_jsorc_logs;
 extern const struct op op_jsorc_status;
+extern const struct op op_jsorc_tracksys_report;
+extern const struct op op_jsorc_tracksys_start;
+extern const struct op op_jsorc_tracksys_stop;
 extern const struct op op_walker_run;
 
 const struct op *const OP_TABLE[] = {
@@ -69,6 +72,9 @@ const struct op *const OP_TABLE[] = {
     &op_jsorc_benchmark_stop,
     &op_jsorc_logs,
     &op_jsorc_status,
+    &op_jsorc_tracksys_report,
+    &op_jsorc_tracksys_start,
+    &op_jsorc_tracksys_stop,
     &op_walker_run,
     NULL,
 };

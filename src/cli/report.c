@@ -1,6 +1,7 @@
 #include "cli/report.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/json.h"
 #include "cli/table.h"
@@ -37,7 +38,8 @@ static void add_numbers(struct table *table, const struct json_object *row,
     }
 }
 
-#define COLUMNS(list) (list), sizeof(list) / sizeof((list)[0])
+#define SYSTEM_COLUMNS 6
+#define COLUMNS(list)  (list), sizeof(list) / sizeof((list)[0])
 
 /* ---- the benchmark ---- */
 
@@ -74,13 +76,84 @@ static struct table *benchmark_table(struct json_object *report)
     return table;
 }
 
+/* ---- tracksys ---- */
+
+static void add_time(struct table *table, const struct json_object *entry)
+{
+    time_t at_s = (time_t)json_double(entry, "ts", 0);
+    struct tm local;
+    char text[40] = "";
+    if (localtime_r(&at_s, &local)) {
+        (void)strftime(text, sizeof(text), "%F %T", &local);
+    }
+    table_cell(table, text, COLOUR_DIM);
+}
+
+static void add_users(struct table *table, const struct json_object *state,
+                      struct json_object *users, const struct column *columns)
+{
+    if (!json_object_is_type(users, json_type_object)) {
+        return;
+    }
+    json_object_object_foreach(users, name, row)
+    {
+        add_time(table, state);
+        table_cell(table, name, COLOUR_BOLD);
+        add_numbers(table, row, columns, SYSTEM_COLUMNS);
+    }
+}
+
+/* A row for each process and for the host, for each interval. */
+static struct table *tracksys_table(struct json_object *report)
+{
+    static const struct column of_pod[SYSTEM_COLUMNS] = {
+        {"CORES", "cpu_utilization_cores", DECIMAL, 1},
+        {"MiB", "mem_utilization_bytes", DECIMAL, 1.0 / (1024 * 1024)},
+        {"NET IN KiB/s", "network_recv_bytes", DECIMAL, 1.0 / 1024},
+        {"NET OUT", "network_tran_bytes", DECIMAL, 1.0 / 1024},
+        {"DISK READ", "", DECIMAL, 1},
+        {"DISK WRITE", "", DECIMAL, 1},
+    };
+    static const struct column of_node[SYSTEM_COLUMNS] = {
+        {NULL, "cpu_cores", DECIMAL, 1},
+        {NULL, "mem_active_bytes", DECIMAL, 1.0 / (1024 * 1024)},
+        {NULL, "net_recv_bytes", DECIMAL, 1.0 / 1024},
+        {NULL, "net_tran_bytes", DECIMAL, 1.0 / 1024},
+        {NULL, "disk_read_bytes", DECIMAL, 1.0 / 1024},
+        {NULL, "disk_write_bytes", DECIMAL, 1.0 / 1024},
+    };
+    struct json_object *states = json_member(report, "states", json_type_array);
+    struct table *table = table_new();
+    table_column(table, "TIME", TABLE_LEFT);
+    table_column(table, "OF", TABLE_LEFT);
+    add_columns(table, of_pod, SYSTEM_COLUMNS);
+    for (size_t i = 0; states && i < json_object_array_length(states); i++) {
+        struct json_object *state = json_object_array_get_idx(states, i);
+        add_users(table, state, json_member(state, "prometheus", json_type_object), of_pod);
+        add_users(table, state, json_member(state, "nodes", json_type_object), of_node);
+    }
+    return table;
+}
+
 /* ---- which operation has which ---- */
+
+static const struct {
+    const char *ops; /* the beginning of their names */
+    enum json_type type;
+    struct table *(*make)(struct json_object *result);
+} TABLES[] = {
+    {"jsorc_benchmark_", json_type_object, benchmark_table},
+    {"jsorc_tracksys_", json_type_object, tracksys_table},
+};
 
 struct table *report_table(const char *op, struct json_object *result)
 {
-    struct table *table = NULL;
-    if (strncmp(op, "jsorc_benchmark_", 16) == 0 && json_object_is_type(result, json_type_object)) {
-        table = benchmark_table(result);
+    for (size_t i = 0; i < sizeof(TABLES) / sizeof(TABLES[0]); i++) {
+        if (strncmp(op, TABLES[i].ops, strlen(TABLES[i].ops)) == 0 &&
+            json_object_is_type(result, TABLES[i].type)) {
+            struct table *table = TABLES[i].make(result);
+            return table_rows(table) > 0 ? table : table_free(table);
+        }
     }
-    return table && table_rows(table) == 0 ? table_free(table) : table;
+    return NULL;
 }

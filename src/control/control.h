@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "action/place.h"
@@ -155,6 +156,15 @@ struct figures *control_figures(const struct control *control);
 /* Asks the workers for the calls inside them first: done runs when control_figures has all that
  * ended before this call, at the latest after a second; it may run before this returns. */
 void control_figures_refresh(struct control *control, void (*done)(void *arg), void *arg);
+
+struct control_worker {
+    const char *name; /* borrowed until the next turn */
+    int pid;
+    int64_t pss_kb; /* a few seconds old; 0 = not measured yet */
+};
+
+/* The workers that are processes of this host, into ret[max]; how many there are. */
+size_t control_workers(const struct control *control, struct control_worker *ret, size_t max);
 
 /* What having the module at place took when it was last there; 0 = not known. */
 struct control_costs {

@@ -83,3 +83,20 @@ int64_t control_runtime_pss_kb(const struct control *control)
     }
     return pss_kb;
 }
+
+size_t control_workers(const struct control *control, struct control_worker *ret, size_t max)
+{
+    size_t count = 0;
+    for (uint32_t i = 0; i < control->instance_count; i++) {
+        const struct instance *instance = control->instances[i];
+        if (!instance->pod || instance->pod->pid <= 0) {
+            continue;
+        }
+        if (count < max) {
+            ret[count] = (struct control_worker){instance->pod->name, instance->pod->pid,
+                                                 instance->memory.pss_kb};
+        }
+        count++;
+    }
+    return count;
+}

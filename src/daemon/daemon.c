@@ -14,6 +14,7 @@
 #include "api/api.h"
 #include "api/api_http.h"
 #include "api/auth.h"
+#include "api/tracking.h"
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -27,7 +28,6 @@
 #include "http/tls.h"
 #include "loop/job.h"
 #include "loop/loop.h"
-#include "measure/benchmark.h"
 #include "provider/process/process.h"
 #include "store/store.h"
 
@@ -249,6 +249,7 @@ static bool is_beyond_loopback(const struct listeners *listeners)
 static int make_api(struct daemon *daemon, struct err *err)
 {
     const struct paths *paths = daemon->options->paths;
+    const struct settings *settings = daemon->options->settings;
     const struct listeners *listeners = daemon->options->listeners;
     int failed = auth_new(&(struct auth_options){.store = daemon->store,
                                                  .jobs = daemon->jobs,
@@ -268,17 +269,19 @@ static int make_api(struct daemon *daemon, struct err *err)
                 xasprintf("%s://%s", daemon->tls ? "https" : "http", listeners->items[i].address);
         }
     }
-    daemon->api = (struct api){.control = daemon->control,
-                               .store = daemon->store,
-                               .auth = daemon->auth,
-                               .jobs = daemon->jobs,
-                               .loop = daemon->loop,
-                               .socket_path = paths->socket,
-                               .python = paths->python,
-                               .python_path = paths->python_path,
-                               .log_folder = paths->logs,
-                               .addresses = (const char *const *)daemon->urls,
-                               .version = JSORC_VERSION};
+    daemon->api =
+        (struct api){.control = daemon->control,
+                     .store = daemon->store,
+                     .auth = daemon->auth,
+                     .jobs = daemon->jobs,
+                     .loop = daemon->loop,
+                     .socket_path = paths->socket,
+                     .python = paths->python,
+                     .python_path = paths->python_path,
+                     .log_folder = paths->logs,
+                     .addresses = (const char *const *)daemon->urls,
+                     .version = JSORC_VERSION,
+                     .tracksys_interval_ms = (uint64_t)(settings->tracksys_interval_s * 1000)};
     daemon->front = api_http_new(&(struct api_http_config){.api = &daemon->api,
                                                            .actions_full = control_actions_full,
                                                            .walker_names = control_walker_names,
@@ -410,7 +413,7 @@ static void finish(struct daemon *daemon)
         daemon->front = api_http_free(daemon->front);
     }
     daemon->jobs = job_pool_free(daemon->jobs);
-    benchmark_unref(daemon->api.benchmark);
+    tracking_end(&daemon->api);
     daemon->auth = auth_free(daemon->auth);
     daemon->control = control_free(daemon->control);
     daemon->publisher = publisher_free(daemon->publisher);

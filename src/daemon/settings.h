@@ -37,6 +37,7 @@ struct settings {
     double probe_interval_s;
     double probe_timeout_s;
     double wait_timeout_s;
+    double tracksys_interval_s;
 };
 
 enum setting_type {

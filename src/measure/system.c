@@ -1,0 +1,98 @@
+#include "measure/system.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "measure/proc_text.h"
+
+#define FILE_BYTES_MAX 65536 /* /proc/diskstats of 400 devices; what is beyond is not read */
+
+/* Reads a small file whole; "" when it cannot be read. */
+static const char *read_text(const char *path, char *text)
+{
+    CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+    size_t size = 0;
+    ssize_t got = 0;
+    while (fd >= 0 && size < FILE_BYTES_MAX - 1 &&
+           (got = read(fd, text + size, FILE_BYTES_MAX - 1 - size)) > 0) {
+        size += (size_t)got;
+    }
+    text[size] = '\0';
+    return text;
+}
+
+static const char *read_proc(const char *root, const char *name, char *text)
+{
+    char path[512];
+    (void)snprintf(path, sizeof(path), "%s/proc/%s", root, name);
+    return read_text(path, text);
+}
+
+static const char *read_of(const char *root, int pid, const char *name, char *text)
+{
+    char path[64];
+    (void)snprintf(path, sizeof(path), "%d/%s", pid, name);
+    return read_proc(root, path, text);
+}
+
+static double seconds(double ticks)
+{
+    return ticks / (double)sysconf(_SC_CLK_TCK);
+}
+
+struct system_host system_read_host(const char *root)
+{
+    CLEANUP(str_free) char *text = xcalloc(1, FILE_BYTES_MAX);
+    struct system_host host = {.cpu_s =
+                                   seconds(proc_text_busy_ticks(read_proc(root, "stat", text)))};
+    struct proc_text_io unknown = {NAN, NAN};
+    const char *disks = read_proc(root, "diskstats", text);
+    struct proc_text_io disk = *disks ? proc_text_disk(disks) : unknown;
+    const char *interfaces = read_proc(root, "net/dev", text);
+    struct proc_text_io net = *interfaces ? proc_text_net(interfaces) : unknown;
+    const char *meminfo = read_proc(root, "meminfo", text);
+    host.mem_total_bytes = proc_text_bytes(meminfo, "MemTotal");
+    host.mem_active_bytes = proc_text_bytes(meminfo, "Active");
+    host.disk_read_bytes = disk.in_bytes;
+    host.disk_write_bytes = disk.out_bytes;
+    host.net_recv_bytes = net.in_bytes;
+    host.net_tran_bytes = net.out_bytes;
+    return host;
+}
+
+struct system_group system_read_group(const char *root)
+{
+    CLEANUP(str_free) char *text = xcalloc(1, FILE_BYTES_MAX);
+    char group[256], folder[512], path[600];
+    proc_text_cgroup(read_proc(root, "self/cgroup", text), group, sizeof(group));
+    (void)snprintf(folder, sizeof(folder), "%s/sys/fs/cgroup%s", root, group);
+    (void)snprintf(path, sizeof(path), "%s/cpu.stat", folder);
+    struct system_group used = {.cpu_s =
+                                    proc_text_value(read_text(path, text), "usage_usec") / 1e6};
+    (void)snprintf(path, sizeof(path), "%s/memory.current", folder);
+    used.mem_bytes = proc_text_number(read_text(path, text));
+    (void)snprintf(path, sizeof(path), "%s/memory.max", folder);
+    used.mem_max_bytes = proc_text_number(read_text(path, text));
+    if (!group[0]) {
+        return (struct system_group){NAN, NAN, NAN};
+    }
+    return used;
+}
+
+double system_process_cpu_s(const char *root, int pid)
+{
+    CLEANUP(str_free) char *text = xcalloc(1, FILE_BYTES_MAX);
+    return seconds(proc_text_process_ticks(read_of(root, pid, "stat", text)));
+}
+
+double system_process_mem_bytes(const char *root, int pid)
+{
+    CLEANUP(str_free) char *text = xcalloc(1, FILE_BYTES_MAX);
+    double pss_bytes = proc_text_bytes(read_of(root, pid, "smaps_rollup", text), "Pss");
+    return isnan(pss_bytes) ? proc_text_bytes(read_of(root, pid, "status", text), "VmRSS")
+                            : pss_bytes;
+}

@@ -1,0 +1,32 @@
+/* What this host, the daemon's cgroup and single processes have used so far. Reads /proc and
+ * /sys/fs/cgroup below root ("" = the real ones): small files of the kernel, microseconds each.
+ * What cannot be known is NaN. */
+#pragma once
+
+struct system_host { /* all since boot, but for the memory */
+    double cpu_s;    /* of all processors together */
+    double disk_read_bytes;
+    double disk_write_bytes;
+    double net_recv_bytes;
+    double net_tran_bytes;
+    double mem_total_bytes;
+    double mem_active_bytes;
+};
+
+struct system_host system_read_host(const char *root);
+
+/* The cgroup (version 2) that the daemon and its workers are in, with all that they start. NaN in
+ * the root group, and where version 1 manages the resources. */
+struct system_group {
+    double cpu_s;
+    double mem_bytes;
+    double mem_max_bytes; /* NaN: no limit */
+};
+
+struct system_group system_read_group(const char *root);
+
+/* Processor time of the process alone, without those that it starts. */
+double system_process_cpu_s(const char *root, int pid);
+
+/* PSS; where the kernel does not tell it, RSS. Takes milliseconds for a large process. */
+double system_process_mem_bytes(const char *root, int pid);
