@@ -6,6 +6,7 @@
 struct auth;
 struct benchmark;
 struct control;
+struct exposition;
 struct job_pool;
 struct loop;
 struct store;
@@ -27,4 +28,7 @@ struct api {
     /* what is measured at the moment, see tracking.h; NULL = nothing */
     struct benchmark *benchmark; /* a reference */
     struct tracksys_watch *tracksys;
+    /* Writes the metrics of the I/O threads. */
+    void (*expose_io)(void *arg, struct exposition *exposition);
+    void *expose_io_arg;
 };

@@ -227,6 +227,14 @@ static void answer_not_running(struct http_request *request, const struct match 
     answer_detail(request, 503, "Retry-After: 1\r\n", "The daemon is starting or stopping.", NULL);
 }
 
+static bool is_open_route(const struct api_http *front, const struct route *route,
+                          struct http_request *request)
+{
+    return route->access == ROUTE_OPEN ||
+           (route->access == ROUTE_NEAR &&
+            front->config.is_near(front->config.is_near_arg, request));
+}
+
 void api_http_handle(struct api_http *front, const struct auth_table *auth,
                      struct http_request *request)
 {
@@ -249,8 +257,9 @@ void api_http_handle(struct api_http *front, const struct auth_table *auth,
         answer_methods(request, match.allow);
         return;
     }
-    bool staff = match.op ? match.op->access == OP_ADMIN : match.route->access == ROUTE_STAFF;
-    bool open = match.op ? match.op->access == OP_PUBLIC : match.route->access == ROUTE_OPEN;
+    bool staff = match.op ? match.op->access == OP_ADMIN : match.route->access >= ROUTE_STAFF;
+    bool open =
+        match.op ? match.op->access == OP_PUBLIC : is_open_route(front, match.route, request);
     struct op_caller caller = {0};
     enum api_identity identity = api_http_identify(front, auth, request, &caller);
     caller.is_foreign = origin_is_foreign(http_request_header(request, "origin"));

@@ -27,6 +27,9 @@ struct api_http_config {
     /* What http_request_listener tells of the daemon's own Unix socket. A peer there that runs as
      * root or as we do is staff without a token. */
     int local_listener;
+    /* Whether the request comes from this host and no token is asked there. Any thread. */
+    bool (*is_near)(void *arg, struct http_request *request);
+    void *is_near_arg;
     int log_fd; /* two JSON lines a call are written here (api_log.h); -1 = no log. Borrowed */
 };
 

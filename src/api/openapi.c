@@ -27,9 +27,10 @@ static struct json_object *reference(const char *path)
     return object;
 }
 
-/* {"description": ..., "content": {"application/json": {"schema": ...}}}; schema is taken over,
+/* {"description": ..., "content": {TYPE: {"schema": ...}}}; schema is taken over,
  * NULL = no body. */
-static struct json_object *response(const char *description, struct json_object *schema)
+static struct json_object *response(const char *description, const char *type_name,
+                                    struct json_object *schema)
 {
     struct json_object *object = json_object_new_object();
     json_set_str(object, "description", description);
@@ -37,7 +38,7 @@ static struct json_object *response(const char *description, struct json_object 
         struct json_object *content = json_object_new_object();
         struct json_object *type = json_object_new_object();
         json_set(type, "schema", schema);
-        json_set(content, JSON_TYPE, type);
+        json_set(content, type_name, type);
         json_set(object, "content", content);
     }
     return object;
@@ -84,6 +85,7 @@ struct operation {
     const char *summary;
     const char *description; /* NULL = none */
     const char *result;      /* what a 200 holds */
+    const char *type;        /* of the answer; NULL = JSON */
     enum token_need token;
     struct json_object *body;       /* schema, taken over; NULL = no body */
     struct json_object *parameters; /* taken over; NULL = none */
@@ -120,7 +122,8 @@ static void add_operation(struct json_object *paths, const struct operation *ope
     if (operation->body) {
         json_set(object, "requestBody", request_body(operation->body));
     }
-    json_set(responses, "200", response(operation->result, json_object_new_object()));
+    const char *type = operation->type ? operation->type : JSON_TYPE;
+    json_set(responses, "200", response(operation->result, type, json_object_new_object()));
     add_errors(responses, operation);
     json_set(object, "responses", responses);
 
@@ -205,7 +208,10 @@ static void add_route(struct json_object *paths, const struct route *route)
                              .tag = tag,
                              .summary = route->help,
                              .result = "as the summary says",
-                             .token = route->access == ROUTE_OPEN ? TOKEN_NEVER : TOKEN_ALWAYS,
+                             .type = route->type,
+                             .token = route->access == ROUTE_OPEN   ? TOKEN_NEVER
+                                      : route->access == ROUTE_NEAR ? TOKEN_SOMETIMES
+                                                                    : TOKEN_ALWAYS,
                              .body = schema_of_fields(route->body),
                              .parameters = path_parameters(route->path),
                          });

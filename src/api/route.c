@@ -48,3 +48,11 @@ void api_answer(struct api_call *call, int status, struct json_object *body)
     }
     api_call_end(call);
 }
+
+void api_answer_text(struct api_call *call, const char *content_type, struct slice text)
+{
+    api_log_end(call, false, NULL);
+    http_respond(call->request, &(struct http_response){
+                                    .status = 200, .content_type = content_type, .body = text});
+    api_call_end(call);
+}

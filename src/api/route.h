@@ -9,7 +9,12 @@
 struct api;
 struct api_call;
 
-enum route_access { ROUTE_OPEN, ROUTE_USER, ROUTE_STAFF };
+enum route_access {
+    ROUTE_OPEN,
+    ROUTE_USER,
+    ROUTE_STAFF,
+    ROUTE_NEAR, /* open on the daemon's own host, else staff */
+};
 
 struct route {
     enum request_method method;
@@ -17,6 +22,7 @@ struct route {
     enum route_access access;
     const char *help;
     const char *body; /* names of the JSON body's fields, e.g. "email password name?"; "" = none */
+    const char *type; /* of the answer; NULL = JSON */
     void (*run)(struct api_call *call); /* control thread; must end in one api_answer, also later */
 };
 
@@ -31,3 +37,5 @@ bool api_user_is_staff(const struct api_call *call);
 
 /* Answers with that status and body (owned; NULL = empty body). Control thread, once. */
 void api_answer(struct api_call *call, int status, struct json_object *body);
+/* The same with a text that is no JSON; borrowed. */
+void api_answer_text(struct api_call *call, const char *content_type, struct slice text);

@@ -4,6 +4,7 @@
 
 extern const struct route route_actions_spec;
 extern const struct route route_healthz;
+extern const struct route route_metrics;
 extern const struct route route_openapi;
 extern const struct route route_user_activate;
 extern const struct route route_user_create;
@@ -20,6 +21,7 @@ extern const struct route route_user_token;
 const struct route *const ROUTE_TABLE[] = {
     &route_actions_spec,
     &route_healthz,
+    &route_metrics,
     &route_openapi,
     &route_user_activate,
     &route_user_create,

@@ -165,6 +165,7 @@ void call_fail(struct call *call, enum call_outcome outcome, const char *why)
     char label[CALL_NAME_MAX];
     call_outcome_detail(outcome, label_of(call, label, sizeof(label)), why, text);
     count(call, true, NULL);
+    (void)atomic_fetch_add(&call->caller->failures[outcome], 1);
     CLEANUP(json_put) struct json_object *body = json_object_new_object();
     json_set_str(body, "detail", text);
     json_set_str(body, "type", row->type);

@@ -46,6 +46,16 @@ unsigned caller_in_flight(const struct caller *caller)
     return caller->in_flight;
 }
 
+unsigned caller_parked(const struct caller *caller)
+{
+    return atomic_load(&caller->parked_count);
+}
+
+uint64_t caller_failures(const struct caller *caller, enum call_outcome outcome)
+{
+    return atomic_load(&caller->failures[outcome]);
+}
+
 static struct pool *pool_for(struct caller *caller, struct target *target)
 {
     struct pool *pool = target->pools[caller->index];

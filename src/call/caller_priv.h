@@ -2,6 +2,8 @@
  * (what came back) and request.c (what is sent to a target and how its answer is read). */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "base/slice.h"
 #include "call/caller.h"
 #include "call/outcome.h"
@@ -59,11 +61,12 @@ struct caller {
 
     struct call *parked; /* oldest first */
     struct call **parked_last;
-    unsigned parked_count;
+    atomic_uint parked_count;
     struct loop_timer parked_timer;
 
     struct call *free_calls;
     unsigned in_flight;
+    atomic_uint_fast64_t failures[CALL_OUTCOMES];
 };
 
 /* call.c: name is copied. Each ends in one call_answer or call_fail. */

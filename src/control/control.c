@@ -5,6 +5,7 @@
 #include "control/control_priv.h"
 #include "http/client.h"
 #include "measure/benchmark.h"
+#include "measure/histogram.h"
 
 static void on_timer(void *arg)
 {
@@ -28,6 +29,8 @@ struct control *control_new(const struct control_parts *parts,
     control->wake_task = (struct loop_task){.fn = on_wake, .arg = control};
     control->started_ms = clock_unix_ms();
     control->must_publish = true;
+    control->counts.moving = histogram_new();
+    control->counts.turning = histogram_new();
     action_stats_init(&control->walker_stats, CONTROL_WALKERS_MAX, &control->stats_budget);
     for (uint32_t i = 0; i < DECIDE_MODULES_MAX; i++) {
         control->published[i] = (struct plan_route){CHOICE_NONE, NO_INSTANCE};
@@ -84,6 +87,8 @@ struct control *control_free(struct control *control)
     }
     benchmark_unref(control->benchmark);
     action_stats_done(&control->walker_stats);
+    histogram_free(control->counts.moving);
+    histogram_free(control->counts.turning);
     free(control);
     return NULL;
 }

@@ -165,6 +165,10 @@ struct control_worker {
 
 /* The workers that are processes of this host, into ret[max]; how many there are. */
 size_t control_workers(const struct control *control, struct control_worker *ret, size_t max);
+struct exposition;
+
+/* Writes the metrics of actions, walkers, modules, moves, workers and turns. */
+void control_expose(const struct control *control, struct exposition *exposition);
 
 /* What having the module at place took when it was last there; 0 = not known. */
 struct control_costs {

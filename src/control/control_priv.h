@@ -116,6 +116,18 @@ struct move {
     uint64_t took_ms;
 };
 
+struct control_counts { /* since the start; by role: pod, runtime */
+    uint64_t starts[2];
+    uint64_t start_failures[2];
+    uint64_t unexpected_ends[2];
+    uint64_t moves[3][3]; /* by place: from, to */
+    struct histogram *moving;
+    uint64_t moving_ns;
+    struct histogram *turning;
+    uint64_t turning_ns;
+    uint64_t turn_began_ns;
+};
+
 struct control {
     struct control_parts parts;
     struct control_settings settings;
@@ -148,6 +160,7 @@ struct control {
     struct benchmark *benchmark; /* a reference; NULL = none is active */
 
     struct waiter *waiters;
+    struct control_counts counts;
     struct move moves[MOVES_KEPT]; /* a ring */
     uint64_t move_count;
 

@@ -150,6 +150,7 @@ void instance_failed(struct instance *instance, const char *module, const char *
     if (instance->state == INSTANCE_STOPPING) {
         return; /* overtaken, and its end was ours */
     }
+    control->counts.start_failures[instance->runtime] += !instance->server;
     if (module && module_find(control, module, &index)) {
         module_failed(control, index, text, hint);
     } else {
@@ -171,6 +172,7 @@ static void note_crash(struct instance *instance, const char *how)
 {
     struct control *control = instance->control;
     uint64_t now_ms = clock_now_ms();
+    control->counts.unexpected_ends[instance->runtime]++;
     log_warn("worker ended", "worker=%s how=\"%s\"", instance_name(instance), how);
     for (uint32_t i = 0; i < instance->loaded_count; i++) {
         control->modules[instance->loaded[i].module]->restarts++;
@@ -244,6 +246,7 @@ static void start_pod(struct instance *instance, struct pod_spec *spec)
     struct control *control = instance->control;
     struct err err = {0};
     instance->events = (struct pod_events){on_ready, on_failed, on_exited, instance};
+    control->counts.starts[instance->runtime]++;
     spec->generation = instance->generation;
     spec->threads_max = control->settings.threads_max;
     instance->pod =

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "control/control_priv.h"
 #include "measure/benchmark.h"
+#include "measure/histogram.h"
 
 /* A plan speaks of indices, which change when an instance goes; publications are compared by id. */
 static struct plan_route by_id(const struct control *control, struct plan_route route)
@@ -84,6 +85,14 @@ static void fill_actions(struct control *control, uint32_t index, struct snapsho
     }
 }
 
+static void count_move(struct control *control, const struct move *move)
+{
+    struct control_counts *counts = &control->counts;
+    counts->moves[move->from][move->to]++;
+    counts->moving_ns += move->took_ms * 1000000;
+    histogram_add(counts->moving, move->took_ms * 1000000);
+}
+
 /* Remembers what was published, and each shift as a move. */
 static void remember(struct control *control)
 {
@@ -102,6 +111,7 @@ static void remember(struct control *control)
             move->to = place;
             move->at_ms = clock_unix_ms();
             move->took_ms = now_ms - control->wanted_since_ms[i];
+            count_move(control, move);
             log_info("module moved", "module=%s from=%s to=%s took_ms=%llu", move->module,
                      place_name(move->from), place_name(move->to),
                      (unsigned long long)move->took_ms);

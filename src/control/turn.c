@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "control/control_priv.h"
+#include "measure/histogram.h"
 #include "store/store.h"
 
 #define TICK_MS  1000 /* at the latest */
@@ -251,7 +252,8 @@ static void schedule(struct control *control, uint64_t now_ms)
 
 void control_turn(struct control *control)
 {
-    uint64_t now_ms = clock_now_ms();
+    uint64_t begun_ns = clock_now_ns(), now_ms = begun_ns / 1000000;
+    control->counts.turn_began_ns = begun_ns;
     if (!control->stopping) {
         struct observation seen;
         if (control->must_publish) {
@@ -267,4 +269,7 @@ void control_turn(struct control *control)
     }
     publisher_reclaim(control->parts.publisher);
     schedule(control, now_ms);
+    uint64_t took_ns = clock_now_ns() - begun_ns;
+    control->counts.turning_ns += took_ns;
+    histogram_add(control->counts.turning, took_ns);
 }

@@ -35,7 +35,6 @@
 #define DRAIN_POLL_MS   20
 #define LAST_ANSWERS_MS 1000 /* for the answers to calls that the end cut short */
 #define LOG_LOOK_MS     5000 /* between two looks whether a log has grown too long */
-#define IO_THREADS_MAX  16
 #define OTHER_FDS       1024 /* pipes and pidfds of workers, the store, logs */
 
 struct daemon {
@@ -50,6 +49,7 @@ struct daemon {
     struct tls_server *tls;
     struct api api;
     struct api_http *front;
+    struct front rules; /* who may call what */
     struct io *ios[IO_THREADS_MAX];
     unsigned io_count;
     char *urls[LISTEN_MAX + 2];
@@ -246,6 +246,17 @@ static bool is_beyond_loopback(const struct listeners *listeners)
     return beyond;
 }
 
+static void expose_io(void *arg, struct exposition *exposition)
+{
+    const struct daemon *daemon = arg;
+    ios_expose(daemon->ios, daemon->io_count, exposition);
+}
+
+static bool is_near(void *arg, struct http_request *request)
+{
+    return front_is_near(&((const struct daemon *)arg)->rules, request);
+}
+
 static int make_api(struct daemon *daemon, struct err *err)
 {
     const struct paths *paths = daemon->options->paths;
@@ -281,19 +292,26 @@ static int make_api(struct daemon *daemon, struct err *err)
                      .log_folder = paths->logs,
                      .addresses = (const char *const *)daemon->urls,
                      .version = JSORC_VERSION,
-                     .tracksys_interval_ms = (uint64_t)(settings->tracksys_interval_s * 1000)};
+                     .tracksys_interval_ms = (uint64_t)(settings->tracksys_interval_s * 1000),
+                     .expose_io = expose_io,
+                     .expose_io_arg = daemon};
     daemon->front = api_http_new(&(struct api_http_config){.api = &daemon->api,
                                                            .actions_full = control_actions_full,
                                                            .walker_names = control_walker_names,
                                                            .local_listener = LISTEN_LOCAL,
+                                                           .is_near = is_near,
+                                                           .is_near_arg = daemon,
                                                            .log_fd = daemon->api_log_fd});
+    const char *open = daemon->options->settings->open_actions;
+    daemon->rules = (struct front){.api = daemon->front,
+                                   .open_loopback = strcmp(open, "no") != 0,
+                                   .open_network = strcmp(open, "yes") == 0};
     return 0;
 }
 
 static int start_ios(struct daemon *daemon, struct err *err)
 {
     const struct settings *settings = daemon->options->settings;
-    const char *open = settings->open_actions;
     struct io_config config = {
         .publisher = daemon->publisher,
         .control = daemon->control,
@@ -301,9 +319,7 @@ static int start_ios(struct daemon *daemon, struct err *err)
         .calls = CALL_SETTINGS_DEFAULT,
         .listeners = daemon->options->listeners,
         .tls = daemon->tls,
-        .front = {.api = daemon->front,
-                  .open_loopback = strcmp(open, "no") != 0,
-                  .open_network = strcmp(open, "yes") == 0},
+        .front = daemon->rules,
     };
     config.limits.body_bytes_max = (size_t)settings->body_bytes_max;
     config.limits.connections_max = (unsigned)settings->connections_max;

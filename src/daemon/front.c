@@ -11,6 +11,7 @@
 #include "daemon/listen.h"
 #include "http/form.h"
 #include "http/server.h"
+#include "measure/request_stats.h"
 
 static const struct slice actions = {"/actions/", 9};
 static const struct slice walkers = {"/walkers/", 9};
@@ -101,6 +102,7 @@ static void handle_action(const struct front *front, struct caller *caller,
 {
     struct op_caller who = {0};
     char buffer[NAME_ESCAPED_MAX];
+    http_request_note(request)->kind = REQUEST_ACTION;
     struct slice name = name_of(slice_from(path, actions.size), buffer);
     if (!is_post(request) || !admit(front, caller_snapshot(caller), request, &who)) {
         return;
@@ -128,6 +130,7 @@ static void handle_walker(const struct front *front, struct caller *caller,
 {
     struct op_caller who = {0};
     const struct snapshot *snapshot = caller_snapshot(caller);
+    http_request_note(request)->kind = REQUEST_WALKER;
     if (!is_post(request)) {
         return;
     }
@@ -160,6 +163,12 @@ static void handle_walker(const struct front *front, struct caller *caller,
                                         .user = slice_str(user)});
 }
 
+bool front_is_near(const struct front *front, struct http_request *request)
+{
+    return http_request_listener(request) == LISTEN_LOOPBACK && front->open_loopback &&
+           !is_foreign(request);
+}
+
 void front_handle(const struct front *front, struct caller *caller, struct http_request *request)
 {
     struct slice path = http_request_path(request);
@@ -175,6 +184,8 @@ void front_handle(const struct front *front, struct caller *caller, struct http_
         handle_walker(front, caller, request, slice_from(without_slash(path), wapi.size), WAY_WAPI);
     } else {
         const struct snapshot *snapshot = caller_snapshot(caller);
+        bool operation = slice_starts(path, SLICE("/js"));
+        http_request_note(request)->kind = operation ? REQUEST_API : REQUEST_OTHER;
         api_http_handle(front->api, snapshot ? snapshot->auth : NULL, request);
     }
 }

@@ -13,5 +13,8 @@ struct front {
     bool open_network;  /* nor from elsewhere */
 };
 
+/* From this host, where no token is asked, and from no web page of elsewhere. */
+bool front_is_near(const struct front *front, struct http_request *request);
+
 /* Answers the request, now or later. */
 void front_handle(const struct front *front, struct caller *caller, struct http_request *request);

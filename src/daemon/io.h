@@ -8,9 +8,13 @@
 #include "http/http_limits.h"
 
 struct control;
+struct exposition;
 struct io;
 struct publisher;
+struct request_stats;
 struct tls_server;
+
+#define IO_THREADS_MAX 16 /* one carries tens of thousands of calls a second */
 
 struct io_config { /* borrowed until io_stop */
     unsigned index;
@@ -32,6 +36,14 @@ void io_kick(struct io *io);
 void io_drain(struct io *io);
 /* Any thread: nothing is under way any more (only true after io_drain). */
 bool io_is_drained(const struct io *io);
+
+/* What it does, for the metrics. Any thread. */
+const struct request_stats *io_requests(const struct io *io);
+const struct caller *io_caller(const struct io *io);
+unsigned io_connections(const struct io *io);
+
+/* Writes the metrics of ios[count] together. */
+void ios_expose(struct io *const *ios, unsigned count, struct exposition *exposition);
 
 /* Ends the thread. NULL allowed; returns NULL. */
 struct io *io_stop(struct io *io);

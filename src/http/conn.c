@@ -209,7 +209,7 @@ static bool dispatch(struct http_request *conn)
     conn->late = false;
     conn->continued = false;
     conn->start_ns = clock_now_ns();
-    conn->data = NULL;
+    conn->note = (struct http_note){0};
     atomic_fetch_or(&conn->state, CONN_BUSY | CONN_DISPATCHING);
     conn->server->handler(conn->server->arg, conn);
     unsigned before = atomic_fetch_and(&conn->state, ~(unsigned)CONN_DISPATCHING);

@@ -87,12 +87,12 @@ bool http_request_gone(const struct http_request *request)
     return atomic_load(&request->state) & CONN_GONE;
 }
 
-void http_request_set_data(struct http_request *request, void *data)
+struct http_note *http_request_note(struct http_request *request)
 {
-    request->data = data;
+    return &request->note;
 }
 
-void *http_request_data(const struct http_request *request)
+const struct http_note *http_request_noted(const struct http_request *request)
 {
-    return request->data;
+    return &request->note;
 }

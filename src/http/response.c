@@ -108,6 +108,9 @@ static void release(struct http_request *conn, bool needs_loop)
 
 void http_respond(struct http_request *conn, const struct http_response *response)
 {
+    if (conn->server->observe) {
+        conn->server->observe(conn->server->observe_arg, conn, response);
+    }
     char head[RESPONSE_HEAD_MAX];
     bool is_head = conn->message.parser.method == HTTP_HEAD;
     bool old = conn->message.parser.http_major == 1 && conn->message.parser.http_minor == 0;

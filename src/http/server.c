@@ -143,6 +143,12 @@ void http_server_drain(struct http_server *server, int kept_kind)
     }
 }
 
+void http_server_observe(struct http_server *server, http_observe_fn fn, void *arg)
+{
+    server->observe = fn;
+    server->observe_arg = arg;
+}
+
 void http_server_pause(struct http_server *server)
 {
     server->paused = true;

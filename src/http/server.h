@@ -80,9 +80,20 @@ uint64_t http_request_start_ns(const struct http_request *request); /* handed to
 /* The client hung up: the answer will be thrown away. */
 bool http_request_gone(const struct http_request *request);
 
-/* A place for the handler's own pointer. */
-void http_request_set_data(struct http_request *request, void *data);
-void *http_request_data(const struct http_request *request);
+/* What a handler finds out about a request, for the observer; empty at first. Texts are borrowed
+ * and live until the answer. */
+struct http_note {
+    int kind;          /* as the handlers number them */
+    struct slice name; /* of what answers: an action, a walker, an operation */
+};
+
+struct http_note *http_request_note(struct http_request *request);
+const struct http_note *http_request_noted(const struct http_request *request);
+
+/* fn sees each answer before it is written, in the thread that answers. */
+typedef void (*http_observe_fn)(void *arg, const struct http_request *request,
+                                const struct http_response *response);
+void http_server_observe(struct http_server *server, http_observe_fn fn, void *arg);
 
 /* Exactly once a request; copies what it must keep. Any thread. */
 void http_respond(struct http_request *request, const struct http_response *response);

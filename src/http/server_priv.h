@@ -24,6 +24,8 @@ struct http_server {
     struct http_limits limits;
     http_handler_fn handler;
     void *arg;
+    http_observe_fn observe; /* NULL = nobody */
+    void *observe_arg;
     struct http_listener listeners[LISTENERS_MAX];
     unsigned listener_count;
     struct http_request *connections; /* all of them, doubly linked */
@@ -70,7 +72,7 @@ struct http_request { /* the connection; it has one request at a time */
     struct buf in;
     struct buf out; /* what the socket did not take yet */
     struct http_message message;
-    void *data;
+    struct http_note note;
 };
 
 void conn_open(struct http_server *server, int fd, const struct http_listener *listener);

@@ -122,14 +122,19 @@ uint64_t histogram_count(const struct histogram *histogram)
     return all;
 }
 
-uint64_t histogram_count_to(const struct histogram *histogram, uint64_t duration_ns)
+uint64_t histogram_counts_to(const struct histogram *histogram, const uint64_t *bounds_ns,
+                             size_t size, uint64_t *ret_counts)
 {
     uint64_t all = 0, count;
+    size_t at = 0;
     for (size_t i = 0; histogram_next(histogram, &i, &count); i++) {
-        if (value_of(i) > (double)duration_ns) {
-            break;
+        while (at < size && value_of(i) > (double)bounds_ns[at]) {
+            ret_counts[at++] = all;
         }
         all += count;
+    }
+    while (at < size) {
+        ret_counts[at++] = all;
     }
     return all;
 }

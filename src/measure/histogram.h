@@ -21,8 +21,11 @@ void histogram_add(struct histogram *histogram, uint64_t duration_ns);
 
 uint64_t histogram_count(const struct histogram *histogram);
 
-/* How many values are at most duration_ns. One closer to it than 1/64 may be told as beyond it. */
-uint64_t histogram_count_to(const struct histogram *histogram, uint64_t duration_ns);
+/* How many values are at most bounds_ns[i] (ascending), for each i < size, into ret_counts[size];
+ * returns how many there are in all. A value within 1/128 of a bound may be told on its other side.
+ */
+uint64_t histogram_counts_to(const struct histogram *histogram, const uint64_t *bounds_ns,
+                             size_t size, uint64_t *ret_counts);
 
 /* The duration below which share (0..1) of the values lie, in ns; 0 when there are none. While
  * others add, the result belongs to some moment during the call. */

@@ -31,6 +31,38 @@ static void finds_quantiles_of_a_known_series(void)
     histogram_free(histogram);
 }
 
+static void counts_up_to_bounds(void)
+{
+    struct histogram *histogram = histogram_new();
+    const uint64_t bounds_ns[] = {1010, 5000000, 1000000000};
+    uint64_t counts[3];
+    EXPECT_INT(histogram_counts_to(histogram, bounds_ns, 3, counts), 0);
+    EXPECT_INT(counts[2], 0);
+    for (int i = 1; i <= 10000; i++) {
+        histogram_add(histogram, (uint64_t)i * 1000);
+    }
+    EXPECT_INT(histogram_counts_to(histogram, bounds_ns, 3, counts), 10000);
+    EXPECT_INT(counts[0], 1);
+    EXPECT(counts[1] > 4950 && counts[1] < 5050);
+    EXPECT_INT(counts[2], 10000);
+    histogram_free(histogram);
+}
+
+static void takes_away_what_was_before(void)
+{
+    struct histogram *before = histogram_new(), *after = histogram_new();
+    histogram_add(before, 1000);
+    histogram_add(before, 70000);
+    histogram_merge(after, before);
+    histogram_add(after, 2000);
+    histogram_add_count(after, HISTOGRAM_BUCKETS, 5); /* no such bucket */
+    histogram_subtract(after, before);
+    EXPECT_INT(histogram_count(after), 1);
+    EXPECT(fabs(histogram_quantile(after, 0.5) - 2000) < 20);
+    histogram_free(before);
+    histogram_free(after);
+}
+
 static void merges_and_bounds(void)
 {
     struct histogram *a = histogram_new(), *b = histogram_new();
@@ -46,4 +78,5 @@ static void merges_and_bounds(void)
     histogram_free(b);
 }
 
-TEST_MAIN(tells_each_value_to_one_percent, finds_quantiles_of_a_known_series, merges_and_bounds)
+TEST_MAIN(tells_each_value_to_one_percent, finds_quantiles_of_a_known_series, counts_up_to_bounds,
+          takes_away_what_was_before, merges_and_bounds)

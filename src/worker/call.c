@@ -146,21 +146,21 @@ void call_execute(const struct call_rules *rules, const struct job *job,
     }
 }
 
-/* "Server-Timing: exec;dur=12.345\r\n", the time in ms; without printf, as each answer has it. */
+/* "Server-Timing: exec;dur=12.345678\r\n", the time in ms; without printf, as each answer has it.
+ */
 static size_t put_timing(char *at, uint64_t exec_ns)
 {
     static const char head[] = "Server-Timing: exec;dur=";
     char digits[24];
     size_t count = 0, size = sizeof(head) - 1;
-    uint64_t us = (exec_ns + 500) / 1000;
     memcpy(at, head, size);
     do {
-        digits[count++] = (char)('0' + us % 10);
-        us /= 10;
-        if (count == 3) {
+        digits[count++] = (char)('0' + exec_ns % 10);
+        exec_ns /= 10;
+        if (count == 6) {
             digits[count++] = '.';
         }
-    } while (us > 0 || count < 5);
+    } while (exec_ns > 0 || count < 8);
     while (count > 0) {
         at[size++] = digits[--count];
     }

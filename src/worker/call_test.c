@@ -203,10 +203,10 @@ static void tells_the_execution_time(void)
         uint64_t exec_ns;
         const char *wanted;
     } rows[] = {
-        {1, "Server-Timing: exec;dur=0.000\r\n"},
-        {500, "Server-Timing: exec;dur=0.001\r\n"},
-        {12345678, "Server-Timing: exec;dur=12.346\r\n"},
-        {3600000000000, "Server-Timing: exec;dur=3600000.000\r\n"},
+        {1, "Server-Timing: exec;dur=0.000001\r\n"},
+        {500, "Server-Timing: exec;dur=0.000500\r\n"},
+        {12345678, "Server-Timing: exec;dur=12.345678\r\n"},
+        {3600000000000, "Server-Timing: exec;dur=3600000.000000\r\n"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct call_state state = {0};
@@ -217,7 +217,7 @@ static void tells_the_execution_time(void)
     struct call_state state = {0};
     next_answer.headers = SLICE("X-More: 1\r\n");
     run(&state, &plain, false);
-    EXPECT(strstr(written_headers, ".000\r\nX-More: 1\r\n"));
+    EXPECT(strstr(written_headers, ".000000\r\nX-More: 1\r\n"));
     EXPECT_INT(written_status, 200);
     events[0] = '\0';
 }

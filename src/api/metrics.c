@@ -1,0 +1,52 @@
+/* GET /metrics: what is counted, for Prometheus. */
+#include "api/api.h"
+#include "api/route.h"
+#include "base/buf.h"
+#include "base/process.h"
+#include "control/control.h"
+#include "measure/exposition.h"
+
+static void expose_process(struct exposition *exposition)
+{
+    struct process_figures figures;
+    process_figures_read(&figures);
+    exposition_single(exposition, METRIC_PROCESS_CPU, figures.cpu_s);
+    exposition_single(exposition, METRIC_PROCESS_RESIDENT, figures.resident_bytes);
+    exposition_single(exposition, METRIC_PROCESS_VIRTUAL, figures.virtual_bytes);
+    exposition_single(exposition, METRIC_PROCESS_FDS, figures.fds);
+    exposition_single(exposition, METRIC_PROCESS_FDS_MAX, figures.fds_max);
+    exposition_single(exposition, METRIC_PROCESS_START, figures.start_s);
+}
+
+/* The workers have been asked. */
+static void answer_metrics(void *arg)
+{
+    struct api_call *call = arg;
+    const struct api *api = api_of(call);
+    struct buf text = {0};
+    struct exposition exposition = {.out = &text};
+    exposition_begin(&exposition, METRIC_BUILD_INFO);
+    exposition_value(&exposition, (const char *const[]){api->version}, 1);
+    api->expose_io(api->expose_io_arg, &exposition);
+    control_expose(api->control, &exposition);
+    expose_process(&exposition);
+    api_answer_text(call, EXPOSITION_TYPE, buf_slice(&text));
+    buf_done(&text);
+}
+
+static void run_metrics(struct api_call *call)
+{
+    control_figures_refresh(api_of(call)->control, answer_metrics, call);
+}
+
+extern const struct route route_metrics;
+const struct route route_metrics = {
+    .method = METHOD_GET,
+    .path = "/metrics",
+    .access = ROUTE_NEAR,
+    .help = "Figures of requests, actions, walkers, moves, workers and the daemon, in the text "
+            "format of Prometheus.",
+    .body = "",
+    .type = EXPOSITION_TYPE,
+    .run = run_metrics,
+};

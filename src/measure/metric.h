@@ -1,0 +1,69 @@
+/* What GET /metrics tells, one row a metric (metric_table.c): the exposition's HELP and TYPE lines
+ * and docs/metrics.md come from it. Names carry their base unit (https://prometheus.io/docs/
+ * practices/naming/). */
+#pragma once
+
+enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+
+enum metric {
+    METRIC_BUILD_INFO,
+    METRIC_HTTP_REQUESTS,
+    METRIC_HTTP_REQUEST_DURATION,
+    METRIC_HTTP_REQUEST_BYTES,
+    METRIC_HTTP_RESPONSE_BYTES,
+    METRIC_HTTP_CONNECTIONS,
+    METRIC_ACTION_CALLS,
+    METRIC_ACTION_ERRORS,
+    METRIC_ACTION_DURATION,
+    METRIC_ACTION_EXECUTIONS,
+    METRIC_ACTION_EXECUTION,
+    METRIC_ACTION_REQUEST_BYTES,
+    METRIC_ACTION_RESPONSE_BYTES,
+    METRIC_ACTION_IN_FLIGHT,
+    METRIC_ACTION_PLACE,
+    METRIC_WALKER_RUNS,
+    METRIC_WALKER_ERRORS,
+    METRIC_WALKER_DURATION,
+    METRIC_WALKER_EXECUTIONS,
+    METRIC_WALKER_EXECUTION,
+    METRIC_WALKER_IN_FLIGHT,
+    METRIC_CALLS_PARKED,
+    METRIC_CALL_FAILURES,
+    METRIC_MODULE_READY,
+    METRIC_MODULE_LOAD,
+    METRIC_MODULE_START,
+    METRIC_MODULE_MEMORY,
+    METRIC_MODULE_RESTARTS,
+    METRIC_MOVES,
+    METRIC_MOVE_DURATION,
+    METRIC_WORKER_STARTS,
+    METRIC_WORKER_START_FAILURES,
+    METRIC_WORKER_ENDS,
+    METRIC_WORKER_MEMORY,
+    METRIC_WORKER_MEMORY_PEAK,
+    METRIC_WORKER_IN_FLIGHT,
+    METRIC_CONTROL_TURN_DURATION,
+    METRIC_CONTROL_TURN_AGE,
+    METRIC_PROCESS_CPU,
+    METRIC_PROCESS_RESIDENT,
+    METRIC_PROCESS_VIRTUAL,
+    METRIC_PROCESS_FDS,
+    METRIC_PROCESS_FDS_MAX,
+    METRIC_PROCESS_START,
+    METRIC_COUNT
+};
+
+#define METRIC_LABELS_MAX 4
+
+struct metric_row {
+    const char *name;
+    enum metric_type type;
+    const char *labels[METRIC_LABELS_MAX + 1]; /* ended by NULL */
+    const char *help;                          /* one sentence */
+};
+
+extern const struct metric_row METRIC_TABLE[METRIC_COUNT];
+
+/* Upper bounds of a histogram's buckets, in seconds, ascending. */
+#define METRIC_BOUNDS 21
+extern const double METRIC_BOUNDS_S[METRIC_BOUNDS];
