@@ -83,6 +83,25 @@ int store_module_delete(struct store *store, const char *name, struct err *err);
 typedef int (*store_module_fn)(void *arg, const struct store_module *module);
 int store_module_each(struct store *store, store_module_fn fn, void *arg, struct err *err);
 
+/* ---- decisions: what a policy was told and what it answered, a line of JSON each ---- */
+
+#define STORE_DECISION_RUNS_MAX 4 /* older runs of policies are dropped */
+
+struct store_decision { /* texts are borrowed, as in store_module */
+    int64_t run;        /* one life of a policy; counts up */
+    int64_t at_ms;      /* unix time */
+    const char *told;
+    const char *answer;
+};
+
+int store_decision_add(struct store *store, const struct store_decision *decision, struct err *err);
+/* 0 = there is none. */
+int store_decision_last_run(struct store *store, int64_t *ret_run, struct err *err);
+/* Of one run, oldest first; as store_config_each. */
+typedef int (*store_decision_fn)(void *arg, const struct store_decision *decision);
+int store_decision_each(struct store *store, int64_t run, store_decision_fn fn, void *arg,
+                        struct err *err);
+
 /* ---- users ---- */
 
 struct store_user {

@@ -33,6 +33,10 @@ static const char *const steps[] = {
     "CREATE TABLE codes ("
     "  kind INTEGER NOT NULL, user_id INTEGER NOT NULL REFERENCES users ON DELETE CASCADE,"
     "  hash BLOB NOT NULL UNIQUE, expiry_ms INTEGER NOT NULL, PRIMARY KEY (kind, user_id));",
+    "CREATE TABLE decisions ("
+    "  id INTEGER PRIMARY KEY, run INTEGER NOT NULL, at_ms INTEGER NOT NULL, told TEXT NOT NULL,"
+    "  answer TEXT NOT NULL);"
+    "CREATE INDEX decisions_by_run ON decisions (run, id);",
 };
 
 #define STEP_COUNT ((int64_t)(sizeof(steps) / sizeof(steps[0])))
