@@ -25,6 +25,9 @@ extern const struct op op_actions_module_list;
 extern const struct op op_actions_unload_action;
 extern const struct op op_actions_unload_actionset;
 extern const struct op op_actions_unload_module;
+extern const struct op op_jsorc_actionpolicy_get;
+extern const struct op op_jsorc_actionpolicy_record;
+extern const struct op op_jsorc_actionpolicy_set;
 extern const struct op op_jsorc_actions_config;
 extern const struct op op_jsorc_actions_load;
 extern const struct op op_jsorc_actions_status;
@@ -63,6 +66,9 @@ const struct op *const OP_TABLE[] = {
     &op_actions_unload_action,
     &op_actions_unload_actionset,
     &op_actions_unload_module,
+    &op_jsorc_actionpolicy_get,
+    &op_jsorc_actionpolicy_record,
+    &op_jsorc_actionpolicy_set,
     &op_jsorc_actions_config,
     &op_jsorc_actions_load,
     &op_jsorc_actions_status,

@@ -86,6 +86,7 @@ struct control *control_free(struct control *control)
         control->parts.auth_unref(control->auth);
     }
     benchmark_unref(control->benchmark);
+    phases_done(&control->phases);
     action_stats_done(&control->walker_stats);
     histogram_free(control->counts.moving);
     histogram_free(control->counts.turning);
@@ -102,6 +103,7 @@ int control_restore(struct control *control, struct err *err)
             control->modules[i]->revision = 0; /* the pods that run tell the last one */
         }
         instances_adopt(control);
+        phases_restore(control);
     }
     return failed;
 }

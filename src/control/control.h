@@ -28,8 +28,11 @@ struct control_settings {       /* texts are copied */
     uint64_t call_timeout_ms;   /* of an action that declares none */
     uint64_t probe_interval_ms; /* of a serving instance */
     uint64_t probe_timeout_ms;
-    unsigned threads_max;  /* call threads of a worker */
-    int64_t memory_max_mb; /* of a worker that sets none; 0 = no limit */
+    unsigned threads_max;     /* call threads of a worker */
+    int64_t memory_max_mb;    /* of a worker that sets none; 0 = no limit */
+    const char *policy;       /* until one is set; borrowed; NULL = none */
+    int64_t policy_memory_mb; /* for the modules in the runtime worker together; 0 = no limit */
+    double policy_phase_s;    /* how long a placement is held before it is judged */
 };
 
 #define CONTROL_SETTINGS_DEFAULT                                                                   \
@@ -38,7 +41,8 @@ struct control_settings {       /* texts are copied */
                                .call_timeout_ms = 60000,                                           \
                                .probe_interval_ms = 10000,                                         \
                                .probe_timeout_ms = 5000,                                           \
-                               .threads_max = 40})
+                               .threads_max = 40,                                                  \
+                               .policy_phase_s = 10})
 
 struct control_parts { /* borrowed for the control's life */
     struct loop *loop;
@@ -185,6 +189,23 @@ bool control_costs(const struct control *control, const char *name, enum place p
 
 /* Of the runtime worker that serves now; 0 = none, or not measured yet. */
 int64_t control_runtime_pss_kb(const struct control *control);
+
+/* ---- policies (policy/policy.h): what chooses the placement when no person does ---- */
+
+/* Runs that policy from now on, and after a restart; what the former one has on trial is undone.
+ * params (may be NULL) is referenced. *ret_name: as its row has it. -ENOENT, -EINVAL as policy_new;
+ * store errors. */
+int control_policy_set(struct control *control, const char *name, struct json_object *params,
+                       const char **ret_name, struct err *err);
+
+/* {"policy", "params", "state": {"step", "elapsed_s", "settled", "phases", "answer"}}; state is
+ * null when nothing runs. */
+struct json_object *control_policy_get(const struct control *control);
+
+/* What the policy was told and answered in its present (or last) run: [{"at_ms", "told": TEXT,
+ * "answer": TEXT}], the first line naming policy, params and seed. Store errors. */
+int control_policy_record(const struct control *control, struct json_object **ret_record,
+                          struct err *err);
 
 /* ---- views; all results are the caller's ---- */
 

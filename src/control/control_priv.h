@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "control/control.h"
 #include "control/decide.h"
+#include "control/phases.h"
 #include "loop/loop.h"
 #include "measure/action_stats.h"
 #include "provider/provider.h"
@@ -41,6 +42,7 @@ struct module {
     struct json_object *config;
     struct json_object *ctx;
     enum place wanted;
+    enum place kept; /* where it goes back to while `wanted` is a policy's trial; NONE = no trial */
     uint32_t revision;
     int64_t position; /* order of loading */
     bool listed;      /* false: unloaded and forgotten, the entry only keeps figures */
@@ -158,6 +160,8 @@ struct control {
 
     struct auth_table *auth;     /* a reference */
     struct benchmark *benchmark; /* a reference; NULL = none is active */
+
+    struct phases phases;
 
     struct waiter *waiters;
     struct control_counts counts;

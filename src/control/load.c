@@ -108,6 +108,7 @@ static int save_as(struct control *control, const struct module *module,
     next.config = load->config ? load->config : next.config;
     next.loaded_by = load->loaded_by ? (char *)(uintptr_t)load->loaded_by : next.loaded_by;
     next.wanted = load->place;
+    next.kept = PLACE_NONE;
     next.position = position;
     return module_save(control, &next, err);
 }
@@ -170,6 +171,7 @@ int control_load(struct control *control, const struct control_load *load, uint6
     }
     apply_load(module, load);
     module->wanted = load->place;
+    module->kept = PLACE_NONE;
     module->position = position;
     control->last_position = position > control->last_position ? position : control->last_position;
     module->listed = true;
@@ -204,6 +206,7 @@ int control_unload(struct control *control, const char *name, bool forget, struc
         return failed;
     }
     module->wanted = PLACE_NONE;
+    module->kept = PLACE_NONE;
     module->listed = !forget;
     module->asked &= !forget;
     module->changes++;

@@ -116,19 +116,20 @@ static struct json_object *learnt_of(const struct module *module)
 int module_save(struct control *control, const struct module *module, struct err *err)
 {
     CLEANUP(json_put) struct json_object *learnt = module->info ? learnt_of(module) : NULL;
-    return store_module_put(control->parts.store,
-                            &(struct store_module){
-                                .name = module->name,
-                                .kind = module->kind,
-                                .source = module->source,
-                                .config = module->config ? json_text(module->config) : "{}",
-                                .ctx = module->ctx ? json_text(module->ctx) : "{}",
-                                .place = place_name(module->wanted),
-                                .loaded_by = module->loaded_by,
-                                .learnt = learnt ? json_text(learnt) : "{}",
-                                .position = module->position,
-                            },
-                            err);
+    return store_module_put(
+        control->parts.store,
+        &(struct store_module){
+            .name = module->name,
+            .kind = module->kind,
+            .source = module->source,
+            .config = module->config ? json_text(module->config) : "{}",
+            .ctx = module->ctx ? json_text(module->ctx) : "{}",
+            .place = place_name(module->kept != PLACE_NONE ? module->kept : module->wanted),
+            .loaded_by = module->loaded_by,
+            .learnt = learnt ? json_text(learnt) : "{}",
+            .position = module->position,
+        },
+        err);
 }
 
 static void save_or_warn(struct control *control, const struct module *module)

@@ -256,6 +256,7 @@ void control_turn(struct control *control)
     control->counts.turn_began_ns = begun_ns;
     if (!control->stopping) {
         struct observation seen;
+        phases_turn(control, now_ms);
         if (control->must_publish) {
             names_review(control);
         }

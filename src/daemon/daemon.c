@@ -224,6 +224,10 @@ static int make_control(struct daemon *daemon, struct err *err)
     control.probe_timeout_ms = (uint64_t)(settings->probe_timeout_s * 1000);
     control.threads_max = (unsigned)settings->call_threads;
     control.memory_max_mb = memory_limit_mb(settings);
+    control.policy = settings->policy;
+    control.policy_memory_mb =
+        settings->policy_memory_mb > 0 ? settings->policy_memory_mb : control.memory_max_mb;
+    control.policy_phase_s = settings->policy_phase_s;
     daemon->control = control_new(&(struct control_parts){.loop = daemon->loop,
                                                           .publisher = daemon->publisher,
                                                           .store = daemon->store,

@@ -28,6 +28,9 @@ struct settings {
     int64_t io_threads;
     int64_t call_threads;
     int64_t memory_max_mb;
+    char *policy;
+    int64_t policy_memory_mb;
+    double policy_phase_s;
     int64_t body_bytes_max;
     int64_t connections_max;
     double timeout_s;

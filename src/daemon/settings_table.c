@@ -29,6 +29,14 @@ const struct setting SETTINGS_TABLE[] = {
      "calls that run at once in a worker"},
     {"memory_max_mb", SETTING_INT, AT(memory_max_mb), "0", 0, 1 << 24, true,
      "memory that a worker may allocate, in MB; 0 = four fifths of the machine's"},
+    {"policy", SETTING_TEXT, AT(policy), "\"default\"", 0, 0, true,
+     "what chooses the placement until 'jsorc actionpolicy set' says otherwise: default (nobody), "
+     "evaluation or adaptive"},
+    {"policy_memory_mb", SETTING_INT, AT(policy_memory_mb), "0", 0, 1 << 24, true,
+     "memory that a policy may give to the modules in the runtime worker, in MB; 0 = as "
+     "memory_max_mb"},
+    {"policy_phase_s", SETTING_NUMBER, AT(policy_phase_s), "10", 0.5, 86400, true,
+     "how long a policy holds a placement before it judges it, in seconds"},
     {"body_bytes_max", SETTING_INT, AT(body_bytes_max), "67108864", 1024, 2147483647.0, true,
      "largest request body, in bytes"},
     {"connections_max", SETTING_INT, AT(connections_max), "4096", 1, 1000000, true,

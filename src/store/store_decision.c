@@ -2,11 +2,11 @@
 
 int store_decision_add(struct store *store, const struct store_decision *decision, struct err *err)
 {
-    int failed = store_run(store, err,
-                           "INSERT INTO decisions (run, at_ms, told, answer) "
-                           "VALUES (?1, ?2, ?3, ?4)",
-                           "iiss", decision->run, decision->at_ms, decision->told,
-                           decision->answer);
+    int failed =
+        store_run(store, err,
+                  "INSERT INTO decisions (run, at_ms, told, answer) "
+                  "VALUES (?1, ?2, ?3, ?4)",
+                  "iiss", decision->run, decision->at_ms, decision->told, decision->answer);
     if (!failed) {
         failed = store_run(store, err, "DELETE FROM decisions WHERE run < ?1", "i",
                            decision->run - STORE_DECISION_RUNS_MAX + 1);

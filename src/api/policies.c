@@ -1,0 +1,93 @@
+/* Which policy chooses the placement, and what it was told and answered. */
+#include <ctype.h>
+#include <errno.h>
+
+#include "api/api.h"
+#include "api/op.h"
+#include "base/alloc.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "control/control.h"
+
+/* As the original writes them: Default, Evaluation. */
+static char *title(const char *name)
+{
+    char *text = xstrdup(name);
+    text[0] = (char)toupper((unsigned char)text[0]);
+    return text;
+}
+
+static void run_set(struct op_call *call)
+{
+    const char *name = op_arg_str(call, "policy_name"), *found = NULL;
+    struct json_object *params = op_arg(call, "policy_params");
+    struct err err = {0};
+    CLEANUP(str_free) char *message = NULL;
+    int failed = control_policy_set(op_api(call)->control, name, params, &found, &err);
+    if (failed == -ENOENT) {
+        message = xasprintf("Policy %s not found. %s", name, err.text);
+    } else if (failed) {
+        message = xstrdup(err.text);
+    } else {
+        CLEANUP(str_free) char *shown = title(found);
+        message = xasprintf("Action optimization policy configured as %s with params %s", shown,
+                            json_text(params));
+    }
+    struct json_object *result = json_object_new_object();
+    json_set_bool(result, "success", failed == 0);
+    json_set_str(result, "message", message);
+    op_return(call, result);
+}
+
+const struct op op_jsorc_actionpolicy_set = {
+    .name = "jsorc_actionpolicy_set",
+    .access = OP_ADMIN,
+    .params = {{"policy_name", OP_STR, NULL, "default, evaluation or adaptive, in any case"},
+               {"policy_params", OP_DICT, "{}",
+                "its parameters by name; docs/policies.md lists them"}},
+    .positionals = "policy_name",
+    .help = "Choose the policy that decides where each module runs; it begins anew.",
+    .result = "{\"success\": true, \"message\": \"Action optimization policy configured as ...\"}",
+    .run = run_set,
+};
+
+static void run_get(struct op_call *call)
+{
+    struct json_object *result = control_policy_get(op_api(call)->control);
+    CLEANUP(str_free) char *shown = title(json_str(result, "policy"));
+    json_set_bool(result, "success", true);
+    json_set_str(result, "policy", shown);
+    op_return(call, result);
+}
+
+const struct op op_jsorc_actionpolicy_get = {
+    .name = "jsorc_actionpolicy_get",
+    .access = OP_ADMIN,
+    .help = "Tell which policy runs, and how far it is.",
+    .result = "{\"success\": true, \"policy\": \"Adaptive\", \"params\": {}, \"state\": {...}}; "
+              "state is null when nothing has to run",
+    .run = run_get,
+};
+
+static void run_record(struct op_call *call)
+{
+    struct json_object *lines = NULL;
+    struct err err = {0};
+    if (control_policy_record(op_api(call)->control, &lines, &err) < 0) {
+        op_fail(call, "%s", err.text);
+        return;
+    }
+    struct json_object *result = json_object_new_object();
+    json_set_bool(result, "success", true);
+    json_set(result, "lines", lines);
+    op_return(call, result);
+}
+
+const struct op op_jsorc_actionpolicy_record = {
+    .name = "jsorc_actionpolicy_record",
+    .access = OP_ADMIN,
+    .help = "Give all that the policy was told and answered in its run, to explain or replay it.",
+    .result = "{\"success\": true, \"lines\": [{\"at_ms\": 0, \"told\": \"{...}\", \"answer\": "
+              "\"{...}\"}]}; the first line names policy, params and seed",
+    .run = run_record,
+};

@@ -1,0 +1,60 @@
+/* A policy's life in the daemon: the placement that it asks for is held for a phase, what was
+ * measured in that time is told to it, and so on. A placement on trial is never saved: after a
+ * restart, without traffic, and when the policy is replaced, the one kept before applies again. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "policy/policy_json.h"
+
+struct control;
+struct figures;
+
+enum phase_step {
+    PHASE_PLACING,   /* until every module is served where the policy wants it */
+    PHASE_SETTLING,  /* old instances drain; what is cold warms up */
+    PHASE_MEASURING, /* until the phase's time is over */
+};
+
+struct phases {
+    struct policy_talk talk;    /* name NULL: none runs, modules are where they were loaded */
+    struct json_object *params; /* as given; owned; NULL = none */
+    struct json_object *answer; /* the policy's last one; owned */
+    enum phase_step step;
+    uint64_t since_ms; /* in this step */
+    uint64_t round;    /* phases told */
+    bool done;
+    double phase_s;
+    placement_t given_up;                 /* cannot be brought where they are wanted */
+    struct figures *before;               /* at the begin of the measuring; owned */
+    unsigned in_flight_max;               /* seen in this phase */
+    uint32_t modules[POLICY_MODULES_MAX]; /* the problem's, as indices of the control's */
+    size_t module_count;
+    char *shape; /* of the problem that the policy has: when it differs, the policy is told */
+    int64_t run; /* in the store's decisions; 0 = none yet */
+    unsigned line_count; /* of the run */
+};
+
+/* phases.c */
+void phases_turn(struct control *control, uint64_t now_ms);
+/* Back to what applied before the policy tried things. */
+void phases_abandon(struct control *control);
+
+/* phases_set.c */
+void phases_restore(struct control *control);
+/* No policy runs any more; nothing that it tried stays. */
+void phases_end(struct control *control);
+void phases_done(struct phases *phases);
+
+/* phase_figures.c: what the control knows, in the policy's terms. */
+
+/* *ret_problem is to be given to policy_problem_done; also fills phases->modules. */
+void phase_problem(struct control *control, struct policy_problem *ret_problem);
+/* Names, kinds and who calls what: figures may drift without changing it. Owned by the caller. */
+char *phase_shape(const struct policy_problem *problem);
+/* Of the time between two snapshots; to be given to policy_measurement_done. */
+void phase_measurement(const struct control *control, const struct figures *before,
+                       const struct figures *after, unsigned in_flight_max,
+                       struct policy_measurement *ret_measurement);
+unsigned phase_in_flight(const struct figures *figures);
