@@ -1,7 +1,11 @@
 """What the tests of placement share: a module to move, a package with action configs, and questions
 to the daemon. A plugin, loaded by conftest.py."""
 
+import os
+import signal
+
 import pytest
+from programs import wait_until
 
 TEXT = """
 import os
@@ -82,3 +86,11 @@ def module_status(daemon, name):
 
 def workers(daemon, role):
     return [worker for worker in daemon.op("jsorc_status")["workers"] if worker["role"] == role]
+
+
+def crash(daemon):
+    """SIGKILL for the daemon; returns once another one answers."""
+    before = daemon.daemon_pid()
+    daemon.expect_log("daemon ended and is started again")
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: daemon.daemon_pid() != before and daemon.answers(), 30, "another daemon")

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from placement import TEXT
+from placement import TEXT, crash
 from programs import STOP_SECONDS_MAX, wait_until
 
 FLOW = """
@@ -67,14 +67,6 @@ def assert_as_before(daemon):
                 report["two"] == daemon.call("two.pid").json())
 
     wait_until(walkers_follow, 20, "walkers that call one here and two in its pod")
-
-
-def crash(daemon, kill_daemon=True):
-    """SIGKILL for the daemon; returns once another one answers."""
-    before = daemon.daemon_pid()
-    daemon.expect_log("daemon ended and is started again")
-    os.kill(before, signal.SIGKILL)
-    wait_until(lambda: daemon.daemon_pid() != before and daemon.answers(), 30, "another daemon")
 
 
 # ---- an orderly restart

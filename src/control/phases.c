@@ -14,12 +14,14 @@
 #include "measure/figures.h"
 #include "store/store.h"
 
-#define PLACING_MS_MAX    300000 /* as long as a worker may take to start */
-#define SETTLING_MS_MAX   15000  /* a call that lasts longer does not hold the policy up */
-#define WARM_SHARE        0.1    /* of the phase that is not measured: first calls are cold */
-#define WARM_MS_MAX       2000
-#define DECISIONS_RUN_MAX 4096 /* lines of a run; then the next one begins, so that a replay ends  \
-                                */
+#define PLACING_MS_MAX  300000 /* as long as a worker may take to start */
+#define SETTLING_MS_MAX 15000  /* a call that lasts longer does not hold the policy up */
+#define WARM_SHARE      0.1    /* of the phase that is not measured: first calls are cold */
+#define WARM_MS_MAX     2000
+#define BLIND_S         1.0
+#define DECISIONS_RUN_MAX                                                                          \
+    4096 /* lines of a run; then the next one begins, so that a replay ends                        \
+          */
 
 static struct module *module_at(const struct control *control, size_t index)
 {
@@ -233,6 +235,25 @@ static void begin_measuring(struct control *control, uint64_t now_ms)
     enter(phases, PHASE_MEASURING, now_ms);
 }
 
+/* The workers told what happened inside them; a phase that was broken off meanwhile is past. */
+static void on_refreshed(void *arg)
+{
+    struct control *control = arg;
+    uint64_t now_ms = clock_now_ms();
+    if (control->phases.step == PHASE_BEGINNING) {
+        begin_measuring(control, now_ms);
+    } else if (control->phases.step == PHASE_ENDING && !review_problem(control, now_ms)) {
+        end_phase(control, 0, now_ms);
+    }
+    control_wake(control);
+}
+
+static void refresh(struct control *control, enum phase_step step, uint64_t now_ms)
+{
+    enter(&control->phases, step, now_ms);
+    control_figures_refresh(control, on_refreshed, control);
+}
+
 static void place_turn(struct control *control, uint64_t now_ms)
 {
     struct phases *phases = &control->phases;
@@ -254,7 +275,7 @@ static void settle_turn(struct control *control, uint64_t now_ms)
     double warm_ms = phases->phase_s * 1000 * WARM_SHARE;
     warm_ms = warm_ms < WARM_MS_MAX ? warm_ms : WARM_MS_MAX;
     if ((is_calm(control) || waited_ms > SETTLING_MS_MAX) && (double)waited_ms >= warm_ms) {
-        begin_measuring(control, now_ms);
+        refresh(control, PHASE_BEGINNING, now_ms);
     }
 }
 
@@ -265,11 +286,14 @@ static void measure_turn(struct control *control, uint64_t now_ms)
     CLEANUP(figures_free) struct figures *now = control_figures(control);
     unsigned in_flight = phase_in_flight(now);
     phases->in_flight_max = in_flight > phases->in_flight_max ? in_flight : phases->in_flight_max;
+    /* A policy that knows of no walkers learns nothing from a phase: as soon as there is one, it is
+     * told. */
+    bool blind = policy_problem(phases->talk.policy)->walker_count == 0;
+    double due_s = blind && in_flight > 0 ? BLIND_S : phases->phase_s;
     if (missing(control, &failed) && failed) { /* what served before failed in mid-phase */
         end_phase(control, failed, now_ms);
-    } else if ((double)(now_ms - phases->since_ms) >= phases->phase_s * 1000 &&
-               !review_problem(control, now_ms)) {
-        end_phase(control, 0, now_ms);
+    } else if ((double)(now_ms - phases->since_ms) >= due_s * 1000) {
+        refresh(control, PHASE_ENDING, now_ms);
     }
 }
 
@@ -313,5 +337,8 @@ void phases_turn(struct control *control, uint64_t now_ms)
     case PHASE_MEASURING:
         measure_turn(control, now_ms);
         break;
+    case PHASE_BEGINNING:
+    case PHASE_ENDING:
+        break; /* on_refreshed goes on */
     }
 }

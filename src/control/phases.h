@@ -14,7 +14,9 @@ struct figures;
 enum phase_step {
     PHASE_PLACING,   /* until every module is served where the policy wants it */
     PHASE_SETTLING,  /* old instances drain; what is cold warms up */
+    PHASE_BEGINNING, /* the workers are asked for their figures */
     PHASE_MEASURING, /* until the phase's time is over */
+    PHASE_ENDING,    /* the workers are asked once more */
 };
 
 struct phases {

@@ -86,8 +86,11 @@ void phases_restore(struct control *control)
     }
 }
 
-static const char *const step_names[] = {
-    [PHASE_PLACING] = "placing", [PHASE_SETTLING] = "settling", [PHASE_MEASURING] = "measuring"};
+static const char *const step_names[] = {[PHASE_PLACING] = "placing",
+                                         [PHASE_SETTLING] = "settling",
+                                         [PHASE_BEGINNING] = "measuring",
+                                         [PHASE_MEASURING] = "measuring",
+                                         [PHASE_ENDING] = "measuring"};
 
 static struct json_object *state_of(const struct phases *phases)
 {

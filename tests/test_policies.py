@@ -1,0 +1,138 @@
+"""Policies in the daemon: they are told what is measured, and what they try never outlives them."""
+
+import http.client
+import json
+import sqlite3
+import threading
+
+import pytest
+from placement import crash
+from programs import wait_until
+
+LIGHT = """
+import jsorc
+
+@jsorc.action
+def add(a: int, b: int):
+    return a + b
+"""
+
+FLOW = """
+import jsorc
+
+@jsorc.walker
+def sums(n: int = 3):
+    jsorc.report(sum(jsorc.call("light.add", a=i, b=1) for i in range(n)))
+"""
+
+FAST = ("--policy-phase-s", "0.5")
+EVALUATION = {"eval_phase": 0.5, "perf_phase": 600}
+
+
+@pytest.fixture
+def daemon(serve, write):
+    return serve(write("light.py", LIGHT), write("flow.py", FLOW), options=FAST)
+
+
+@pytest.fixture
+def traffic(daemon):
+    """Runs the walker over and over; gives the answers that were not right."""
+    over, wrong = threading.Event(), []
+
+    def run():
+        while not over.is_set():
+            try:
+                reply = daemon.post("/walkers/sums", {"n": 3})
+            except (OSError, http.client.HTTPException) as error:
+                wrong.append(error)
+                continue
+            if reply.status != 200 or reply.json()["report"] != [6]:
+                wrong.append(reply)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield wrong
+    over.set()
+    thread.join()
+
+
+def policy(daemon):
+    return daemon.op("jsorc_actionpolicy_get")
+
+
+def choose(daemon, name, **params):
+    return daemon.op("jsorc_actionpolicy_set", policy_name=name, policy_params=params)
+
+
+def saved_place(daemon):
+    with sqlite3.connect(daemon.state / "jsorc.db") as database:
+        return database.execute("SELECT place FROM modules WHERE name = 'light'").fetchone()[0]
+
+
+def mode(daemon):
+    return daemon.op("jsorc_actions_status", name="light")["action_status"]["mode"]
+
+
+def tried(daemon):
+    state = policy(daemon)["state"]
+    return state and not state["settled"] and state["answer"]["placement"].get("light") == "remote"
+
+
+def test_names_and_parameters_are_checked(daemon):
+    assert policy(daemon)["policy"] == "Default"
+    answer = choose(daemon, "Evaluation", eval_phase=10)
+    assert answer == {"success": True, "message": "Action optimization policy configured as "
+                      'Evaluation with params {"eval_phase":10}'}
+    assert policy(daemon)["policy"] == "Evaluation"
+    answer = choose(daemon, "Auto")
+    assert answer["success"] is False
+    assert answer["message"].startswith("Policy Auto not found.")
+    assert "evaluation" in answer["message"]
+    answer = choose(daemon, "evaluation", eval_phases=10)
+    assert answer["success"] is False
+    assert "eval_phases" in answer["message"]
+    assert policy(daemon)["params"] == {"eval_phase": 10}, "a refused one changes nothing"
+
+
+def test_a_policy_tries_what_there_is_and_keeps_the_better_one(daemon, traffic):
+    assert choose(daemon, "evaluation", **EVALUATION)["success"] is True
+    wait_until(lambda: (policy(daemon)["state"] or {}).get("settled"), 30, "a decision")
+    place = policy(daemon)["state"]["answer"]["placement"]["light"]
+    wait_until(lambda: mode(daemon) == place, 10, f"the module at its place, {place}")
+    assert saved_place(daemon) == place
+    assert not traffic
+
+    lines = daemon.op("jsorc_actionpolicy_record")["lines"]
+    head = json.loads(lines[0]["told"])
+    assert (head["policy"], head["params"]) == ("evaluation", EVALUATION)
+    problem = json.loads([line["told"] for line in lines if "modules" in line["told"]][-1])
+    assert {walker["name"]: walker["calls"] for walker in problem["walkers"]} == {
+        "sums": ["light", "light", "light"]}
+    assert {module["name"]: module.get("fixed", False) for module in problem["modules"]} == {
+        "light": False, "flow": True}
+    measured = [json.loads(line["told"]) for line in lines if "mean_latency_s" in line["told"]]
+    assert len(measured) >= 2
+    for phase in measured:
+        calls, runs = phase["actions"]["light"]["calls"], phase["walkers"]["sums"]["runs"]
+        assert runs > 10
+        assert abs(calls - 3 * runs) <= 6, "a run under way at each end"
+        assert 0 < phase["actions"]["light"]["mean_s"] < phase["mean_latency_s"]
+
+
+@pytest.mark.parametrize("way", ["default", "crash"])
+def test_a_trial_is_never_kept(daemon, traffic, way):
+    assert choose(daemon, "evaluation", **EVALUATION)["success"] is True
+    wait_until(lambda: tried(daemon), 30, "a trial of light in a pod")
+    assert saved_place(daemon) == "module"
+    if way == "crash":
+        crash(daemon)
+    assert choose(daemon, "default")["success"] is True
+    wait_until(lambda: mode(daemon) == "module", 10, "the place before the trial")
+    assert saved_place(daemon) == "module"
+
+
+def test_without_traffic_nothing_is_tried(daemon):
+    assert choose(daemon, "evaluation", **EVALUATION)["success"] is True
+    wait_until(lambda: (policy(daemon)["state"] or {}).get("phases", 0) >= 3, 20, "three phases")
+    assert policy(daemon)["state"]["answer"]["placement"]["light"] == "module"
+    assert not [line for line in daemon.log_text().splitlines() if "module moved" in line]
