@@ -10,6 +10,7 @@ struct exposition;
 struct job_pool;
 struct loop;
 struct store;
+struct trackact;
 struct tracksys_watch;
 
 struct api {
@@ -27,6 +28,7 @@ struct api {
     uint64_t tracksys_interval_ms;
     /* what is measured at the moment, see tracking.h; NULL = nothing */
     struct benchmark *benchmark; /* a reference */
+    struct trackact *trackact;
     struct tracksys_watch *tracksys;
     /* Writes the metrics of the I/O threads. */
     void (*expose_io)(void *arg, struct exposition *exposition);

@@ -20,6 +20,7 @@ static void activate(struct api *api, struct benchmark *reference)
 
 void tracking_end(struct api *api)
 {
+    trackact_end(api);
     tracksys_end(api);
     benchmark_unref(TAKE(api->benchmark));
 }

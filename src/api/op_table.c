@@ -32,11 +32,16 @@ extern const struct op op_jsorc_actions_config;
 extern const struct op op_jsorc_actions_load;
 extern const struct op op_jsorc_actions_status;
 extern const struct op op_jsorc_actions_unload;
+extern const struct op op_jsorc_actionstracking_start;
+extern const struct op op_jsorc_actionstracking_stop;
 extern const struct op op_jsorc_benchmark_report;
 extern const struct op op_jsorc_benchmark_start;
 extern const struct op op_jsorc_benchmark_stop;
 extern const struct op op_jsorc_logs;
 extern const struct op op_jsorc_status;
+extern const struct op op_jsorc_trackact_report;
+extern const struct op op_jsorc_trackact_start;
+extern const struct op op_jsorc_trackact_stop;
 extern const struct op op_jsorc_tracksys_report;
 extern const struct op op_jsorc_tracksys_start;
 extern const struct op op_jsorc_tracksys_stop;
@@ -73,11 +78,16 @@ const struct op *const OP_TABLE[] = {
     &op_jsorc_actions_load,
     &op_jsorc_actions_status,
     &op_jsorc_actions_unload,
+    &op_jsorc_actionstracking_start,
+    &op_jsorc_actionstracking_stop,
     &op_jsorc_benchmark_report,
     &op_jsorc_benchmark_start,
     &op_jsorc_benchmark_stop,
     &op_jsorc_logs,
     &op_jsorc_status,
+    &op_jsorc_trackact_report,
+    &op_jsorc_trackact_start,
+    &op_jsorc_trackact_stop,
     &op_jsorc_tracksys_report,
     &op_jsorc_tracksys_start,
     &op_jsorc_tracksys_stop,

@@ -76,7 +76,7 @@ static struct table *benchmark_table(struct json_object *report)
     return table;
 }
 
-/* ---- tracksys ---- */
+/* ---- tracking ---- */
 
 static void add_time(struct table *table, const struct json_object *entry)
 {
@@ -135,6 +135,48 @@ static struct table *tracksys_table(struct json_object *report)
     return table;
 }
 
+/* A row for each action, for each placement. */
+static struct table *trackact_table(struct json_object *report)
+{
+    static const struct column columns[] = {
+        {"CALLS", "count", COUNT, 0},
+        {"ERRORS", "errors", BAD_COUNT, 0},
+        {"MEAN ms", "mean", DECIMAL, 1000},
+        {"P50", "p50", DECIMAL, 1000},
+        {"P95", "p95", DECIMAL, 1000},
+        {"P99", "p99", DECIMAL, 1000},
+        {"EXEC ms", "exec", DECIMAL, 1000},
+        {"IN KiB", "bytes_in", DECIMAL, 1.0 / 1024},
+        {"OUT KiB", "bytes_out", DECIMAL, 1.0 / 1024},
+    };
+    static const struct column places[] = {{"MODULE", "module", COUNT, 0},
+                                           {"REMOTE", "remote", COUNT, 0}};
+    struct table *table = table_new();
+    table_column(table, "SINCE", TABLE_LEFT);
+    table_column(table, "ACTION", TABLE_LEFT);
+    add_columns(table, COLUMNS(columns));
+    add_columns(table, COLUMNS(places));
+    for (size_t i = 0; i < json_object_array_length(report); i++) {
+        struct json_object *entry = json_object_array_get_idx(report, i);
+        struct json_object *stats = json_member(entry, "actions_stats", json_type_object);
+        if (!stats || json_object_object_length(stats) == 0) {
+            add_time(table, entry);
+            table_cell(table, "(no calls)", COLOUR_DIM);
+            add_numbers(table, NULL, COLUMNS(columns));
+            add_numbers(table, NULL, COLUMNS(places));
+            continue;
+        }
+        json_object_object_foreach(stats, action, figures)
+        {
+            add_time(table, entry);
+            table_cell(table, action, COLOUR_BOLD);
+            add_numbers(table, figures, COLUMNS(columns));
+            add_numbers(table, json_member(figures, "places", json_type_object), COLUMNS(places));
+        }
+    }
+    return table;
+}
+
 /* ---- which operation has which ---- */
 
 static const struct {
@@ -143,6 +185,8 @@ static const struct {
     struct table *(*make)(struct json_object *result);
 } TABLES[] = {
     {"jsorc_benchmark_", json_type_object, benchmark_table},
+    {"jsorc_actionstracking_", json_type_array, trackact_table},
+    {"jsorc_trackact_", json_type_array, trackact_table},
     {"jsorc_tracksys_", json_type_object, tracksys_table},
 };
 

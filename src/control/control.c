@@ -159,3 +159,9 @@ void control_set_benchmark(struct control *control, struct benchmark *benchmark)
     control->must_publish = true;
     control_turn(control);
 }
+
+void control_on_placement(struct control *control, void (*fn)(void *arg), void *arg)
+{
+    control->on_placement = fn;
+    control->on_placement_arg = arg;
+}

@@ -156,7 +156,10 @@ struct control {
     enum place served[DECIDE_MODULES_MAX];           /* at the last publication */
     uint64_t wanted_since_ms[DECIDE_MODULES_MAX];
     struct plan_route published_runtime;
-    bool must_publish; /* something beside the routes changed */
+    bool must_publish;    /* something beside the routes changed */
+    bool placement_moved; /* by the last publication */
+    void (*on_placement)(void *arg);
+    void *on_placement_arg;
 
     struct auth_table *auth;     /* a reference */
     struct benchmark *benchmark; /* a reference; NULL = none is active */

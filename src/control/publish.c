@@ -116,7 +116,9 @@ static void remember(struct control *control)
                      place_name(move->from), place_name(move->to),
                      (unsigned long long)move->took_ms);
         }
-        control->served[i] = route.choice == CHOICE_WAIT ? control->served[i] : place;
+        place = route.choice == CHOICE_WAIT ? control->served[i] : place;
+        control->placement_moved |= place != control->served[i];
+        control->served[i] = place;
         control->published[i] = by_id(control, route);
     }
     control->published_runtime = by_id(control, control->plan.runtime);

@@ -250,6 +250,16 @@ static void schedule(struct control *control, uint64_t now_ms)
     loop_timer_set(control->parts.loop, &control->timer, due_ms);
 }
 
+/* Before those who wait for a load hear of it: what they ask for next finds the change noted. */
+static void tell_placement(struct control *control)
+{
+    bool moved = control->placement_moved;
+    control->placement_moved = false;
+    if (moved && control->on_placement) {
+        control->on_placement(control->on_placement_arg);
+    }
+}
+
 void control_turn(struct control *control)
 {
     uint64_t begun_ns = clock_now_ns(), now_ms = begun_ns / 1000000;
@@ -263,6 +273,7 @@ void control_turn(struct control *control)
         observe(control, now_ms, &seen);
         decide(&seen, now_ms, &control->plan);
         act(control, now_ms);
+        tell_placement(control);
         tell_waiters(control, now_ms);
     } else {
         control->plan.wake_ms = UINT64_MAX;
