@@ -2,12 +2,14 @@
 
 import http.client
 import json
+import re
 import sqlite3
+import subprocess
 import threading
 
 import pytest
 from placement import crash
-from programs import wait_until
+from programs import JSORC, wait_until
 
 LIGHT = """
 import jsorc
@@ -54,6 +56,11 @@ def traffic(daemon):
     yield wrong
     over.set()
     thread.join()
+
+
+def jsorc(*words):
+    return subprocess.run([JSORC, *map(str, words)], capture_output=True, text=True, timeout=60,
+                          check=False)
 
 
 def policy(daemon):
@@ -115,8 +122,34 @@ def test_a_policy_tries_what_there_is_and_keeps_the_better_one(daemon, traffic):
     for phase in measured:
         calls, runs = phase["actions"]["light"]["calls"], phase["walkers"]["sums"]["runs"]
         assert runs > 10
-        assert abs(calls - 3 * runs) <= 6, "a run under way at each end"
+        # The worker's figures are a few ms older than the daemon's.
+        assert abs(calls - 3 * runs) <= 6 + 0.02 * calls
         assert 0 < phase["actions"]["light"]["mean_s"] < phase["mean_latency_s"]
+
+
+def test_decisions_are_explained_and_replayed_to_the_byte(daemon, traffic, tmp_path):
+    assert choose(daemon, "evaluation", **EVALUATION)["success"] is True
+    wait_until(lambda: (policy(daemon)["state"] or {}).get("settled"), 30, "a decision")
+    shown = jsorc("why", "light", "--replay", "-o", "json", "--state", daemon.state)
+    assert shown.returncode == 0, shown.stderr
+    view = json.loads(shown.stdout)
+    assert view["place"] == policy(daemon)["state"]["answer"]["placement"]["light"]
+    assert view["policy"] == "evaluation"
+    assert view["reason"]["best_latency_s"] > 0
+    same, others = re.search(r"(\d+) answers the same to the byte, (\d+) others",
+                             shown.stderr).groups()
+    assert (int(same) >= 4, int(others)) == (True, 0)
+
+    trace = tmp_path / "run.trace"
+    assert jsorc("trace", "record", trace, "--run", "--state", daemon.state).returncode == 0
+    assert jsorc("trace", "replay", trace).returncode == 0
+    trace.write_text(trace.read_text().replace('\\"done\\":true', '\\"done\\":false'))
+    forged = jsorc("trace", "replay", trace)
+    assert forged.returncode == 1
+    assert "recorded" in forged.stderr
+    unknown = jsorc("why", "nothere", "--state", daemon.state)
+    assert unknown.returncode == 1
+    assert "'nothere'" in unknown.stderr
 
 
 @pytest.mark.parametrize("way", ["default", "crash"])

@@ -26,6 +26,7 @@ extern const struct op op_actions_unload_action;
 extern const struct op op_actions_unload_actionset;
 extern const struct op op_actions_unload_module;
 extern const struct op op_jsorc_actionpolicy_get;
+extern const struct op op_jsorc_actionpolicy_observe;
 extern const struct op op_jsorc_actionpolicy_record;
 extern const struct op op_jsorc_actionpolicy_set;
 extern const struct op op_jsorc_actions_config;
@@ -72,6 +73,7 @@ const struct op *const OP_TABLE[] = {
     &op_actions_unload_actionset,
     &op_actions_unload_module,
     &op_jsorc_actionpolicy_get,
+    &op_jsorc_actionpolicy_observe,
     &op_jsorc_actionpolicy_record,
     &op_jsorc_actionpolicy_set,
     &op_jsorc_actions_config,

@@ -9,6 +9,8 @@
 #include "base/json.h"
 #include "control/control.h"
 
+#define OBSERVE_S_MAX 3600
+
 /* As the original writes them: Default, Evaluation. */
 static char *title(const char *name)
 {
@@ -90,4 +92,32 @@ const struct op op_jsorc_actionpolicy_record = {
     .result = "{\"success\": true, \"lines\": [{\"at_ms\": 0, \"told\": \"{...}\", \"answer\": "
               "\"{...}\"}]}; the first line names policy, params and seed",
     .run = run_record,
+};
+
+static void on_observed(void *arg, struct json_object *lines)
+{
+    struct json_object *result = json_object_new_object();
+    json_set_bool(result, "success", true);
+    json_set(result, "lines", lines);
+    op_return(arg, result);
+}
+
+static void run_observe(struct op_call *call)
+{
+    double seconds = op_arg_number(call, "seconds");
+    if (seconds < 0 || seconds > OBSERVE_S_MAX) {
+        op_fail(call, "seconds must be from 0 to %d", OBSERVE_S_MAX);
+        return;
+    }
+    control_policy_observe(op_api(call)->control, seconds, on_observed, call);
+}
+
+const struct op op_jsorc_actionpolicy_observe = {
+    .name = "jsorc_actionpolicy_observe",
+    .access = OP_ADMIN,
+    .params = {{"seconds", OP_FLOAT, "0",
+                "how long to measure; 0 = all since the daemon's start, at once"}},
+    .help = "Give what a policy would be told of the present traffic; no policy has to run.",
+    .result = "{\"success\": true, \"lines\": [PROBLEM, MEASUREMENT]}, each JSON as text",
+    .run = run_observe,
 };

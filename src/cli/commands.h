@@ -23,7 +23,10 @@ extern const struct command COMMAND_SCRIPT;
 extern const struct command COMMAND_SERVE;
 extern const struct command COMMAND_SHELL;
 extern const struct command COMMAND_STATUS;
+extern const struct command COMMAND_TRACE_RECORD;
+extern const struct command COMMAND_TRACE_REPLAY;
 extern const struct command COMMAND_VERSION;
+extern const struct command COMMAND_WHY;
 extern const struct command COMMAND_WORKER;
 
 /* Other ways into the binary, implemented by src/daemon; argv[0] is "serve", "host", "worker".

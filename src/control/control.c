@@ -68,6 +68,7 @@ struct control *control_free(struct control *control)
     }
     loop_timer_clear(control->parts.loop, &control->timer);
     refreshes_end(control, false);
+    outlooks_end(control, false);
     while (control->instance_count > 0) {
         instance_forget(control->instances[0]);
     }

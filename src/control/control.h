@@ -206,6 +206,12 @@ int control_policy_set(struct control *control, const char *name, struct json_ob
  * null when nothing runs. */
 struct json_object *control_policy_get(const struct control *control);
 
+/* Measures for some seconds (0 = all since the daemon's start) and tells what a policy would be
+ * told of it: [problem, measurement], as texts. done owns lines. Any number at a time. */
+typedef void (*control_lines_fn)(void *arg, struct json_object *lines);
+void control_policy_observe(struct control *control, double seconds, control_lines_fn done,
+                            void *arg);
+
 /* What the policy was told and answered in its present (or last) run: [{"at_ms", "told": TEXT,
  * "answer": TEXT}], the first line naming policy, params and seed. Store errors. */
 int control_policy_record(const struct control *control, struct json_object **ret_record,

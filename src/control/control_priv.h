@@ -148,6 +148,7 @@ struct control {
     uint64_t runtime_failed_ms;
     struct action_stats walker_stats; /* runs, by walker */
     struct stats_budget stats_budget;
+    struct outlook *outlooks;  /* owned; who waits for a measurement (outlook.c) */
     struct refresh *refreshes; /* owned; who waits for looks */
     uint64_t last_look;
 
@@ -244,6 +245,9 @@ bool look_and_stop(struct instance *instance, uint64_t grace_ms);
 void look_forget(struct instance *instance);
 /* Those who still wait go on without the rest, or are forgotten. */
 void refreshes_end(struct control *control, bool tell);
+
+/* outlook.c: ends all that wait; tell: with what was measured so far. */
+void outlooks_end(struct control *control, bool tell);
 
 /* publish.c */
 void control_publish(struct control *control);

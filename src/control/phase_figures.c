@@ -12,8 +12,9 @@
 #include "measure/figures.h"
 
 #define ACTION_PATH "/actions/"
-#define REPEATS_MAX 64 /* of one module in a walker's list; the measured ratio goes on from there  \
-                        */
+#define REPEATS_MAX                                                                                \
+    64 /* of one module in a walker's list; the measured ratio goes on from there                  \
+        */
 #define OWNER_BYTES_MAX (STATS_NAME_MAX + sizeof(ACTION_PATH))
 
 static double seconds(uint64_t ns)
@@ -89,10 +90,9 @@ static double hop_s(const struct figures *figures)
     return calls > 0 ? hop / (double)calls : NAN;
 }
 
-static void add_modules(struct control *control, struct policy_problem *problem, double hop)
+static void add_modules(const struct control *control, struct policy_problem *problem, double hop,
+                        uint32_t *ret_modules)
 {
-    struct phases *phases = &control->phases;
-    phases->module_count = 0;
     problem->modules = xcalloc(POLICY_MODULES_MAX, sizeof(*problem->modules));
     for (uint32_t i = 0; i < control->module_count; i++) {
         const struct module *module = control->modules[i];
@@ -100,7 +100,7 @@ static void add_modules(struct control *control, struct policy_problem *problem,
             problem->module_count == POLICY_MODULES_MAX) {
             continue;
         }
-        phases->modules[phases->module_count++] = i;
+        ret_modules[problem->module_count] = i;
         problem->modules[problem->module_count++] = (struct policy_module){
             .name = xstrdup(module->name),
             .mem_bytes = memory_of(control, module),
@@ -173,7 +173,8 @@ static void add_calls(struct policy_problem *problem, const struct figures *figu
     }
 }
 
-void phase_problem(struct control *control, struct policy_problem *ret_problem)
+void phase_problem(const struct control *control, struct policy_problem *ret_problem,
+                   uint32_t ret_modules[POLICY_MODULES_MAX])
 {
     CLEANUP(figures_free) struct figures *figures = control_figures(control);
     *ret_problem = (struct policy_problem){
@@ -186,7 +187,7 @@ void phase_problem(struct control *control, struct policy_problem *ret_problem)
         .phase_s = control->settings.policy_phase_s,
         .cores = (double)sysconf(_SC_NPROCESSORS_ONLN),
     };
-    add_modules(control, ret_problem, hop_s(figures));
+    add_modules(control, ret_problem, hop_s(figures), ret_modules);
     add_walkers(ret_problem, figures);
     add_calls(ret_problem, figures);
 }
@@ -263,11 +264,10 @@ static void tell_load(struct policy_measurement *measurement, unsigned in_flight
     measurement->think_s = think > 0 ? think : 0;
 }
 
-void phase_measurement(const struct control *control, const struct figures *before,
+void phase_measurement(const struct policy_problem *problem, const struct figures *before,
                        const struct figures *after, unsigned in_flight_max,
                        struct policy_measurement *ret_measurement)
 {
-    const struct policy_problem *problem = policy_problem(control->phases.talk.policy);
     CLEANUP(figures_free) struct figures *figures = figures_since(after, before);
     struct policy_measurement *measurement = ret_measurement;
     struct sums module_sums[POLICY_MODULES_MAX] = {{0}}, walker_sums[POLICY_WALKERS_MAX] = {{0}};

@@ -194,7 +194,8 @@ static bool review_problem(struct control *control, uint64_t now_ms)
 {
     struct phases *phases = &control->phases;
     struct policy_problem problem;
-    phase_problem(control, &problem);
+    phase_problem(control, &problem, phases->modules);
+    phases->module_count = problem.module_count;
     CLEANUP(str_free) char *shape = phase_shape(&problem);
     bool is_new = !phases->shape || strcmp(shape, phases->shape) != 0;
     if (is_new) {
@@ -212,7 +213,8 @@ static void end_phase(struct control *control, placement_t not_placed, uint64_t 
     struct policy_measurement measurement;
     CLEANUP(figures_free) struct figures *after = control_figures(control);
     struct figures *before = phases->before ? TAKE(phases->before) : control_figures(control);
-    phase_measurement(control, before, after, phases->in_flight_max, &measurement);
+    phase_measurement(policy_problem(phases->talk.policy), before, after, phases->in_flight_max,
+                      &measurement);
     measurement.not_placed = not_placed;
     phases->given_up |= not_placed; /* the policy knows; it need not be told each turn */
     CLEANUP(json_put)

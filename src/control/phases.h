@@ -51,12 +51,14 @@ void phases_done(struct phases *phases);
 
 /* phase_figures.c: what the control knows, in the policy's terms. */
 
-/* *ret_problem is to be given to policy_problem_done; also fills phases->modules. */
-void phase_problem(struct control *control, struct policy_problem *ret_problem);
+/* *ret_problem is to be given to policy_problem_done. ret_modules[i]: module i of it, as index of
+ * the control's. */
+void phase_problem(const struct control *control, struct policy_problem *ret_problem,
+                   uint32_t ret_modules[POLICY_MODULES_MAX]);
 /* Names, kinds and who calls what: figures may drift without changing it. Owned by the caller. */
 char *phase_shape(const struct policy_problem *problem);
 /* Of the time between two snapshots; to be given to policy_measurement_done. */
-void phase_measurement(const struct control *control, const struct figures *before,
+void phase_measurement(const struct policy_problem *problem, const struct figures *before,
                        const struct figures *after, unsigned in_flight_max,
                        struct policy_measurement *ret_measurement);
 unsigned phase_in_flight(const struct figures *figures);

@@ -219,6 +219,7 @@ static void tell_waiters(struct control *control, uint64_t now_ms)
 void control_release(struct control *control)
 {
     refreshes_end(control, true);
+    outlooks_end(control, true);
     while (control->waiters) {
         struct waiter *waiter = control->waiters;
         control->waiters = waiter->next;

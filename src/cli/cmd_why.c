@@ -1,0 +1,155 @@
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/trace.h"
+
+/* The last line whose answer places the module; NULL = none does. *ret_answer is owned. */
+static struct json_object *find_decision(const struct trace *trace, const char *module,
+                                         struct json_object **ret_answer)
+{
+    for (size_t i = json_object_array_length(trace->lines); i-- > 0;) {
+        struct json_object *line = json_object_array_get_idx(trace->lines, i), *answer = NULL;
+        const char *text = json_str(line, "answer");
+        if (text && json_parse_object(slice_str(text), &answer, NULL) == 0 &&
+            json_str(json_member(answer, "placement", json_type_object), module)) {
+            *ret_answer = answer;
+            return line;
+        }
+        (void)json_put(answer);
+    }
+    return NULL;
+}
+
+static void show_time(int64_t at_ms)
+{
+    char text[40] = "";
+    time_t seconds = (time_t)(at_ms / 1000);
+    struct tm local;
+    if (localtime_r(&seconds, &local)) {
+        (void)strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &local);
+    }
+    printf("decided at     %s\n", text);
+}
+
+static struct json_object *view_of(const struct trace *trace, const char *module,
+                                   struct json_object *line, struct json_object *answer)
+{
+    struct json_object *view = json_object_new_object();
+    CLEANUP(json_put) struct json_object *told = NULL;
+    (void)json_parse_object(slice_str(json_str(line, "told")), &told, NULL);
+    json_set_str(view, "module", module);
+    json_set_str(view, "place",
+                 json_str(json_member(answer, "placement", json_type_object), module));
+    json_set_str(view, "policy", json_str(trace->head, "policy"));
+    json_set_int(view, "at_ms", json_int(line, "at_ms", 0));
+    json_set_bool(view, "settled", json_flag(answer, "done", false));
+    json_set_str(view, "why", json_str(answer, "why"));
+    json_set(view, "placement", json_ref(json_member(answer, "placement", json_type_object)));
+    json_set(view, "reason", json_ref(json_member(answer, "reason", json_type_object)));
+    json_set(view, "told", json_ref(told));
+    return view;
+}
+
+static void show_members(const char *title, struct json_object *object)
+{
+    if (!object) {
+        return;
+    }
+    printf("%s\n", title);
+    json_object_object_foreach(object, name, value)
+    {
+        printf("  %-20s %s\n", name, json_text(value));
+    }
+}
+
+static int show(struct cli *cli, struct json_object *view)
+{
+    struct err err = {0};
+    if (cli->output.format == OUTPUT_JSON || cli->output.file) {
+        return output_value(&cli->output, view, &err) < 0 ? cli_fail(cli, CLI_FAILED, &err)
+                                                          : CLI_OK;
+    }
+    printf("module         %s\n", json_str(view, "module"));
+    printf("place          %s, %s\n", json_str(view, "place"),
+           json_flag(view, "settled", false) ? "settled" : "on trial");
+    printf("policy         %s\n", json_str(view, "policy"));
+    show_time(json_int(view, "at_ms", 0));
+    printf("why            %s\n", json_str(view, "why"));
+    show_members("figures behind it", json_member(view, "reason", json_type_object));
+    show_members("told last", json_member(view, "told", json_type_object));
+    return CLI_OK;
+}
+
+static int replay(struct cli *cli, const struct trace *trace)
+{
+    unsigned same = 0, other = 0;
+    struct policy_talk talk = trace_talk(trace, NULL);
+    int status = trace_play(cli, trace, &talk, &same, &other);
+    policy_talk_done(&talk);
+    if (status == CLI_OK) {
+        (void)fprintf(stderr, "replayed: %u answers the same to the byte, %u others\n", same,
+                      other);
+    }
+    return status == CLI_OK && other > 0 ? CLI_FAILED : status;
+}
+
+static int run(struct cli *cli, struct json_object *values)
+{
+    struct trace trace = {0};
+    const char *module = json_str(values, "name");
+    CLEANUP(json_put) struct json_object *answer = NULL, *view = NULL;
+    int status = trace_fetch(cli, &trace);
+    if (status != CLI_OK) {
+        return status;
+    }
+    struct json_object *line = find_decision(&trace, module, &answer);
+    if (line) {
+        view = view_of(&trace, module, line, answer);
+        status = show(cli, view);
+    } else {
+        status = cli_fail_text(cli, CLI_FAILED,
+                               "no decision of the policy is about a module '%s'; 'jsorc status' "
+                               "lists the modules",
+                               module);
+    }
+    if (status == CLI_OK && json_flag(values, "replay", false)) {
+        status = replay(cli, &trace);
+    }
+    trace_done(&trace);
+    return status;
+}
+
+static const struct param PARAMS[] = {
+    {.name = "name",
+     .kind = PARAM_ARGUMENT,
+     .required = true,
+     .placeholder = "MODULE",
+     .values = VALUES_MODULE,
+     .help = "the module whose place is to be explained"},
+    {.name = "replay",
+     .kind = PARAM_FLAG,
+     .type = OP_BOOL,
+     .help = "tell a fresh policy all that this one was told, and compare the answers"},
+    {.name = NULL},
+};
+
+static const struct example EXAMPLES[] = {
+    {"jsorc why ocr", "Why ocr is where it is."},
+    {"jsorc why ocr --replay -o json", "The same for a program, with the proof."},
+    {NULL, NULL},
+};
+
+const struct command COMMAND_WHY = {
+    .words = "why",
+    .summary = "Explain the policy's last decision on a module",
+    .detail = "Shows the figures that the decision rests on. All that a policy knows is what it "
+              "was told, and that is kept: --replay proves that the decision follows from it.",
+    .params = PARAMS,
+    .examples = EXAMPLES,
+    .run = run,
+};
