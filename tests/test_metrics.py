@@ -184,3 +184,13 @@ def test_prometheus_scrapes_them(flow, prometheus):
     quantile = 'histogram_quantile(0.5, jsorc_action_duration_seconds_bucket)'
     middle, = prometheus(quantile)
     assert 0 < float(middle["value"][1]) < 1
+
+
+def test_measuring_can_be_turned_off(serve, text, write):
+    daemon = serve(text, write("flow.py", FLOW), options=["--measure=false"])
+    daemon.call("text.upper", text="a")
+    walk(daemon, "tidy")
+    metrics = read_metrics(daemon)
+    assert metrics("jsorc_action_calls_total") is None
+    assert metrics("jsorc_walker_runs_total") is None
+    assert metrics("jsorc_http_requests_total") is None

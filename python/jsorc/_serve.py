@@ -22,7 +22,7 @@ def new_worker(options, spec):
         token=os.environ.pop("JSORC_TOKEN", None) or None, daemon=options.get("daemon"),
         notify_fd=options.get("notify_fd", -1), lifeline_fd=options.get("lifeline_fd", -1),
         threads_max=int(options.get("threads_max") or spec.get("threads_max") or 0),
-        verbose=bool(options.get("verbose")))
+        verbose=bool(options.get("verbose")), measure=spec.get("measure") is not False)
 
 
 def run(options, spec):

@@ -59,7 +59,7 @@ void call_end(struct call *call)
 
 void call_book(struct call *call, struct action_stats *stats)
 {
-    if (call->action_stats == stats) {
+    if (call->action_stats == stats || call->caller->settings.unmeasured) {
         return;
     }
     if (call->stats) {

@@ -27,6 +27,7 @@ struct call_settings {
     uint64_t connect_timeout_ms;
     uint64_t idle_timeout_ms; /* a kept connection to an external server */
     size_t reply_bytes_max;
+    bool unmeasured; /* calls are not counted */
 };
 
 #define CALL_SETTINGS_DEFAULT                                                                      \

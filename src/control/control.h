@@ -33,6 +33,7 @@ struct control_settings {       /* texts are copied */
     const char *policy;       /* until one is set; borrowed; NULL = none */
     int64_t policy_memory_mb; /* for the modules in the runtime worker together; 0 = no limit */
     double policy_phase_s;    /* how long a placement is held before it is judged */
+    bool unmeasured;          /* workers keep no figures of the calls inside them */
 };
 
 #define CONTROL_SETTINGS_DEFAULT                                                                   \

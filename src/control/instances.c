@@ -249,6 +249,7 @@ static void start_pod(struct instance *instance, struct pod_spec *spec)
     control->counts.starts[instance->runtime]++;
     spec->generation = instance->generation;
     spec->threads_max = control->settings.threads_max;
+    spec->unmeasured = control->settings.unmeasured;
     instance->pod =
         control->parts.provider->ops->start(control->parts.provider, spec, &instance->events, &err);
     if (!instance->pod) {

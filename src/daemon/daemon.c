@@ -228,6 +228,7 @@ static int make_control(struct daemon *daemon, struct err *err)
     control.policy_memory_mb =
         settings->policy_memory_mb > 0 ? settings->policy_memory_mb : control.memory_max_mb;
     control.policy_phase_s = settings->policy_phase_s;
+    control.unmeasured = !settings->measure;
     daemon->control = control_new(&(struct control_parts){.loop = daemon->loop,
                                                           .publisher = daemon->publisher,
                                                           .store = daemon->store,
@@ -327,6 +328,8 @@ static int start_ios(struct daemon *daemon, struct err *err)
     };
     config.limits.body_bytes_max = (size_t)settings->body_bytes_max;
     config.limits.connections_max = (unsigned)settings->connections_max;
+    config.unmeasured = !settings->measure;
+    config.calls.unmeasured = !settings->measure;
     config.calls.park_timeout_ms = (uint64_t)(settings->wait_timeout_s * 1000);
     for (unsigned i = 0; i < (unsigned)settings->io_threads; i++) {
         config.index = i;

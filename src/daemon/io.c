@@ -152,7 +152,9 @@ struct io *io_start(const struct io_config *config, struct err *err)
     }
     io->server = http_server_new(io->loop, &config->limits, on_request, io);
     io->requests = request_stats_new();
-    http_server_observe(io->server, on_answer, io);
+    if (!config->unmeasured) {
+        http_server_observe(io->server, on_answer, io);
+    }
     io->caller = caller_new(io->loop, config->index, config->publisher, &config->calls);
     caller_on_trouble(io->caller, on_trouble, io);
     loop_set_turn(io->loop, on_turn, io);

@@ -25,6 +25,7 @@ struct io_config { /* borrowed until io_stop */
     const struct listeners *listeners; /* each thread accepts on its own duplicates */
     struct tls_server *tls;            /* NULL = plain */
     struct front front;
+    bool unmeasured; /* requests are not counted */
 };
 
 struct io *io_start(const struct io_config *config, struct err *err);

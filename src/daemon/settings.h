@@ -25,6 +25,7 @@ struct settings {
     char *open_actions; /* "auto", "yes", "no" */
     char *log_level;
     bool allow_plain;
+    bool measure;
     int64_t io_threads;
     int64_t call_threads;
     int64_t memory_max_mb;

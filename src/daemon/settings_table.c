@@ -55,6 +55,8 @@ const struct setting SETTINGS_TABLE[] = {
      "two probes in a row that take longer mean that a worker hangs, in seconds"},
     {"wait_timeout_s", SETTING_NUMBER, AT(wait_timeout_s), "30", 0, 3600, true,
      "how long a call waits for its module to be started, in seconds"},
+    {"measure", SETTING_FLAG, AT(measure), "true", 0, 0, true,
+     "keep figures of requests and calls; false only to see what that costs"},
     {"tracksys_interval_s", SETTING_NUMBER, AT(tracksys_interval_s), "10", 0.05, 86400, true,
      "between two notes of what is used, while jsorc_tracksys_start is active, in seconds"},
     {.name = NULL},

@@ -21,6 +21,7 @@ struct pod_spec {         /* borrowed during start */
     bool python;                 /* needs an interpreter; else all modules are native */
     struct json_object *modules; /* array, as in the worker's --spec file */
     unsigned threads_max;
+    bool unmeasured;       /* it keeps no figures of the calls inside it */
     int64_t memory_max_mb; /* of the process; 0 = no limit */
 };
 

@@ -30,6 +30,11 @@ struct worker_stat *worker_action_stat(struct worker_action *action)
     return &action->stat;
 }
 
+bool worker_is_measured(const struct worker *worker)
+{
+    return !worker->config.unmeasured;
+}
+
 void worker_count_call(struct worker_action *action, struct slice walker, uint64_t exec_ns,
                        bool failed)
 {

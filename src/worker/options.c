@@ -172,6 +172,7 @@ static int read_spec(struct options *options, struct err *err)
     options->config.name = json_str(options->spec, "name");
     options->config.generation = json_int(options->spec, "generation", 0);
     options->config.role = role_of(json_str(options->spec, "role"));
+    options->config.unmeasured = !json_flag(options->spec, "measure", true);
     if (options->config.threads_max == 0) {
         int64_t threads = json_int(options->spec, "threads_max", 0);
         bool possible = threads >= 0 && threads <= WORKER_THREADS_MAX;

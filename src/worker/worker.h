@@ -142,6 +142,7 @@ struct worker_config {
     size_t body_bytes_max;   /* 0 = the server's default */
     size_t result_bytes_max; /* 0 = WORKER_RESULT_BYTES_DEFAULT */
     bool verbose;            /* a log line a call */
+    bool unmeasured;         /* calls from inside the process are not counted */
 };
 
 /* Keeps a runaway result off the wire. */
@@ -232,6 +233,8 @@ struct worker_stat *worker_action_stat(struct worker_action *action);
 const char *worker_action_name(const struct worker_action *action); /* full */
 const struct worker_loader *worker_action_loader(const struct worker_action *action);
 const char *worker_action_params(const struct worker_action *action); /* as given, JSON text */
+
+bool worker_is_measured(const struct worker *worker);
 
 /* Counts a call from inside the process for the action and for the walker (a walker's name; empty =
  * none). Without locks, and without allocation but for the first of its kind. */

@@ -26,6 +26,9 @@ static int write_spec(const struct process_pod *pod, const struct pod_spec *spec
     json_set_str(object, "role", spec->role == POD_RUNTIME ? "runtime" : "pod");
     json_set_int(object, "generation", spec->generation);
     json_set_int(object, "threads_max", spec->threads_max);
+    if (spec->unmeasured) {
+        json_set_bool(object, "measure", false);
+    }
     json_set(object, "modules", json_ref(spec->modules));
     const char *text = json_text(object);
 

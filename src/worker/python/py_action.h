@@ -27,7 +27,7 @@ struct py_action {
     PyObject *function;           /* owned */
     PyObject *described;          /* list of jsorc._signature.Param, for the 422 body; owned */
     struct worker_stat *stat;     /* borrowed from the worker; NULL until it is added there */
-    struct worker_action *entry;  /* likewise; NULL for a walker */
+    struct worker_action *entry;  /* likewise; NULL = its calls from inside are not counted */
     struct slice walker;          /* a walker's name, borrowed from name; empty for an action */
     struct py_param *params;      /* params[param_count]; owned */
     Py_ssize_t param_count;

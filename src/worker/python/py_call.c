@@ -60,22 +60,28 @@ static PyObject *keywords(PyObject *const *values, PyObject *names)
 
 static void count(const struct py_action *action, uint64_t exec_ns, bool failed)
 {
-    if (action->entry) {
-        struct origin *origin = origin_current();
-        struct slice walker = origin ? origin_walker(origin) : (struct slice){0};
-        worker_count_call(action->entry, walker, exec_ns, failed);
-    }
+    struct origin *origin = origin_current();
+    struct slice walker = origin ? origin_walker(origin) : (struct slice){0};
+    worker_count_call(action->entry, walker, exec_ns, failed);
+}
+
+static PyObject *invoke_here(const struct py_action *action, PyObject *args, PyObject *kwargs)
+{
+    return action->wants_meta
+               ? PyObject_CallFunctionObjArgs(py_hooks.call_with_meta, action->function, args,
+                                              kwargs ? kwargs : Py_None, NULL)
+               : py_invoke(action->function, args, kwargs);
 }
 
 static PyObject *call_here(const struct py_action *action, PyObject *args, PyObject *kwargs)
 {
+    if (!action->entry) {
+        return invoke_here(action, args, kwargs);
+    }
     struct py_behalf behalf;
     py_behalf_begin(&behalf);
     uint64_t start_ns = clock_now_ns();
-    PyObject *result = action->wants_meta
-                           ? PyObject_CallFunctionObjArgs(py_hooks.call_with_meta, action->function,
-                                                          args, kwargs ? kwargs : Py_None, NULL)
-                           : py_invoke(action->function, args, kwargs);
+    PyObject *result = invoke_here(action, args, kwargs);
     count(action, clock_now_ns() - start_ns, result == NULL);
     py_behalf_end(&behalf);
     return result;
@@ -211,7 +217,7 @@ PyObject *py_call_count(PyObject *module, PyObject *args)
         return NULL;
     }
     PyObject *found = PyDict_GetItemWithError(table, name);
-    if (!found) {
+    if (!found || !((struct py_action *)found)->entry) {
         return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
     }
     struct py_behalf behalf;

@@ -45,24 +45,25 @@ static struct worker *core_of(PyObject *self)
 /* ---- life */
 
 /* Worker(name, generation, role, socket, listen, token, daemon, notify_fd, lifeline_fd,
- * threads_max, verbose) */
+ * threads_max, verbose, measure) */
 static PyObject *worker_object_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"name",        "generation",  "role",    "socket",
-                            "listen",      "token",       "daemon",  "notify_fd",
-                            "lifeline_fd", "threads_max", "verbose", NULL};
+    static char *names[] = {"name",    "generation", "role",      "socket",      "listen",
+                            "token",   "daemon",     "notify_fd", "lifeline_fd", "threads_max",
+                            "verbose", "measure",    NULL};
     struct worker_config config = WORKER_CONFIG_DEFAULT;
     long long generation;
-    int role, verbose;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "$sLizzzziiIp", names, &config.name, &generation,
-                                     &role, &config.socket_path, &config.listen, &config.token,
-                                     &config.daemon_path, &config.notify_fd, &config.lifeline_fd,
-                                     &config.threads_max, &verbose)) {
+    int role, verbose, measure;
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, "$sLizzzziiIpp", names, &config.name, &generation, &role,
+            &config.socket_path, &config.listen, &config.token, &config.daemon_path,
+            &config.notify_fd, &config.lifeline_fd, &config.threads_max, &verbose, &measure)) {
         return NULL;
     }
     config.generation = generation;
     config.role = (enum worker_role)role;
     config.verbose = verbose;
+    config.unmeasured = !measure;
     CLEANUP(py_free) PyObject *self = PyType_GenericAlloc(type, 0);
     CLEANUP(py_free) PyObject *kept = self ? PyList_New(0) : NULL;
     if (!kept) {
@@ -263,7 +264,7 @@ static PyObject *worker_object_add_action(PyObject *self, PyObject *args, PyObje
         return raise_err(code, &err);
     }
     action->stat = worker_action_stat(added);
-    action->entry = added;
+    action->entry = worker_is_measured(worker) ? added : NULL;
     return publish(worker, def.module, action, aliases) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
