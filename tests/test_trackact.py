@@ -155,3 +155,20 @@ def test_the_command_line_has_the_originals_forms_and_a_table(daemon):
             assert row.split()[2:5] == ["text.nap", "3", "0"]
         entry, = json.loads(daemon.cli("jsorc", name, "stop").stdout)
         assert set(entry["actions_calls"]) == {"text.nap"}
+
+
+def test_a_report_has_all_calls_before_it_while_others_ask_for_one(daemon):
+    daemon.op("jsorc_trackact_start")
+
+    def ask(times):
+        for _ in range(times):
+            daemon.op("jsorc_trackact_report")
+
+    with ThreadPoolExecutor(2) as pool:
+        asking = [pool.submit(ask, 100) for _ in range(2)]
+        done = 0
+        while not all(future.done() for future in asking):
+            run(daemon, count=1)
+            done += 1
+            entry, = daemon.op("jsorc_trackact_report")
+            assert entry["actions_stats"]["text.nap"]["count"] == done

@@ -213,9 +213,13 @@ static void begin_look(struct instance *instance)
 {
     struct look *look = instance->look;
     const struct target *target = instance->target;
-    look->client = http_client_free(look->client); /* its answer would be older */
+    if (!look->client) {
+        look->number = ++instance->control->last_look;
+    }
+    /* One under way is begun anew, as its answer would be older, and keeps its number: who waits
+     * for that has not got its answer yet. */
+    look->client = http_client_free(look->client);
     look->begun_ms = clock_now_ms();
-    look->number = ++instance->control->last_look;
     look->client =
         http_client_new(instance->control->parts.loop, (const struct sockaddr *)&target->address,
                         target->address_size, target->tls, target->host);
