@@ -55,27 +55,32 @@ static struct slice take_string(struct reader *reader)
 /* Any value: brackets are counted, not matched. False at the end of the text. */
 static bool skip_value(struct reader *reader)
 {
+    static const bool marks[256] = {
+        ['"'] = true, ['{'] = true, ['['] = true, ['}'] = true, [']'] = true};
     size_t depth = 0;
     for (;;) {
+        struct slice rest = reader->rest;
+        size_t at = 0;
+        while (at < rest.size && !marks[(unsigned char)rest.data[at]] &&
+               (depth > 0 || rest.data[at] != ',')) {
+            at++;
+        }
+        reader->rest = slice_from(rest, at);
         char c = next(reader);
+        if (depth == 0 && (c == ',' || c == '}')) {
+            return true;
+        }
         if (c == '"') {
             if (take_string(reader).size == 0) {
                 return false;
             }
-        } else if (c == '{' || c == '[') {
-            depth++;
-            reader->rest = slice_from(reader->rest, 1);
-        } else if (depth == 0 && (c == ',' || c == '}')) {
-            return true;
-        } else if (reader->rest.size == 0) {
-            return false;
-        } else {
-            depth -= c == '}' || c == ']';
-            reader->rest = slice_from(reader->rest, 1);
+            continue;
         }
-        if (depth == SIZE_MAX) { /* a ']' too many */
+        if (reader->rest.size == 0 || (depth == 0 && c == ']')) {
             return false;
         }
+        depth = c == '{' || c == '[' ? depth + 1 : depth - 1;
+        reader->rest = slice_from(reader->rest, 1);
     }
 }
 

@@ -11,7 +11,8 @@
 
 #define CHUNK_SAMPLES 1000
 #define LEAF_CHUNKS   (BENCHMARK_EXACT_MAX / CHUNK_SAMPLES)
-#define SLOTS         (2 * BENCHMARK_LEAVES_MAX) /* of a hash table; a power of two */
+#define LEAVES_MAX    (BENCHMARK_NAMES_MAX + BENCHMARK_OPS_MAX)
+#define SLOTS         2048 /* of a hash table: at least twice LEAVES_MAX */
 
 /* Written by its lane's thread alone. Who reads count first (acquire) finds all the rest to be at
  * least as far. */
@@ -30,8 +31,8 @@ struct leaf {
 
 struct lane {
     _Alignas(64) atomic_uint leaf_count;
-    struct leaf *leaves[BENCHMARK_LEAVES_MAX]; /* owned; [0, leaf_count) never change */
-    uint16_t slots[SLOTS];                     /* leaf's index + 1; its thread only */
+    struct leaf *leaves[LEAVES_MAX]; /* owned; [0, leaf_count) never change */
+    uint16_t slots[SLOTS];           /* leaf's index + 1; its thread only */
 };
 
 struct benchmark {
@@ -113,12 +114,14 @@ static struct leaf *find(const struct lane *lane, struct slice op, struct slice 
     return NULL;
 }
 
-static struct leaf *find_or_make(struct lane *lane, struct slice op, struct slice name)
+/* NULL = there are leaves_max leaves without this one. */
+static struct leaf *find_or_make(struct lane *lane, struct slice op, struct slice name,
+                                 unsigned leaves_max)
 {
     size_t slot = 0;
     struct leaf *leaf = find(lane, op, name, &slot);
     unsigned count = atomic_load_explicit(&lane->leaf_count, memory_order_relaxed);
-    if (leaf || count == BENCHMARK_LEAVES_MAX) {
+    if (leaf || count >= leaves_max) {
         return leaf;
     }
     leaf = xcalloc(1, sizeof(*leaf));
@@ -143,23 +146,24 @@ static void set(atomic_uint_fast64_t *value, uint64_t to)
     atomic_store_explicit(value, to, memory_order_relaxed);
 }
 
-static bool keep(struct benchmark *benchmark, struct leaf *leaf, uint64_t latency_ns)
+/* Among the exact samples, if there is room. */
+static void keep(struct benchmark *benchmark, struct leaf *leaf, uint64_t latency_ns)
 {
     uint64_t kept = peek(&leaf->kept);
     if (kept < peek(&leaf->count) || kept == BENCHMARK_EXACT_MAX) {
-        return false; /* once a sample is not kept, those after it are of no use */
+        return; /* once a sample is not kept, those after it are of no use */
     }
     uint64_t **chunk = &leaf->chunks[kept / CHUNK_SAMPLES];
     if (!*chunk) {
         if (atomic_load_explicit(&benchmark->chunk_count, memory_order_relaxed) >=
             BENCHMARK_CHUNKS_MAX) {
-            return false;
+            return;
         }
         (void)atomic_fetch_add_explicit(&benchmark->chunk_count, 1, memory_order_relaxed);
         *chunk = xcalloc(CHUNK_SAMPLES, sizeof(**chunk));
     }
     (*chunk)[kept % CHUNK_SAMPLES] = latency_ns;
-    return true;
+    set(&leaf->kept, kept + 1);
 }
 
 void benchmark_add(struct benchmark *benchmark, unsigned lane, struct slice op, struct slice name,
@@ -171,14 +175,10 @@ void benchmark_add(struct benchmark *benchmark, unsigned lane, struct slice op, 
         return;
     }
     name = name.size == 0 || name.size > BENCHMARK_NAME_MAX ? no_name : name;
-    struct leaf *leaf = find_or_make(&benchmark->lanes[lane], op, name);
-    leaf = leaf ? leaf : find_or_make(&benchmark->lanes[lane], op, no_name);
-    if (!leaf) {
-        return; /* full before the operation came for the first time */
-    }
-    if (keep(benchmark, leaf, latency_ns)) {
-        atomic_store_explicit(&leaf->kept, peek(&leaf->kept) + 1, memory_order_relaxed);
-    }
+    struct leaf *leaf = find_or_make(&benchmark->lanes[lane], op, name, BENCHMARK_NAMES_MAX);
+    leaf = leaf ? leaf : find_or_make(&benchmark->lanes[lane], op, no_name, LEAVES_MAX);
+    assert(leaf); /* operations are a fixed table */
+    keep(benchmark, leaf, latency_ns);
     histogram_add(leaf->histogram, latency_ns);
     set(&leaf->errors, peek(&leaf->errors) + failed);
     set(&leaf->sum_ns, peek(&leaf->sum_ns) + latency_ns);
@@ -225,8 +225,7 @@ static struct view view_of(const struct leaf *leaf)
 /* All leaves with samples, sorted; owned by the caller. */
 static struct view *views_of(const struct benchmark *benchmark, size_t *ret_count)
 {
-    struct view *views =
-        xcalloc((size_t)BENCHMARK_LANES_MAX * BENCHMARK_LEAVES_MAX, sizeof(*views));
+    struct view *views = xcalloc((size_t)BENCHMARK_LANES_MAX * LEAVES_MAX, sizeof(*views));
     size_t count = 0;
     for (size_t i = 0; i < BENCHMARK_LANES_MAX; i++) {
         const struct lane *lane = &benchmark->lanes[i];

@@ -14,7 +14,8 @@ struct json_object;
 
 #define BENCHMARK_EXACT_MAX  100000 /* samples of a leaf; 800 KB */
 #define BENCHMARK_CHUNKS_MAX 8000   /* of 1000 samples, all leaves together: 64 MB */
-#define BENCHMARK_LEAVES_MAX 512    /* of a lane; walkers beyond count under "_default_" */
+#define BENCHMARK_NAMES_MAX  512    /* walkers of a lane; others count under "_default_" */
+#define BENCHMARK_OPS_MAX    128    /* more than there are operations: each has a "_default_" */
 #define BENCHMARK_NAME_MAX   200    /* bytes; longer names do not exist */
 #define BENCHMARK_LANES_MAX  17
 

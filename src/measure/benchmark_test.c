@@ -168,19 +168,42 @@ static void names_beyond_the_limit_share_a_leaf(void)
 {
     HELD struct benchmark *benchmark = benchmark_new(0, false);
     char name[BENCHMARK_NAME_MAX + 2];
-    for (int i = 0; i < BENCHMARK_LEAVES_MAX + 10; i++) {
+    for (int i = 0; i < BENCHMARK_NAMES_MAX + 10; i++) {
         (void)snprintf(name, sizeof(name), "w%d", i);
-        add_ms(benchmark, "walker_run", i == 0 ? "" : name, 1);
+        add_ms(benchmark, "walker_run", name, 1);
     }
     memset(name, 'x', sizeof(name) - 1);
     name[sizeof(name) - 1] = '\0';
     add_ms(benchmark, "walker_run", name, 1); /* too long for a name */
-    add_ms(benchmark, "config_set", "", 1);   /* no place even for the operation: dropped */
+    add_ms(benchmark, "config_set", "", 1);   /* operations have a place of their own */
+    add_ms(benchmark, "walker_run", "w7", 1);
     CLEANUP(json_put) struct json_object *report = benchmark_report(benchmark, 1000000000);
-    EXPECT_INT(figure(report, "walker_run", "w7", "count"), 1);
-    EXPECT_INT(figure(report, "walker_run", "_default_", "count"), 12);
-    EXPECT_INT(figure(report, "walker_run", "all", "count"), BENCHMARK_LEAVES_MAX + 11);
-    EXPECT(leaf_of(report, "config_set", "all") == NULL);
+    EXPECT_INT(figure(report, "walker_run", "w7", "count"), 2);
+    EXPECT_INT(figure(report, "walker_run", "_default_", "count"), 11);
+    EXPECT_INT(figure(report, "walker_run", "all", "count"), BENCHMARK_NAMES_MAX + 12);
+    EXPECT_INT(figure(report, "config_set", "_default_", "count"), 1);
+}
+
+static void leaves_without_room_for_samples_are_approximate(void)
+{
+    HELD struct benchmark *benchmark = benchmark_new(0, false);
+    char name[16];
+    for (unsigned lane = 0; lane < BENCHMARK_LANES_MAX; lane++) {
+        for (int i = 0; i < BENCHMARK_NAMES_MAX; i++) {
+            (void)snprintf(name, sizeof(name), "w%03d", i);
+            benchmark_add(benchmark, lane, lane == 0 ? SLICE("wapi") : SLICE("walker_run"),
+                          slice_str(name), 1000000, false);
+        }
+    }
+    _Static_assert(BENCHMARK_LANES_MAX * BENCHMARK_NAMES_MAX > BENCHMARK_CHUNKS_MAX, "too few");
+    CLEANUP(json_put) struct json_object *report = benchmark_report(benchmark, 1000000000);
+    EXPECT(!json_flag(leaf_of(report, "wapi", "w511"), "approx", false));
+    struct json_object *last =
+        leaf_of(report, "walker_run", "w511"); /* not kept in the last lane */
+    EXPECT(json_flag(last, "approx", false));
+    EXPECT_INT(json_int(last, "count", 0), BENCHMARK_LANES_MAX - 1);
+    EXPECT(json_double(last, "min_latency", -1) == 1);
+    EXPECT(fabs(json_double(last, "50th_latency", -1) - 1) < 0.01);
 }
 
 static void *add_many(void *arg)
@@ -216,4 +239,4 @@ TEST_MAIN(interpolates_between_the_closest_ranks, a_single_sample_is_each_percen
           an_empty_benchmark_is_an_empty_object,
           is_exact_up_to_the_limit_and_then_within_a_hundredth,
           all_is_approximate_when_it_alone_has_too_many, names_beyond_the_limit_share_a_leaf,
-          reports_while_another_thread_adds)
+          leaves_without_room_for_samples_are_approximate, reports_while_another_thread_adds)
