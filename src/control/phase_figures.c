@@ -173,14 +173,19 @@ static void add_calls(struct policy_problem *problem, const struct figures *figu
     }
 }
 
+static double setting_bytes(const struct control *control)
+{
+    int64_t mb = control->settings.policy_memory_mb;
+    return mb > 0 ? (double)mb * 1024 * 1024 : INFINITY;
+}
+
 void phase_problem(const struct control *control, struct policy_problem *ret_problem,
                    uint32_t ret_modules[POLICY_MODULES_MAX])
 {
     CLEANUP(figures_free) struct figures *figures = control_figures(control);
     *ret_problem = (struct policy_problem){
-        .budget_bytes = control->settings.policy_memory_mb > 0
-                            ? (double)control->settings.policy_memory_mb * 1024 * 1024
-                            : INFINITY,
+        .budget_bytes =
+            control->phases.looked_ms > 0 ? control->phases.budget_bytes : setting_bytes(control),
         .users = NAN,
         .think_s = NAN,
         .rate_s = NAN,

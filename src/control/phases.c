@@ -201,6 +201,7 @@ static bool review_problem(struct control *control, uint64_t now_ms)
     if (is_new) {
         CLEANUP(json_put) struct json_object *line = policy_problem_write(&problem);
         str_replace(&phases->shape, shape);
+        phases->told_bytes = problem.budget_bytes;
         tell_or_end(control, line, now_ms);
     }
     policy_problem_done(&problem);
@@ -322,7 +323,8 @@ void phases_turn(struct control *control, uint64_t now_ms)
         phases->run = 0;
         phases->line_count = 0;
     }
-    if (!phases->talk.policy || is_disturbed(control)) {
+    bool resized = phase_budget_changed(control, now_ms);
+    if (!phases->talk.policy || resized || is_disturbed(control)) {
         str_replace(&phases->shape, NULL);
         (void)review_problem(control, now_ms);
     }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/pressure.h"
 #include "policy/policy_json.h"
 
 struct control;
@@ -34,14 +35,24 @@ struct phases {
     uint32_t modules[POLICY_MODULES_MAX]; /* the problem's, as indices of the control's */
     size_t module_count;
     char *shape; /* of the problem that the policy has: when it differs, the policy is told */
-    int64_t run; /* in the store's decisions; 0 = none yet */
-    unsigned line_count; /* of the run */
+    struct pressure pressure;
+    double baseline_bytes; /* of the runtime worker without modules: the least seen; 0 = not yet */
+    int64_t baseline_of;   /* the generation */
+    double budget_bytes;   /* now */
+    double told_bytes;     /* the budget that the policy knows */
+    uint64_t looked_ms;    /* at the memory */
+    int64_t run;           /* in the store's decisions; 0 = none yet */
+    unsigned line_count;   /* of the run */
 };
 
 /* phases.c */
 void phases_turn(struct control *control, uint64_t now_ms);
 /* Back to what applied before the policy tried things. */
 void phases_abandon(struct control *control);
+
+/* phase_budget.c: looks at the memory at most once a second. True when the budget has changed so
+ * much that the policy should know. */
+bool phase_budget_changed(struct control *control, uint64_t now_ms);
 
 /* phases_set.c */
 void phases_restore(struct control *control);

@@ -121,6 +121,11 @@ struct proc_text_io proc_text_disk(const char *diskstats)
     return io;
 }
 
+double proc_text_pressure(const char *psi)
+{
+    return number(after(psi, "some avg10="));
+}
+
 double proc_text_value(const char *text, const char *name)
 {
     char start[64];

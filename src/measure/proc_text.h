@@ -27,6 +27,10 @@ struct proc_text_io proc_text_disk(const char *diskstats);
 /* "NAME 123" in cpu.stat and the like. */
 double proc_text_value(const char *text, const char *name);
 
+/* /proc/pressure/memory: the share of the last ten seconds in which some task waited for memory, in
+ * per cent (the kernel's Documentation/accounting/psi.rst). */
+double proc_text_pressure(const char *psi);
+
 /* The whole of memory.current and the like. "max" is NaN: there is no limit. */
 double proc_text_number(const char *text);
 

@@ -38,6 +38,10 @@ static void reads_memory(void)
     EXPECT(proc_text_bytes(rollup, "Pss") == 325.0 * 1024);
     EXPECT(isnan(proc_text_bytes(rollup, "Swap")));
     EXPECT(isnan(proc_text_bytes("Pss:\n", "Pss")));
+    static const char psi[] = "some avg10=1.25 avg60=0.10 avg300=0.00 total=14561\n"
+                              "full avg10=0.50 avg60=0.05 avg300=0.00 total=13982\n";
+    EXPECT(proc_text_pressure(psi) == 1.25);
+    EXPECT(isnan(proc_text_pressure("")));
 }
 
 static void adds_the_interfaces_up(void)

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -64,23 +65,53 @@ struct system_host system_read_host(const char *root)
     return host;
 }
 
+/* "" = in none of version 2. */
+static bool find_group(const char *root, char *text, char *ret_folder, size_t size)
+{
+    char group[256];
+    proc_text_cgroup(read_proc(root, "self/cgroup", text), group, sizeof(group));
+    (void)snprintf(ret_folder, size, "%s/sys/fs/cgroup%s", root, group);
+    return group[0] != '\0';
+}
+
+static const char *read_in(const char *folder, const char *name, char *text)
+{
+    char path[600];
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+    return read_text(path, text);
+}
+
 struct system_group system_read_group(const char *root)
 {
     CLEANUP(str_free) char *text = xcalloc(1, FILE_BYTES_MAX);
-    char group[256], folder[512], path[600];
-    proc_text_cgroup(read_proc(root, "self/cgroup", text), group, sizeof(group));
-    (void)snprintf(folder, sizeof(folder), "%s/sys/fs/cgroup%s", root, group);
-    (void)snprintf(path, sizeof(path), "%s/cpu.stat", folder);
-    struct system_group used = {.cpu_s =
-                                    proc_text_value(read_text(path, text), "usage_usec") / 1e6};
-    (void)snprintf(path, sizeof(path), "%s/memory.current", folder);
-    used.mem_bytes = proc_text_number(read_text(path, text));
-    (void)snprintf(path, sizeof(path), "%s/memory.max", folder);
-    used.mem_max_bytes = proc_text_number(read_text(path, text));
-    if (!group[0]) {
+    char folder[512];
+    if (!find_group(root, text, folder, sizeof(folder))) {
         return (struct system_group){NAN, NAN, NAN};
     }
-    return used;
+    return (struct system_group){
+        .cpu_s = proc_text_value(read_in(folder, "cpu.stat", text), "usage_usec") / 1e6,
+        .mem_bytes = proc_text_number(read_in(folder, "memory.current", text)),
+        .mem_max_bytes = proc_text_number(read_in(folder, "memory.max", text)),
+    };
+}
+
+struct system_memory system_read_memory(const char *root)
+{
+    CLEANUP(str_free) char *text = xcalloc(1, FILE_BYTES_MAX);
+    const char *meminfo = read_proc(root, "meminfo", text);
+    struct system_memory memory = {.total_bytes = proc_text_bytes(meminfo, "MemTotal"),
+                                   .available_bytes = proc_text_bytes(meminfo, "MemAvailable")};
+    memory.pressure_percent = proc_text_pressure(read_proc(root, "pressure/memory", text));
+    struct system_group group = system_read_group(root);
+    double left = group.mem_max_bytes - group.mem_bytes;
+    char folder[512];
+    if (!isnan(left) && find_group(root, text, folder, sizeof(folder))) {
+        memory.total_bytes = fmin(memory.total_bytes, group.mem_max_bytes);
+        memory.available_bytes = fmin(memory.available_bytes, left > 0 ? left : 0);
+        double own = proc_text_pressure(read_in(folder, "memory.pressure", text));
+        memory.pressure_percent = isnan(own) ? memory.pressure_percent : own;
+    }
+    return memory;
 }
 
 double system_process_cpu_s(const char *root, int pid)

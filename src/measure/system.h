@@ -25,6 +25,16 @@ struct system_group {
 
 struct system_group system_read_group(const char *root);
 
+/* What is left for this daemon and all that it starts: of the host, or of its cgroup if that is
+ * less. */
+struct system_memory {
+    double total_bytes;
+    double available_bytes;
+    double pressure_percent; /* as proc_text_pressure; of the cgroup where it tells */
+};
+
+struct system_memory system_read_memory(const char *root);
+
 /* Processor time of the process alone, without those that it starts. */
 double system_process_cpu_s(const char *root, int pid);
 

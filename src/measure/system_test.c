@@ -39,7 +39,8 @@ static void make_root(void)
     put("proc/stat", "cpu  100 0 50 9999 0 0 0 0 0 0\n");
     put("proc/diskstats", " 254 0 vda 100 1 2 5 200 2 4 7 0 11 13\n");
     put("proc/net/dev", "  eth0: 15 1 0 0 0 0 0 0 25 1 0 0 0 0 0 0\n");
-    put("proc/meminfo", "MemTotal: 4096 kB\nActive: 1024 kB\n");
+    put("proc/meminfo", "MemTotal: 4096 kB\nMemAvailable: 2048 kB\nActive: 1024 kB\n");
+    put("proc/pressure/memory", "some avg10=7.50 avg60=0.00 avg300=0.00 total=1\n");
     put("proc/7/stat", "7 (worker) S 1 1 1 0 -1 0 9 0 0 0 200 100 0 0 20 0\n");
     put("proc/7/smaps_rollup", "Rss: 30 kB\nPss: 20 kB\n");
     put("proc/7/status", "VmRSS: 31 kB\n");
@@ -64,6 +65,14 @@ static void reads_host_processes_and_group(void)
     EXPECT(system_process_mem_bytes(root, 8) == 31 * 1024);
     struct system_group group = system_read_group(root);
     EXPECT(group.cpu_s == 2.5 && group.mem_bytes == 123456 && isnan(group.mem_max_bytes));
+    struct system_memory memory = system_read_memory(root);
+    EXPECT(memory.total_bytes == 4096 * 1024 && memory.available_bytes == 2048 * 1024);
+    EXPECT(memory.pressure_percent == 7.5);
+    put("sys/fs/cgroup/jsorc.service/memory.max", "123556\n"); /* a tighter limit */
+    put("sys/fs/cgroup/jsorc.service/memory.pressure", "some avg10=0.25 avg60=0.00 total=1\n");
+    memory = system_read_memory(root);
+    EXPECT(memory.total_bytes == 123556 && memory.available_bytes == 100);
+    EXPECT(memory.pressure_percent == 0.25);
     EXPECT_INT(nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 

@@ -1,0 +1,45 @@
+#include "control/pressure.h"
+
+#include <math.h>
+#include <stdbool.h>
+
+#include "measure/system.h"
+
+#define RESERVE_SHARE   0.05 /* of all memory: with less available the kernel begins to reclaim */
+#define PRESSURE_MAX    10.0 /* per cent of the time that some task waits for memory */
+#define RELIEF_SHARE    0.25 /* of the modules' memory that goes at once: a step that helps */
+#define WORKER_HEADROOM 0.9  /* of the runtime worker's limit: calls need memory, too */
+
+/* What the worker has come to hold beyond its modules as loaded: caches, leaks, calls under way. */
+static double growth(const struct pressure_seen *seen)
+{
+    double beyond = seen->runtime_bytes - seen->modules_bytes - seen->baseline_bytes;
+    return beyond > 0 ? beyond : 0; /* also when not measured */
+}
+
+static double lower(double a, double b)
+{
+    return b < a ? b : a;
+}
+
+double pressure_budget(struct pressure *pressure, const struct pressure_seen *seen,
+                       const struct system_memory *memory, uint64_t now_ms)
+{
+    double reserve = memory->total_bytes * RESERVE_SHARE;
+    double short_of = reserve - memory->available_bytes;
+    bool tight = short_of > 0 || memory->pressure_percent > PRESSURE_MAX; /* NAN: neither */
+    if (now_ms >= pressure->until_ms) {
+        pressure->budget_bytes = INFINITY;
+    }
+    if (tight) {
+        double relief = fmax(seen->modules_bytes * RELIEF_SHARE, short_of > 0 ? short_of : 0);
+        /* Once a hold: while what is under way has not helped yet, more would be guessing. */
+        if (isinf(pressure->budget_bytes)) {
+            pressure->budget_bytes = fmax(seen->modules_bytes - relief, 0);
+        }
+        pressure->until_ms = now_ms + PRESSURE_HOLD_MS;
+    }
+    double own = seen->runtime_limit_bytes * WORKER_HEADROOM - seen->baseline_bytes - growth(seen);
+    double budget = lower(lower(seen->setting_bytes, own), pressure->budget_bytes);
+    return budget > 0 ? budget : 0;
+}

@@ -1,0 +1,29 @@
+/* How much memory a policy may give to the modules in the runtime worker. The setting is the start;
+ * less when the runtime worker holds more than its modules took when they were loaded, and when the
+ * machine (or the cgroup) runs out of memory: the kernel then kills the largest process, and that
+ * should be a pod, not the worker that runs everything. Pure. */
+#pragma once
+
+#include <stdint.h>
+
+struct system_memory;
+
+#define PRESSURE_HOLD_MS                                                                           \
+    300000 /* a tightened budget lasts: what moved out does not come straight back */
+
+struct pressure {
+    double budget_bytes; /* tightened; INFINITY = not */
+    uint64_t until_ms;
+};
+
+struct pressure_seen {
+    double setting_bytes; /* INFINITY = no limit */
+    double runtime_limit_bytes;
+    double runtime_bytes;  /* PSS of the runtime worker; NAN = not measured */
+    double modules_bytes;  /* of its modules, as they were loaded */
+    double baseline_bytes; /* of the runtime worker without modules */
+};
+
+/* Looks at the machine; *pressure is kept between looks. Returns the budget in bytes. */
+double pressure_budget(struct pressure *pressure, const struct pressure_seen *seen,
+                       const struct system_memory *memory, uint64_t now_ms);

@@ -1,0 +1,62 @@
+#include "control/pressure.h"
+
+#include <math.h>
+
+#include "base/test.h"
+#include "measure/system.h"
+
+#define MB 1e6
+
+static const struct system_memory PLENTY = {1000 * MB, 600 * MB, 0};
+static const struct pressure_seen SEEN = {.setting_bytes = 300 * MB,
+                                          .runtime_limit_bytes = 1000 * MB,
+                                          .runtime_bytes = 210 * MB,
+                                          .modules_bytes = 200 * MB,
+                                          .baseline_bytes = 10 * MB};
+
+static void is_the_setting_when_all_is_well(void)
+{
+    struct pressure pressure = {.budget_bytes = INFINITY};
+    EXPECT(pressure_budget(&pressure, &SEEN, &PLENTY, 1000) == 300 * MB);
+    struct pressure_seen seen = SEEN;
+    seen.runtime_bytes = NAN;
+    struct system_memory unknown = {NAN, NAN, NAN};
+    EXPECT(pressure_budget(&pressure, &seen, &unknown, 1000) == 300 * MB);
+}
+
+static void counts_what_the_worker_has_grown_by(void)
+{
+    struct pressure pressure = {.budget_bytes = INFINITY};
+    struct pressure_seen seen = SEEN;
+    seen.runtime_limit_bytes = 400 * MB;
+    EXPECT(pressure_budget(&pressure, &seen, &PLENTY, 1000) == 300 * MB);
+    seen.runtime_bytes = 350 * MB; /* 140 MB more than it had */
+    EXPECT(pressure_budget(&pressure, &seen, &PLENTY, 1000) == (360 - 10 - 140) * MB);
+    seen.runtime_bytes = 800 * MB;
+    EXPECT(pressure_budget(&pressure, &seen, &PLENTY, 1000) == 0);
+}
+
+static void tightens_once_and_holds(void)
+{
+    struct pressure pressure = {.budget_bytes = INFINITY};
+    struct system_memory scarce = PLENTY;
+    scarce.available_bytes = 10 * MB; /* 40 MB less than the reserve */
+    EXPECT(pressure_budget(&pressure, &SEEN, &scarce, 1000) == 150 * MB);
+    EXPECT(pressure_budget(&pressure, &SEEN, &scarce, 2000) == 150 * MB);
+    EXPECT(pressure_budget(&pressure, &SEEN, &PLENTY, 3000) == 150 * MB);
+    EXPECT(pressure_budget(&pressure, &SEEN, &PLENTY, 2000 + PRESSURE_HOLD_MS) == 300 * MB);
+
+    struct system_memory waiting = PLENTY;
+    waiting.pressure_percent = 30;
+    EXPECT(pressure_budget(&pressure, &SEEN, &waiting, 3000 + PRESSURE_HOLD_MS) == 150 * MB);
+}
+
+static void moves_out_as_much_as_is_missing(void)
+{
+    struct pressure pressure = {.budget_bytes = INFINITY};
+    struct system_memory scarce = {4000 * MB, 50 * MB, 0};
+    EXPECT(pressure_budget(&pressure, &SEEN, &scarce, 1000) == 50 * MB);
+}
+
+TEST_MAIN(is_the_setting_when_all_is_well, counts_what_the_worker_has_grown_by,
+          tightens_once_and_holds, moves_out_as_much_as_is_missing)
