@@ -37,6 +37,12 @@ def daemon(serve, write):
     return serve(write("flow.py", WALKERS))
 
 
+@pytest.fixture
+def bare(serve):
+    """A daemon without workers."""
+    return serve()
+
+
 def run(daemon, name, **ctx):
     return local(daemon, "POST", "/js/walker_run", {"name": name, "ctx": ctx}).json()
 
@@ -108,16 +114,17 @@ def test_the_figures_are_those_of_the_requests(daemon):
     assert {**later, "throughput": leaf["throughput"]} == leaf
 
 
-def test_percentiles_are_numpys(daemon):
+@pytest.mark.sanitize
+def test_percentiles_are_numpys(bare):
     """The API's log has the same latencies, one a line."""
-    daemon.op("jsorc_benchmark_start")
+    bare.op("jsorc_benchmark_start")
     for i in range(30):
-        daemon.op("config_set", name="CONFIG_EXAMPLE", value="x" * (1 << i % 14))
-    daemon.op("config_set", name="CONFIG_EXAMPLE")  # refused: a parameter is missing
-    report = daemon.op("jsorc_benchmark_stop")
+        bare.op("config_set", name="CONFIG_EXAMPLE", value="x" * (1 << i % 14))
+    bare.op("config_set", name="CONFIG_EXAMPLE")  # refused: a parameter is missing
+    report = bare.op("jsorc_benchmark_stop")
     assert set(report) == {"config_set"}
     assert set(report["config_set"]) == {"_default_", "all"}
-    lines = map(json.loads, (daemon.state / "logs/api.log").read_text().splitlines())
+    lines = map(json.loads, (bare.state / "logs/api.log").read_text().splitlines())
     samples = [1000 * line["request_latency"] for line in lines
                if line["api_name"] == "config_set" and "request_latency" in line]
     leaf = report["config_set"]["_default_"]
@@ -126,13 +133,14 @@ def test_percentiles_are_numpys(daemon):
     assert (leaf["count"], leaf["errors"]) == (31, 1)
 
 
-def test_its_own_operations_are_booked_on_demand(daemon):
-    daemon.op("jsorc_benchmark_start", include_control=True)
-    first = daemon.op("jsorc_benchmark_report")
-    second = daemon.op("jsorc_benchmark_report")
+@pytest.mark.sanitize
+def test_its_own_operations_are_booked_on_demand(bare):
+    bare.op("jsorc_benchmark_start", include_control=True)
+    first = bare.op("jsorc_benchmark_report")
+    second = bare.op("jsorc_benchmark_report")
     assert set(first) == {"jsorc_benchmark_start"}
     assert set(second) == {"jsorc_benchmark_start", "jsorc_benchmark_report"}
-    assert set(daemon.op("jsorc_benchmark_stop")) == set(second)
+    assert set(bare.op("jsorc_benchmark_stop")) == set(second)
 
 
 def test_a_second_start_begins_anew(daemon):
@@ -169,13 +177,23 @@ def end():
     assert (leaf["count"], leaf["errors"]) == (1, 1)
 
 
-def test_bad_parameters_are_refused(daemon):
+def test_walkers_are_booked_where_nothing_else_is_counted(serve, write):
+    daemon = serve(write("flow.py", WALKERS), options=("--measure=false",))
+    daemon.op("jsorc_benchmark_start")
+    run(daemon, "nap")
+    run(daemon, "fail")
+    report = daemon.op("jsorc_benchmark_stop")["walker_run"]
+    assert {name: (leaf["count"], leaf["errors"]) for name, leaf in report.items()} == {
+        "nap": (1, 0), "fail": (1, 1), "all": (2, 1)}
+
+
+def test_bad_parameters_are_refused(bare):
     for op, parameters in (("jsorc_benchmark_start", {"include_control": "maybe"}),
                            ("jsorc_benchmark_stop", {"report": 7})):
-        reply = daemon.post(f"/js_admin/{op}", parameters, connection=daemon.connect_local())
+        reply = bare.post(f"/js_admin/{op}", parameters, connection=bare.connect_local())
         assert reply.status == 400
         assert list(parameters)[0] in reply.json()["response"]
-    assert daemon.get("/js_admin/jsorc_benchmark_report").status in (401, 405)
+    assert bare.get("/js_admin/jsorc_benchmark_report").status in (401, 405)
 
 
 def test_a_restarted_daemon_has_no_benchmark(daemon):

@@ -129,6 +129,13 @@ def test_it_stops_and_starts_as_it_is_told(daemon):
     assert daemon.op("jsorc_trackact_report") == []
 
 
+def test_calls_that_are_not_counted_cannot_be_tracked(serve):
+    daemon = serve(options=("--measure=false",))
+    answer = daemon.op("jsorc_trackact_start")
+    assert answer["success"] is False and "'measure'" in answer["response"]
+    assert daemon.op("jsorc_trackact_report") == []
+
+
 def test_nothing_is_lost_or_counted_twice_over_moves_under_load(daemon):
     daemon.op("jsorc_trackact_start")
     with ThreadPoolExecutor(3) as pool:

@@ -129,7 +129,9 @@ def test_a_moved_module_shows_as_its_pod(daemon):
     wait_until(lambda: last()["prometheus"][pod]["cpu_utilization_cores"] is not None, 10, "a rate")
 
 
-def test_a_second_start_begins_anew_and_a_restart_forgets(daemon):
+@pytest.mark.sanitize
+def test_a_second_start_begins_anew_and_a_restart_forgets(serve):
+    daemon = serve(options=("--tracksys-interval-s", INTERVAL))
     daemon.op("jsorc_tracksys_start")
     states(daemon, 2)
     daemon.op("jsorc_tracksys_start")

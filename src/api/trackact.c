@@ -51,6 +51,10 @@ static void on_start(void *arg)
 
 static void run_start(struct op_call *call)
 {
+    if (!control_measures(op_api(call)->control)) {
+        op_fail(call, "calls are not counted: the setting 'measure' is false");
+        return;
+    }
     control_figures_refresh(op_api(call)->control, on_start, call);
 }
 

@@ -104,45 +104,56 @@ static void walker_asked_for(const struct call *call, char *name, size_t size)
 
 _Static_assert(BENCHMARK_LANE_IO + TARGET_LOOPS_MAX <= BENCHMARK_LANES_MAX, "a lane each loop");
 
-/* Adds a walker's run that has ended to the benchmark, if one is active. */
+/* The benchmark that a walker's run belongs to; NULL = none is active. */
+static struct benchmark *benchmark_of(const struct call *call)
+{
+    const struct snapshot *snapshot = call->caller->snapshot;
+    return call->walker && snapshot ? snapshot->benchmark : NULL;
+}
+
 static void add_to_benchmark(const struct call *call, struct slice walker, uint64_t latency_ns,
                              bool failed)
 {
     char name[CALL_NAME_MAX];
-    const struct snapshot *snapshot = call->caller->snapshot;
-    if (!snapshot || !snapshot->benchmark) {
-        return;
-    }
     if (walker.size == 0) { /* no worker has said which */
         walker_asked_for(call, name, sizeof(name));
         walker = slice_str(name);
     }
-    benchmark_add(snapshot->benchmark, BENCHMARK_LANE_IO + call->caller->index,
+    benchmark_add(benchmark_of(call), BENCHMARK_LANE_IO + call->caller->index,
                   slice_str(call->walker), walker, latency_ns, failed);
+}
+
+/* Among the figures of its action or walker. */
+static void add_to_stats(struct call *call, struct slice walker, struct call_sample *sample,
+                         const struct http_reply *reply)
+{
+    struct call_stats *stats = call->stats;
+    (void)atomic_fetch_sub_explicit(&stats->in_flight, 1, memory_order_relaxed);
+    if (call->walker && reply) {
+        stats = action_stats_of(call->action_stats, walker);
+    }
+    sample->exec_ns = reply ? call_exec_ns(reply->server_timing) : 0;
+    sample->bytes_in = http_request_body(call->request).size;
+    sample->bytes_out = reply ? reply->body.size : 0;
+    call_stats_add(stats, sample);
 }
 
 /* The call has ended. reply: NULL = without one. */
 static void count(struct call *call, bool failed, const struct http_reply *reply)
 {
-    struct call_stats *stats = call->stats;
     struct slice walker = {0};
-    if (!stats) {
-        return;
+    if (!call->stats && !benchmark_of(call)) {
+        return; /* nobody asks how long it took */
     }
-    (void)atomic_fetch_sub_explicit(&stats->in_flight, 1, memory_order_relaxed);
     if (call->walker && reply) {
         walker = walker_that_ran(reply, &failed);
-        stats = action_stats_of(call->action_stats, walker);
     }
     struct call_sample sample = {
-        .latency_ns = clock_now_ns() - http_request_start_ns(call->request),
-        .exec_ns = reply ? call_exec_ns(reply->server_timing) : 0,
-        .bytes_in = http_request_body(call->request).size,
-        .bytes_out = reply ? reply->body.size : 0,
-        .failed = failed,
-    };
-    call_stats_add(stats, &sample);
-    if (call->walker) {
+        .latency_ns = clock_now_ns() - http_request_start_ns(call->request), .failed = failed};
+    if (call->stats) {
+        add_to_stats(call, walker, &sample, reply);
+    }
+    if (benchmark_of(call)) {
         add_to_benchmark(call, walker, sample.latency_ns,
                          failed || (reply && reply->status >= 400));
     }

@@ -158,6 +158,9 @@ const char *control_error(const struct control *control, const char *name);
 
 struct figures;
 
+/* False: by the settings no series grows. */
+bool control_measures(const struct control *control);
+
 /* All series so far; owned by the caller. What walkers call within their worker is as old as the
  * last look at it (see control_figures_refresh). */
 struct figures *control_figures(const struct control *control);

@@ -9,6 +9,11 @@ static enum place place_at(int index)
     return index == 0 ? PLACE_MODULE : PLACE_REMOTE;
 }
 
+bool control_measures(const struct control *control)
+{
+    return !control->settings.unmeasured;
+}
+
 struct figures *control_figures(const struct control *control)
 {
     struct figures *figures = figures_new(clock_now_ns());
