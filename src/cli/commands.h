@@ -18,6 +18,7 @@ extern const struct command COMMAND_LOGIN;
 extern const struct command COMMAND_LOGOUT;
 extern const struct command COMMAND_LOGS;
 extern const struct command COMMAND_MAN;
+extern const struct command COMMAND_PLAN;
 extern const struct command COMMAND_PUBLOGIN;
 extern const struct command COMMAND_SCRIPT;
 extern const struct command COMMAND_SERVE;
@@ -26,6 +27,7 @@ extern const struct command COMMAND_STATUS;
 extern const struct command COMMAND_TRACE_RECORD;
 extern const struct command COMMAND_TRACE_REPLAY;
 extern const struct command COMMAND_VERSION;
+extern const struct command COMMAND_WHAT_IF;
 extern const struct command COMMAND_WHY;
 extern const struct command COMMAND_WORKER;
 
