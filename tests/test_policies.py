@@ -6,6 +6,7 @@ import re
 import sqlite3
 import subprocess
 import threading
+import time
 
 import pytest
 from placement import crash
@@ -36,22 +37,22 @@ def daemon(serve, write):
     return serve(write("light.py", LIGHT), write("flow.py", FLOW), options=FAST)
 
 
+def keep_running(daemon, over, wrong):
+    while not over.is_set():
+        try:
+            reply = daemon.post("/walkers/sums", {"n": 3})
+        except (OSError, http.client.HTTPException) as error:
+            wrong.append(error)
+            continue
+        if reply.status != 200 or reply.json()["report"] != [6]:
+            wrong.append(reply)
+
+
 @pytest.fixture
 def traffic(daemon):
     """Runs the walker over and over; gives the answers that were not right."""
     over, wrong = threading.Event(), []
-
-    def run():
-        while not over.is_set():
-            try:
-                reply = daemon.post("/walkers/sums", {"n": 3})
-            except (OSError, http.client.HTTPException) as error:
-                wrong.append(error)
-                continue
-            if reply.status != 200 or reply.json()["report"] != [6]:
-                wrong.append(reply)
-
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=lambda: keep_running(daemon, over, wrong))
     thread.start()
     yield wrong
     over.set()
@@ -82,7 +83,8 @@ def mode(daemon):
 
 def tried(daemon):
     state = policy(daemon)["state"]
-    return state and not state["settled"] and state["answer"]["placement"].get("light") == "remote"
+    answer = state and state["answer"]
+    return answer and not state["settled"] and answer["placement"].get("light") == "remote"
 
 
 def test_names_and_parameters_are_checked(daemon):
@@ -138,7 +140,7 @@ def test_decisions_are_explained_and_replayed_to_the_byte(daemon, traffic, tmp_p
     assert view["reason"]["best_latency_s"] > 0
     same, others = re.search(r"(\d+) answers the same to the byte, (\d+) others",
                              shown.stderr).groups()
-    assert (int(same) >= 4, int(others)) == (True, 0)
+    assert (int(same) >= 3, int(others)) == (True, 0)
 
     trace = tmp_path / "run.trace"
     assert jsorc("trace", "record", trace, "--run", "--state", daemon.state).returncode == 0
@@ -166,6 +168,19 @@ def test_a_trial_is_never_kept(daemon, traffic, way):
 
 def test_without_traffic_nothing_is_tried(daemon):
     assert choose(daemon, "evaluation", **EVALUATION)["success"] is True
-    wait_until(lambda: (policy(daemon)["state"] or {}).get("phases", 0) >= 3, 20, "three phases")
-    assert policy(daemon)["state"]["answer"]["placement"]["light"] == "module"
+    time.sleep(2.5)  # several phases
+    state = policy(daemon)["state"]
+    assert (state["step"], state["phases"], state["answer"]) == ("waiting", 0, None)
     assert not [line for line in daemon.log_text().splitlines() if "module moved" in line]
+
+
+def test_when_traffic_ends_a_trial_ends(daemon):
+    over = threading.Event()
+    thread = threading.Thread(target=lambda: keep_running(daemon, over, []))
+    thread.start()
+    assert choose(daemon, "evaluation", **EVALUATION)["success"] is True
+    wait_until(lambda: tried(daemon), 30, "a trial of light in a pod")
+    over.set()
+    thread.join()
+    wait_until(lambda: mode(daemon) == "module", 10, "the place before the trial")
+    assert saved_place(daemon) == "module"

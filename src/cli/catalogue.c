@@ -94,7 +94,7 @@ static int words_taken(const char *name, int count, char *const *words)
             return 0;
         }
         for (const char *at = words[taken]; *at; at++, name++) {
-            char wanted = *name == ' ' ? '_' : *name;
+            char wanted = *name == ' ' || *name == '-' ? '_' : *name;
             if ((*at == '-' ? '_' : *at) != wanted) {
                 return 0;
             }

@@ -14,6 +14,7 @@
 
 #define POLICY_ASKED "adaptive"
 #define MB           (1024.0 * 1024.0)
+#define SECONDS      5.0 /* measured when nothing is said */
 
 /* ---- what is shown ---- */
 
@@ -165,7 +166,7 @@ static int get_trace(struct cli *cli, struct json_object *values, const char *po
 {
     const char *from = json_str(values, "from");
     return from ? trace_read(cli, from, ret_trace)
-                : trace_observe(cli, json_double(values, "seconds", 0), policy, ret_trace);
+                : trace_observe(cli, json_double(values, "seconds", SECONDS), policy, ret_trace);
 }
 
 /* Tells the policy of other memory, or of a load that is so many times what was measured last. */
@@ -241,7 +242,7 @@ static int run_what_if(struct cli *cli, struct json_object *values)
         {.name = "seconds",                                                                        \
          .type = OP_FLOAT,                                                                         \
          .placeholder = "SECONDS",                                                                 \
-         .fallback = "0",                                                                          \
+         .fallback = "5",                                                                          \
          .help = "how long to measure first; 0 = take all since the daemon's start"},              \
         {.name = "from",                                                                           \
          .placeholder = "FILE",                                                                    \

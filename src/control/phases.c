@@ -14,6 +14,7 @@
 #include "measure/figures.h"
 #include "store/store.h"
 
+#define MEET_MS         1000   /* between two looks for traffic */
 #define PLACING_MS_MAX  300000 /* as long as a worker may take to start */
 #define SETTLING_MS_MAX 15000  /* a call that lasts longer does not hold the policy up */
 #define WARM_SHARE      0.1    /* of the phase that is not measured: first calls are cold */
@@ -197,7 +198,8 @@ static bool review_problem(struct control *control, uint64_t now_ms)
     phase_problem(control, &problem, phases->modules);
     phases->module_count = problem.module_count;
     CLEANUP(str_free) char *shape = phase_shape(&problem);
-    bool is_new = !phases->shape || strcmp(shape, phases->shape) != 0;
+    bool blind = problem.walker_count == 0 && !phases->talk.policy;
+    bool is_new = !blind && (!phases->shape || strcmp(shape, phases->shape) != 0);
     if (is_new) {
         CLEANUP(json_put) struct json_object *line = policy_problem_write(&problem);
         str_replace(&phases->shape, shape);
@@ -243,7 +245,10 @@ static void on_refreshed(void *arg)
 {
     struct control *control = arg;
     uint64_t now_ms = clock_now_ms();
-    if (control->phases.step == PHASE_BEGINNING) {
+    if (control->phases.step == PHASE_MEETING) {
+        enter(&control->phases, PHASE_WAITING, now_ms);
+        (void)review_problem(control, now_ms);
+    } else if (control->phases.step == PHASE_BEGINNING) {
         begin_measuring(control, now_ms);
     } else if (control->phases.step == PHASE_ENDING && !review_problem(control, now_ms)) {
         end_phase(control, 0, now_ms);
@@ -255,6 +260,14 @@ static void refresh(struct control *control, enum phase_step step, uint64_t now_
 {
     enter(&control->phases, step, now_ms);
     control_figures_refresh(control, on_refreshed, control);
+}
+
+static void wait_turn(struct control *control, uint64_t now_ms)
+{
+    CLEANUP(figures_free) struct figures *now = control_figures(control);
+    if (now->count > 0 && now_ms - control->phases.since_ms >= MEET_MS) {
+        refresh(control, PHASE_MEETING, now_ms);
+    }
 }
 
 static void place_turn(struct control *control, uint64_t now_ms)
@@ -289,13 +302,9 @@ static void measure_turn(struct control *control, uint64_t now_ms)
     CLEANUP(figures_free) struct figures *now = control_figures(control);
     unsigned in_flight = phase_in_flight(now);
     phases->in_flight_max = in_flight > phases->in_flight_max ? in_flight : phases->in_flight_max;
-    /* A policy that knows of no walkers learns nothing from a phase: as soon as there is one, it is
-     * told. */
-    bool blind = policy_problem(phases->talk.policy)->walker_count == 0;
-    double due_s = blind && in_flight > 0 ? BLIND_S : phases->phase_s;
     if (missing(control, &failed) && failed) { /* what served before failed in mid-phase */
         end_phase(control, failed, now_ms);
-    } else if ((double)(now_ms - phases->since_ms) >= due_s * 1000) {
+    } else if ((double)(now_ms - phases->since_ms) >= phases->phase_s * 1000) {
         refresh(control, PHASE_ENDING, now_ms);
     }
 }
@@ -320,18 +329,20 @@ void phases_turn(struct control *control, uint64_t now_ms)
     }
     if (phases->done && phases->line_count > DECISIONS_RUN_MAX) {
         policy_talk_done(&phases->talk);
+        str_replace(&phases->shape, NULL);
         phases->run = 0;
         phases->line_count = 0;
+        enter(phases, PHASE_WAITING, now_ms);
     }
     bool resized = phase_budget_changed(control, now_ms);
-    if (!phases->talk.policy || resized || is_disturbed(control)) {
+    if (phases->talk.policy && (resized || is_disturbed(control))) {
         str_replace(&phases->shape, NULL);
         (void)review_problem(control, now_ms);
     }
-    if (!phases->talk.policy) {
-        return;
-    }
     switch (phases->step) {
+    case PHASE_WAITING:
+        wait_turn(control, now_ms);
+        break;
     case PHASE_PLACING:
         place_turn(control, now_ms);
         break;
@@ -341,6 +352,7 @@ void phases_turn(struct control *control, uint64_t now_ms)
     case PHASE_MEASURING:
         measure_turn(control, now_ms);
         break;
+    case PHASE_MEETING:
     case PHASE_BEGINNING:
     case PHASE_ENDING:
         break; /* on_refreshed goes on */

@@ -13,6 +13,8 @@ struct control;
 struct figures;
 
 enum phase_step {
+    PHASE_WAITING,   /* for the first traffic: before it there is nothing to choose by */
+    PHASE_MEETING,   /* the workers are asked what walkers call */
     PHASE_PLACING,   /* until every module is served where the policy wants it */
     PHASE_SETTLING,  /* old instances drain; what is cold warms up */
     PHASE_BEGINNING, /* the workers are asked for their figures */

@@ -37,6 +37,7 @@ static void begin(struct control *control, const struct policy_ops *ops, struct 
         phases->params = json_ref(params);
         phases->talk.name = ops->name;
         phases->talk.params = phases->params;
+        phases->since_ms = clock_now_ms();
     }
     control_wake(control);
 }
@@ -86,11 +87,10 @@ void phases_restore(struct control *control)
     }
 }
 
-static const char *const step_names[] = {[PHASE_PLACING] = "placing",
-                                         [PHASE_SETTLING] = "settling",
-                                         [PHASE_BEGINNING] = "measuring",
-                                         [PHASE_MEASURING] = "measuring",
-                                         [PHASE_ENDING] = "measuring"};
+static const char *const step_names[] = {
+    [PHASE_WAITING] = "waiting",   [PHASE_MEETING] = "waiting",     [PHASE_PLACING] = "placing",
+    [PHASE_SETTLING] = "settling", [PHASE_BEGINNING] = "measuring", [PHASE_MEASURING] = "measuring",
+    [PHASE_ENDING] = "measuring"};
 
 static struct json_object *state_of(const struct phases *phases)
 {
@@ -109,7 +109,7 @@ struct json_object *control_policy_get(const struct control *control)
     struct json_object *view = json_object_new_object();
     json_set_str(view, "policy", phases->talk.name ? phases->talk.name : NONE_BY_NAME);
     json_set(view, "params", phases->params ? json_ref(phases->params) : json_object_new_object());
-    json_set(view, "state", phases->talk.policy ? state_of(phases) : NULL);
+    json_set(view, "state", phases->talk.name ? state_of(phases) : NULL);
     return view;
 }
 
