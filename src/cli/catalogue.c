@@ -84,7 +84,7 @@ const struct command *catalogue_at(const struct catalogue *catalogue, size_t ind
     return catalogue->items[index];
 }
 
-/* How many of words[count] the whole of name takes, or 0. Both separate by ' ', '_' or a new word,
+/* How many of words[count] the whole of name takes, or 0. Both separate by ' ', '_', '-' or a new word,
  * but a word is never taken in part. */
 static int words_taken(const char *name, int count, char *const *words)
 {
@@ -99,7 +99,7 @@ static int words_taken(const char *name, int count, char *const *words)
                 return 0;
             }
         }
-        if (*name == ' ' || *name == '_') {
+        if (*name == ' ' || *name == '_' || *name == '-') {
             name++;
         } else if (*name) {
             return 0;
