@@ -105,10 +105,37 @@ def test_each_move_begins_an_entry(daemon):
     assert all(entry["actions_state"]["flow"] == {"mode": "module"} for entry in history[1:])
     stamps = [entry["ts"] for entry in history]
     assert stamps == sorted(stamps)
-    daemon.op("jsorc_actions_unload", name="text", mode="auto")
-    last = daemon.op("jsorc_trackact_stop")
-    assert last[:3] == history and last[3]["actions_state"]["text"] == {"mode": None}
-    assert last[3]["actions_calls"] == {}
+    assert daemon.op("jsorc_trackact_stop") == history
+
+
+def test_out_of_service_is_no_place(daemon):
+    """A module has moved when it comes back elsewhere, not when it goes or comes for the first
+    time."""
+    daemon.op("jsorc_trackact_start")
+    for place, entries in (("module", 1), ("remote", 2)):
+        assert daemon.op("jsorc_actions_unload", name="text", mode="auto")["success"]
+        move(daemon, "text", place)
+        assert len(daemon.op("jsorc_trackact_report")) == entries
+    assert daemon.op("jsorc_trackact_stop")[1]["actions_state"]["text"] == {"mode": "remote"}
+
+
+def test_a_module_that_is_loaded_meanwhile_is_in_entry_0(serve, kit, write):
+    """The original's test_actions_tracking."""
+    daemon = serve(write("flow.py", """
+import jsorc
+
+@jsorc.walker
+def three():
+    return [jsorc.call("example_module.call", text) for text in "abc"]
+"""), env=kit)
+    daemon.op("jsorc_trackact_start")
+    assert daemon.op("jsorc_actions_config", config="jac_misc.config",
+                     name="example_module")["success"]
+    move(daemon, "example_module", "module")
+    assert daemon.post("/walkers/three", {}).json()["success"]
+    entry, = daemon.op("jsorc_trackact_stop")
+    assert "example_module.call" in entry["actions_calls"]
+    assert entry["actions_stats"]["example_module.call"]["count"] == 3
 
 
 def test_it_stops_and_starts_as_it_is_told(daemon):

@@ -82,8 +82,8 @@ void control_wake(struct control *control);
 /* The accounts changed: the next snapshots carry table (this reference is taken over). */
 void control_set_auth(struct control *control, struct auth_table *table);
 
-/* fn runs in each turn in which a module has come to another place (to none, too), once calls go
- * there; NULL = nobody asks any more. It must not take a turn. */
+/* fn runs in each turn in which a module has come to another place than where it served before,
+ * once calls go there; NULL = nobody asks any more. It must not take a turn. */
 void control_on_placement(struct control *control, void (*fn)(void *arg), void *arg);
 
 /* Walker runs that end from now on are added to benchmark (borrowed; NULL = to none any more). Not

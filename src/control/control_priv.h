@@ -155,6 +155,7 @@ struct control {
     struct plan plan;                                /* of this turn */
     struct plan_route published[DECIDE_MODULES_MAX]; /* instance ids, not indices */
     enum place served[DECIDE_MODULES_MAX];           /* at the last publication */
+    enum place last_place[DECIDE_MODULES_MAX]; /* where it served last; PLACE_NONE = nowhere yet */
     uint64_t wanted_since_ms[DECIDE_MODULES_MAX];
     struct plan_route published_runtime;
     bool must_publish;    /* something beside the routes changed */

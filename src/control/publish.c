@@ -93,6 +93,16 @@ static void count_move(struct control *control, const struct move *move)
     histogram_add(counts->moving, move->took_ms * 1000000);
 }
 
+/* A module that was out of service meanwhile has moved, too, if it comes back elsewhere. */
+static void remember_place(struct control *control, uint32_t index, enum place place)
+{
+    enum place *last = &control->last_place[index];
+    if (place != PLACE_NONE) {
+        control->placement_moved |= *last != PLACE_NONE && *last != place;
+        *last = place;
+    }
+}
+
 /* Remembers what was published, and each shift as a move. */
 static void remember(struct control *control)
 {
@@ -116,9 +126,8 @@ static void remember(struct control *control)
                      place_name(move->from), place_name(move->to),
                      (unsigned long long)move->took_ms);
         }
-        place = route.choice == CHOICE_WAIT ? control->served[i] : place;
-        control->placement_moved |= place != control->served[i];
-        control->served[i] = place;
+        control->served[i] = route.choice == CHOICE_WAIT ? control->served[i] : place;
+        remember_place(control, i, place);
         control->published[i] = by_id(control, route);
     }
     control->published_runtime = by_id(control, control->plan.runtime);

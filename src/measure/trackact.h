@@ -1,5 +1,5 @@
 /* Which actions were called how often, and how long they took, while one placement held after the
- * other (jsorc_trackact_*). A placement's entry begins when it changes; its figures are what the
+ * other (jsorc_trackact_*). An entry begins when a module has moved; its figures are what the
  * cumulative ones grew by until the next. Those that are current at a change come a moment later,
  * as workers have to be asked: so a change and the figures at it are told apart. */
 #pragma once
