@@ -184,3 +184,45 @@ def test_when_traffic_ends_a_trial_ends(daemon):
     thread.join()
     wait_until(lambda: mode(daemon) == "module", 10, "the place before the trial")
     assert saved_place(daemon) == "module"
+
+
+BIG = """
+import jsorc
+
+HELD = bytearray(80 * 1024 * 1024)
+for page in range(0, len(HELD), 4096):
+    HELD[page] = 1
+
+@jsorc.action
+def size():
+    return len(HELD)
+"""
+
+USES_BIG = """
+import jsorc
+
+@jsorc.walker
+def sums(n: int = 3):
+    jsorc.report(2 * n if jsorc.call("big.size") else 0)
+"""
+
+
+def test_measured_memory_is_held_to_its_limit(serve, write):
+    daemon = serve(write("big.py", BIG), write("flow.py", USES_BIG),
+                   options=(*FAST, "--policy-memory-mb", "40"))
+    over, wrong = threading.Event(), []
+    thread = threading.Thread(target=lambda: keep_running(daemon, over, wrong))
+    thread.start()
+    try:
+        assert choose(daemon, "evaluation", **EVALUATION)["success"] is True
+        wait_until(lambda: (policy(daemon)["state"] or {}).get("settled"), 30, "a decision")
+        status = daemon.op("jsorc_actions_status", name="big")["action_status"]
+        assert status["mode"] == "remote"
+    finally:
+        over.set()
+        thread.join()
+    assert not wrong
+    problem = json.loads(daemon.op("jsorc_actionpolicy_record")["lines"][1]["told"])
+    big = next(module for module in problem["modules"] if module["name"] == "big")
+    assert 78e6 < big["mem_bytes"] < 100e6
+    assert problem["budget_bytes"] <= 40 * 1024 * 1024
