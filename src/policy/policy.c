@@ -17,6 +17,7 @@
 const struct policy_ops *const POLICY_TABLE[] = {
     &POLICY_DEFAULT,
     &POLICY_EVALUATION,
+    &POLICY_ADAPTIVE,
     NULL,
 };
 

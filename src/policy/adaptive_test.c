@@ -1,0 +1,212 @@
+/* The adaptive policy in simulated systems, and told by hand what a simulation never shows. */
+#include <math.h>
+
+#include "base/json.h"
+#include "base/test.h"
+#include "policy/policy.h"
+#include "policy/policy_json.h"
+#include "policy/sim.h"
+
+/* Local calls take twice what remote ones do, but 8 users share one runtime worker. */
+#define THREE_MODULES                                                                              \
+    "{\"modules\":[{\"name\":\"a\",\"mem_mb\":400,\"hop_s\":0.002},"                               \
+    "{\"name\":\"b\",\"mem_mb\":300,\"hop_s\":0.002},{\"name\":\"c\",\"mem_mb\":900}],"            \
+    "\"budget_mb\":800,\"walkers\":[{\"name\":\"w\",\"calls\":[\"a\",\"b\",\"c\"]}],"              \
+    "\"users\":8}"
+
+static struct policy *started(const char *problem_text)
+{
+    CLEANUP(json_put) struct json_object *object = NULL;
+    struct policy_problem problem = {0};
+    struct policy *policy = NULL;
+    EXPECT_INT(json_parse(slice_str(problem_text), &object, NULL), 0);
+    EXPECT_INT(policy_problem_read(object, &problem, NULL), 0);
+    EXPECT_INT(policy_new("adaptive", &problem, NULL, 1, &policy, NULL), 0);
+    policy_problem_done(&problem);
+    return policy;
+}
+
+static struct policy_answer asked(const struct policy *policy)
+{
+    struct policy_answer answer;
+    policy_ask(policy, &answer);
+    return answer;
+}
+
+/* Tells a latency (NAN: no traffic) with nothing else. */
+static void told(struct policy *policy, double latency_s, double errors, placement_t not_placed)
+{
+    struct policy_measurement seen;
+    policy_measurement_init(&seen, policy_problem(policy));
+    seen.mean_latency_s = latency_s;
+    seen.throughput_s = isnan(latency_s) ? 0 : 8 / latency_s;
+    seen.errors = errors;
+    seen.not_placed = not_placed;
+    policy_tell(policy, &seen);
+    policy_measurement_done(&seen);
+}
+
+static uint32_t settle(const struct sim_instance *instance, struct policy *policy, uint64_t phase)
+{
+    uint32_t phases = 0;
+    while (!asked(policy).done && phases < 100) {
+        struct policy_measurement seen;
+        sim_measure(instance, asked(policy).placement, phase + phases++, &seen);
+        policy_tell(policy, &seen);
+        policy_measurement_done(&seen);
+    }
+    return phases;
+}
+
+static void settles_near_the_oracle_in_few_phases(void)
+{
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct sim_instance instance;
+        double best_s = 0;
+        CLEANUP(policy_free) struct policy *policy = NULL;
+        sim_generate(seed, 3, 4, &instance);
+        EXPECT_INT(policy_new("adaptive", &instance.problem, NULL, seed, &policy, NULL), 0);
+        EXPECT(settle(&instance, policy, 0) <= instance.problem.module_count + 1);
+        (void)sim_oracle(&instance, &best_s);
+        EXPECT(sim_latency_s(&instance, asked(policy).placement) < 1.1 * best_s);
+        sim_instance_done(&instance);
+    }
+}
+
+static void never_asks_for_more_than_the_budget(void)
+{
+    CLEANUP(policy_free) struct policy *policy = started(THREE_MODULES);
+    for (int i = 0; i < 6; i++) {
+        EXPECT(policy_feasible(policy_problem(policy), asked(policy).placement));
+        told(policy, 0.1 + 0.01 * i, 0, 0);
+    }
+    EXPECT(asked(policy).done);
+}
+
+static void a_failing_placement_is_not_kept(void)
+{
+    CLEANUP(policy_free) struct policy *policy = started(THREE_MODULES);
+    placement_t failing = asked(policy).placement;
+    told(policy, 0.001, 20000, 0); /* the fastest by far */
+    for (int i = 0; i < 5 && !asked(policy).done; i++) {
+        EXPECT(asked(policy).placement != failing);
+        told(policy, 0.1, 0, 0);
+    }
+    EXPECT(asked(policy).done);
+    EXPECT(asked(policy).placement != failing);
+}
+
+static void what_nothing_but_fails_is_not_tried_twice(void)
+{
+    CLEANUP(policy_free) struct policy *policy = started(THREE_MODULES);
+    for (int i = 0; i < 4 && !asked(policy).done; i++) {
+        told(policy, NAN, 100, 0);
+    }
+    EXPECT(asked(policy).done);
+}
+
+static void a_place_that_cannot_be_reached_is_not_asked_for_again(void)
+{
+    CLEANUP(policy_free) struct policy *policy = started(THREE_MODULES);
+    placement_t first = asked(policy).placement;
+    told(policy, NAN, 0, 1); /* a could not be brought there */
+    for (int i = 0; i < 4; i++) {
+        EXPECT((asked(policy).placement & 1) != (first & 1));
+        told(policy, 0.1, 0, 0);
+    }
+    EXPECT(asked(policy).done);
+}
+
+static void no_traffic_ends_a_trial_and_settles_nothing(void)
+{
+    CLEANUP(policy_free) struct policy *policy = started(THREE_MODULES);
+    placement_t first = asked(policy).placement;
+    told(policy, 0.1, 0, 0);
+    EXPECT(asked(policy).placement != first);
+    for (int i = 0; i < 20; i++) {
+        told(policy, NAN, 0, 0);
+        EXPECT_INT(asked(policy).placement, first);
+        EXPECT(!asked(policy).done);
+        EXPECT_STR(asked(policy).why, "no traffic");
+    }
+    for (int i = 0; i < 5 && !asked(policy).done; i++) {
+        told(policy, 0.1, 0, 0);
+    }
+    EXPECT(asked(policy).done);
+}
+
+static void begins_where_the_modules_are(void)
+{
+    CLEANUP(policy_free)
+    struct policy *policy =
+        started("{\"modules\":[{\"name\":\"a\",\"place\":\"remote\"},{\"name\":\"b\",\"place\":"
+                "\"module\"}],\"walkers\":[{\"name\":\"w\",\"calls\":[\"a\"]}],\"users\":1}");
+    EXPECT_INT(asked(policy).placement, 2);
+    EXPECT_STR(asked(policy).why, "first");
+}
+
+static void fixed_modules_stay(void)
+{
+    CLEANUP(policy_free)
+    struct policy *policy =
+        started("{\"modules\":[{\"name\":\"a\",\"place\":\"remote\",\"fixed\":true},{\"name\":"
+                "\"b\",\"place\":\"module\",\"fixed\":true},{\"name\":\"c\"}],\"budget_mb\":0,"
+                "\"walkers\":[{\"name\":\"w\",\"calls\":[\"a\",\"b\",\"c\"]}],\"users\":4}");
+    for (int i = 0; i < 5; i++) {
+        EXPECT_INT(asked(policy).placement & 3, 2);
+        told(policy, 0.1, 0, 0);
+    }
+}
+
+static void a_steady_hour_makes_no_moves(void)
+{
+    struct sim_instance instance;
+    CLEANUP(policy_free) struct policy *policy = NULL;
+    sim_generate(3, 3, 4, &instance);
+    EXPECT_INT(policy_new("adaptive", &instance.problem, NULL, 1, &policy, NULL), 0);
+    (void)settle(&instance, policy, 0);
+    placement_t kept = asked(policy).placement;
+    for (uint64_t phase = 0; phase < 360; phase++) {
+        struct policy_measurement seen;
+        sim_measure(&instance, kept, 100 + phase, &seen);
+        policy_tell(policy, &seen);
+        policy_measurement_done(&seen);
+        EXPECT(asked(policy).done);
+        EXPECT_INT(asked(policy).placement, kept);
+    }
+    sim_instance_done(&instance);
+}
+
+static void a_new_module_is_looked_at_with_what_is_known(void)
+{
+    CLEANUP(policy_free) struct policy *policy = started(THREE_MODULES);
+    for (int i = 0; i < 6; i++) {
+        told(policy, 0.1, 0, 0);
+    }
+    placement_t kept = asked(policy).placement;
+    CLEANUP(json_put) struct json_object *object = NULL;
+    struct policy_problem problem;
+    EXPECT_INT(json_parse(SLICE("{\"modules\":[{\"name\":\"d\"},{\"name\":\"b\",\"mem_mb\":300},"
+                                "{\"name\":\"a\",\"mem_mb\":400}],\"budget_mb\":800,\"walkers\":[{"
+                                "\"name\":\"w\",\"calls\":[\"a\",\"b\",\"d\"]}],\"users\":8}"),
+                          &object, NULL),
+               0);
+    EXPECT_INT(policy_problem_read(object, &problem, NULL), 0);
+    policy_change(policy, &problem);
+    policy_problem_done(&problem);
+    /* a and b stay where they were, by name */
+    EXPECT_INT(placement_local(asked(policy).placement, 2), placement_local(kept, 0));
+    EXPECT_INT(placement_local(asked(policy).placement, 1), placement_local(kept, 1));
+    EXPECT_STR(asked(policy).why, "changed");
+    for (int i = 0; i < 8; i++) {
+        told(policy, 0.1, 0, 0);
+    }
+    EXPECT(asked(policy).done);
+}
+
+TEST_MAIN(settles_near_the_oracle_in_few_phases, never_asks_for_more_than_the_budget,
+          a_failing_placement_is_not_kept, what_nothing_but_fails_is_not_tried_twice,
+          a_place_that_cannot_be_reached_is_not_asked_for_again,
+          no_traffic_ends_a_trial_and_settles_nothing, begins_where_the_modules_are,
+          fixed_modules_stay, a_steady_hour_makes_no_moves,
+          a_new_module_is_looked_at_with_what_is_known)

@@ -1,0 +1,398 @@
+#include "policy/candidates.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+
+#define ALL_MODULES_MAX 12    /* 4096 placements are screened one by one; of more, by search */
+#define SCREENED_MAX    40000 /* placements that a search screens: about 0.2 s */
+#define FOUND_MAX       4096
+#define MVA_STEPS       30
+#define QUICK_CALLS     5000  /* simulated for each candidate */
+#define LONG_CALLS      30000 /* for the best of them and for the measured ones */
+#define LONG_COUNT      16
+#define OPTIMISM_SIGMAS                                                                            \
+    1.5                    /* what is hoped is that many standard deviations from what is likely   \
+                            */
+#define OVERLOAD_S     1e6 /* latency that stands for a queue that grows for ever */
+#define DISTANCE_SCALE 3.0 /* between two placements that differ in all that matters */
+#define DISTANCE_MIN   0.02
+
+/* ---- formulas ---- */
+
+double candidate_screen_s(const struct twin_model *model, const double *calls_per_run,
+                          placement_t placement)
+{
+    double demand_s[POLICY_MODULES_MAX + 1], queue[POLICY_MODULES_MAX + 1];
+    double pause_s = model->think_s, users = model->users, response_s = 0, hops_s = 0;
+    size_t count = 1;
+    demand_s[0] = 0;
+    for (size_t w = 0; w < model->problem->walker_count; w++) {
+        demand_s[0] += model->share[w] * model->own_s[w];
+    }
+    for (size_t m = 0; m < model->problem->module_count; m++) {
+        double calls = calls_per_run[m];
+        if (calls <= 0) {
+            continue;
+        }
+        if (placement_local(placement, m)) {
+            demand_s[0] += calls * model->exec_s[m][TWIN_LOCAL];
+        } else {
+            demand_s[count++] = calls * model->exec_s[m][TWIN_REMOTE];
+            hops_s += calls * model->hop_s[m];
+        }
+    }
+    if (users < 1) {
+        response_s = hops_s;
+        for (size_t k = 0; k < count; k++) {
+            double load = model->rate_s * demand_s[k];
+            response_s += load < 1 ? demand_s[k] / (1 - load) : OVERLOAD_S * load;
+        }
+        return response_s;
+    }
+    for (size_t k = 0; k < count; k++) {
+        queue[k] = users / (double)count;
+    }
+    for (int step = 0; step < MVA_STEPS; step++) {
+        response_s = hops_s;
+        for (size_t k = 0; k < count; k++) {
+            response_s += demand_s[k] * (1 + (users - 1) / users * queue[k]);
+        }
+        double throughput = users / fmax(pause_s + response_s, 1e-9);
+        for (size_t k = 0; k < count; k++) {
+            queue[k] = throughput * demand_s[k] * (1 + (users - 1) / users * queue[k]);
+        }
+    }
+    return response_s;
+}
+
+/* ---- which placements ---- */
+
+struct search {
+    const struct learned *learned;
+    const struct candidate_rules *rules;
+    const struct twin_model *hoped;   /* with optimistic service times */
+    placement_t base;                 /* modules that are local in any case */
+    uint8_t free[POLICY_MODULES_MAX]; /* modules that may be here or there */
+    size_t free_count;
+    struct candidate *found; /* owned; found[found_count] */
+    size_t found_count;
+    uint32_t screened;
+};
+
+static placement_t called_modules(const struct learned *learned)
+{
+    placement_t called = 0;
+    for (size_t m = 0; m < learned->problem->module_count; m++) {
+        called |= (placement_t)(learned->calls_per_run[m] > 0) << m;
+    }
+    return called;
+}
+
+static void find_free(struct search *search)
+{
+    const struct policy_problem *problem = search->learned->problem;
+    const struct candidate_rules *rules = search->rules;
+    placement_t must = policy_must_local(problem), may = policy_may_local(problem);
+    placement_t called = called_modules(search->learned);
+    placement_t local = (rules->never[TWIN_REMOTE] & ~rules->never[TWIN_LOCAL] & may) | must;
+    placement_t remote = ~may | (rules->never[TWIN_LOCAL] & ~rules->never[TWIN_REMOTE] & ~must);
+    /* What is never called stays, unless its memory could be of use. */
+    placement_t idle = rules->held & ~called & ~remote;
+    if (policy_memory(problem, idle | called | local) <= problem->budget_bytes) {
+        local |= idle;
+    }
+    search->base = must;
+    double base_bytes = policy_memory(problem, must);
+    for (size_t m = 0; m < problem->module_count; m++) {
+        double mem_bytes = policy_memory(problem, (placement_t)1 << m);
+        bool fits = base_bytes + mem_bytes <= problem->budget_bytes;
+        if (placement_local(must, m) || placement_local(remote, m) || !fits) {
+            continue;
+        }
+        if (placement_local(local, m)) {
+            search->base |= (placement_t)1 << m;
+            base_bytes += mem_bytes;
+        } else if (placement_local(called, m)) {
+            search->free[search->free_count++] = (uint8_t)m;
+        }
+    }
+}
+
+static int by_screened(const void *a, const void *b)
+{
+    const struct candidate *x = a, *y = b;
+    if (x->screened_s != y->screened_s) {
+        return x->screened_s < y->screened_s ? -1 : 1;
+    }
+    return (x->placement > y->placement) - (x->placement < y->placement);
+}
+
+/* Screens a placement and keeps it among the found; INFINITY if it is not feasible. */
+static double look_at(struct search *search, placement_t placement)
+{
+    if (!policy_feasible(search->learned->problem, placement)) {
+        return INFINITY;
+    }
+    search->screened++;
+    double screened_s =
+        candidate_screen_s(search->hoped, search->learned->calls_per_run, placement);
+    if (search->found_count == FOUND_MAX) { /* keep the better half */
+        qsort(search->found, search->found_count, sizeof(*search->found), by_screened);
+        search->found_count /= 2;
+    }
+    search->found[search->found_count++] =
+        (struct candidate){.placement = placement, .screened_s = screened_s};
+    return screened_s;
+}
+
+static void look_at_all(struct search *search)
+{
+    for (uint64_t set = 0; set >> search->free_count == 0; set++) {
+        placement_t placement = search->base;
+        for (size_t i = 0; i < search->free_count; i++) {
+            placement |= ((set >> i) & 1) << search->free[i];
+        }
+        (void)look_at(search, placement);
+    }
+}
+
+/* The best neighbour: one module moved, or one in and another out. */
+static double step(struct search *search, placement_t *placement)
+{
+    double best_s = INFINITY;
+    placement_t best = *placement;
+    for (size_t i = 0; i < search->free_count; i++) {
+        for (size_t j = i; j < search->free_count && search->screened < SCREENED_MAX; j++) {
+            placement_t a = (placement_t)1 << search->free[i];
+            placement_t b = (placement_t)1 << search->free[j];
+            bool swap = ((*placement & a) != 0) != ((*placement & b) != 0);
+            if (i != j && !swap) {
+                continue;
+            }
+            double screened_s = look_at(search, *placement ^ (a | b));
+            if (screened_s < best_s) {
+                best_s = screened_s;
+                best = *placement ^ (a | b);
+            }
+        }
+    }
+    *placement = best;
+    return best_s;
+}
+
+static void descend(struct search *search, placement_t placement)
+{
+    double now_s = look_at(search, placement), next_s = 0;
+    while (search->screened < SCREENED_MAX && (next_s = step(search, &placement)) < now_s) {
+        now_s = next_s;
+    }
+}
+
+/* What saves the most time for its memory first. */
+static placement_t packed(const struct search *search)
+{
+    placement_t placement = search->base, rest = 0;
+    const struct policy_problem *problem = search->learned->problem;
+    const struct twin_model *model = search->hoped;
+    for (size_t i = 0; i < search->free_count; i++) {
+        rest |= (placement_t)1 << search->free[i];
+    }
+    while (rest) {
+        double most = -INFINITY;
+        size_t at = 0;
+        for (size_t i = 0; i < search->free_count; i++) {
+            size_t m = search->free[i];
+            double saved_s =
+                model->exec_s[m][TWIN_REMOTE] + model->hop_s[m] - model->exec_s[m][TWIN_LOCAL];
+            double value = search->learned->calls_per_run[m] * saved_s /
+                           fmax(policy_memory(problem, (placement_t)1 << m), 1);
+            if (placement_local(rest, m) && value > most) {
+                most = value;
+                at = m;
+            }
+        }
+        placement_t one = (placement_t)1 << at;
+        rest &= ~one;
+        if (policy_feasible(problem, placement | one)) {
+            placement |= one;
+        }
+    }
+    return placement;
+}
+
+static void look_around(struct search *search)
+{
+    descend(search, packed(search));
+    descend(search, search->base);
+    for (size_t r = 0; r < search->learned->record_count; r++) {
+        descend(search, search->learned->records[r].placement);
+    }
+}
+
+static bool is_allowed(const struct search *search, placement_t placement)
+{
+    const struct candidate_rules *rules = search->rules;
+    placement_t both = rules->never[0] & rules->never[1];
+    return policy_feasible(search->learned->problem, placement) &&
+           !(placement & rules->never[TWIN_LOCAL] & ~both) &&
+           !(~placement & rules->never[TWIN_REMOTE] & ~both);
+}
+
+/* ---- what is expected of them ---- */
+
+static double twin_log_s(const struct learned *learned, const struct twin_model *model,
+                         placement_t placement, double calls, uint64_t seed)
+{
+    struct twin_effort effort = learned_effort(learned, calls, seed);
+    struct twin_result result;
+    twin_run(model, placement, &effort, &result);
+    return log(isfinite(result.latency_s) && result.latency_s > 0 ? result.latency_s : OVERLOAD_S);
+}
+
+static bool is_gamble(const struct learned *learned, placement_t placement)
+{
+    placement_t called = called_modules(learned);
+    return (called & placement & ~learned->known[TWIN_LOCAL]) ||
+           (called & ~placement & ~learned->known[TWIN_REMOTE]);
+}
+
+static void predict(const struct search *search, struct candidate *candidate, double calls)
+{
+    const struct learned *learned = search->learned;
+    uint64_t seed = search->rules->seed;
+    candidate->log_s = twin_log_s(learned, &learned->model, candidate->placement, calls, seed);
+    candidate->gamble = is_gamble(learned, candidate->placement);
+    candidate->hope = 0;
+    if (candidate->gamble) {
+        double hoped = twin_log_s(learned, search->hoped, candidate->placement, calls, seed);
+        candidate->hope = fmax(0, candidate->log_s - hoped);
+    }
+}
+
+static int by_promise(const void *a, const void *b)
+{
+    const struct candidate *x = a, *y = b;
+    double px = x->log_s - x->hope, py = y->log_s - y->hope;
+    if (px != py) {
+        return px < py ? -1 : 1;
+    }
+    return (x->placement > y->placement) - (x->placement < y->placement);
+}
+
+static void weigh_modules(const struct learned *learned, double *ret_weight)
+{
+    double sum_s = 0;
+    for (size_t m = 0; m < learned->problem->module_count; m++) {
+        ret_weight[m] =
+            learned->calls_per_run[m] *
+            (learned->model.exec_s[m][0] + learned->model.exec_s[m][1] + learned->model.hop_s[m]);
+        sum_s += ret_weight[m];
+    }
+    for (size_t m = 0; m < learned->problem->module_count; m++) {
+        ret_weight[m] = DISTANCE_MIN + (sum_s > 0 ? DISTANCE_SCALE * ret_weight[m] / sum_s : 0);
+    }
+}
+
+static void learn_residuals(const struct search *search, struct candidates *candidates)
+{
+    const struct learned *learned = search->learned;
+    struct krige *krige = &candidates->krige;
+    krige->count = 0;
+    weigh_modules(learned, krige->weight);
+    for (size_t r = 0; r < learned->record_count && krige->count < KRIGE_POINTS_MAX; r++) {
+        const struct record *record = &learned->records[r];
+        if (record->stale || record->barred || !(record->latency_s > 0)) {
+            continue;
+        }
+        double log_s = NAN;
+        for (size_t i = 0; i < candidates->count; i++) {
+            const struct candidate *item = &candidates->items[i];
+            log_s = item->placement == record->placement ? item->log_s : log_s;
+        }
+        if (isnan(log_s)) { /* is none, for it is not feasible any more */
+            log_s = twin_log_s(learned, &learned->model, record->placement, LONG_CALLS,
+                               search->rules->seed);
+        }
+        krige->points[krige->count] = record->placement;
+        krige->residual[krige->count] = log(record->latency_s) - log_s;
+        krige->phases[krige->count++] = record->phases;
+    }
+    krige_fit(krige);
+    for (size_t i = 0; i < candidates->count; i++) {
+        struct candidate *item = &candidates->items[i];
+        double mean = 0, deviation = 0, unsure = item->hope / OPTIMISM_SIGMAS;
+        krige_at(krige, item->placement, &mean, &deviation);
+        item->mean = item->log_s + mean;
+        item->deviation = sqrt(deviation * deviation + unsure * unsure);
+    }
+}
+
+/* The best of those found, each once, and the measured ones in any case. */
+static void select_found(struct search *search, struct candidates *candidates)
+{
+    const struct learned *learned = search->learned;
+    candidates->count = 0;
+    for (size_t r = 0; r < learned->record_count; r++) {
+        const struct record *record = &learned->records[r];
+        if (!record->stale && !record->barred && record->latency_s > 0 &&
+            candidates->count < CANDIDATES_MAX / 2 && is_allowed(search, record->placement)) {
+            candidates->items[candidates->count++] = (struct candidate){
+                .placement = record->placement,
+                .measured = true,
+            };
+        }
+    }
+    qsort(search->found, search->found_count, sizeof(*search->found), by_screened);
+    size_t measured = candidates->count;
+    for (size_t i = 0; i < search->found_count && candidates->count < CANDIDATES_MAX; i++) {
+        placement_t placement = search->found[i].placement;
+        bool twice = i > 0 && placement == search->found[i - 1].placement;
+        struct record *record = NULL;
+        for (size_t j = 0; j < measured; j++) {
+            twice |= candidates->items[j].placement == placement;
+        }
+        for (size_t r = 0; r < learned->record_count; r++) {
+            record = learned->records[r].placement == placement ? &learned->records[r] : record;
+        }
+        if (!twice && !(record && record->barred)) {
+            candidates->items[candidates->count++] = search->found[i];
+        }
+    }
+}
+
+void candidates_make(const struct learned *learned, const struct candidate_rules *rules,
+                     struct candidates *ret_candidates)
+{
+    struct twin_model hoped = learned->model;
+    struct search search = {.learned = learned, .rules = rules, .hoped = &hoped};
+    for (size_t m = 0; m < learned->problem->module_count; m++) {
+        for (int side = 0; side < 2; side++) {
+            if (!placement_local(learned->known[side], m)) {
+                hoped.exec_s[m][side] *= rules->optimism;
+            }
+        }
+    }
+    search.found = xcalloc(FOUND_MAX, sizeof(*search.found));
+    find_free(&search);
+    if (search.free_count <= ALL_MODULES_MAX) {
+        look_at_all(&search);
+    } else {
+        look_around(&search);
+    }
+    select_found(&search, ret_candidates);
+    free(search.found);
+    struct candidate *items = ret_candidates->items;
+    for (size_t i = 0; i < ret_candidates->count; i++) {
+        predict(&search, &items[i], QUICK_CALLS);
+    }
+    qsort(items, ret_candidates->count, sizeof(*items), by_promise);
+    for (size_t i = 0; i < ret_candidates->count; i++) {
+        if (i < LONG_COUNT || items[i].measured) {
+            predict(&search, &items[i], LONG_CALLS);
+        }
+    }
+    learn_residuals(&search, ret_candidates);
+}

@@ -1,0 +1,266 @@
+#include "policy/learned.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+#define STALE_WEIGHT   0.1 /* of figures from before a shift, against those after it */
+#define HISTORY_PHASES 12  /* a record remembers about so many phases: older ones fade */
+
+void learned_init(struct learned *learned, const struct policy_problem *problem)
+{
+    *learned = (struct learned){
+        .problem = problem,
+        .records = xcalloc(RECORDS_MAX, sizeof(struct record)),
+        .users = problem->users,
+        .think_s = problem->think_s,
+        .rate_s = problem->rate_s,
+    };
+    policy_problem_copy(problem, &learned->shape);
+}
+
+void learned_done(struct learned *learned)
+{
+    policy_problem_done(&learned->shape);
+    free(learned->records);
+}
+
+struct record *learned_find(struct learned *learned, placement_t placement)
+{
+    for (size_t i = 0; i < learned->record_count; i++) {
+        if (learned->records[i].placement == placement) {
+            return &learned->records[i];
+        }
+    }
+    return NULL;
+}
+
+static struct record *place_for_one(struct learned *learned)
+{
+    if (learned->record_count < RECORDS_MAX) {
+        return &learned->records[learned->record_count++];
+    }
+    size_t at = 0;
+    while (at + 1 < RECORDS_MAX && !learned->records[at].stale) {
+        at++;
+    }
+    memmove(&learned->records[at], &learned->records[at + 1],
+            (RECORDS_MAX - 1 - at) * sizeof(struct record));
+    return &learned->records[RECORDS_MAX - 1];
+}
+
+/* The mean of old over weight phases and one more. */
+static double merged(double old, double weight, double one)
+{
+    if (isnan(one)) {
+        return old;
+    }
+    return isnan(old) || weight <= 0 ? one : (old * weight + one) / (weight + 1);
+}
+
+/* By calls, for a phase with few of them says little. */
+static void merge_action(struct policy_action_figures *into,
+                         const struct policy_action_figures *one)
+{
+    double calls = into->calls + one->calls;
+    double share = calls > 0 ? one->calls / calls : 0;
+    into->errors += one->errors;
+    into->calls = calls;
+    if (share <= 0) {
+        return;
+    }
+    if (!isnan(one->mean_s)) {
+        into->mean_s =
+            isnan(into->mean_s) ? one->mean_s : into->mean_s + share * (one->mean_s - into->mean_s);
+    }
+    if (!isnan(one->exec_s)) {
+        into->exec_s =
+            isnan(into->exec_s) ? one->exec_s : into->exec_s + share * (one->exec_s - into->exec_s);
+    }
+}
+
+static void fade(struct record *record, double factor)
+{
+    record->phases *= factor;
+    record->runs *= factor;
+    record->errors *= factor;
+    for (size_t i = 0; i < POLICY_MODULES_MAX; i++) {
+        record->actions[i].calls *= factor;
+        record->actions[i].errors *= factor;
+    }
+    for (size_t i = 0; i < POLICY_WALKERS_MAX; i++) {
+        record->walkers[i].runs *= factor;
+        record->walkers[i].errors *= factor;
+    }
+}
+
+static void init_record(struct record *record, placement_t placement)
+{
+    memset(record, 0, sizeof(*record));
+    record->placement = placement;
+    record->latency_s = record->throughput_s = NAN;
+    for (size_t i = 0; i < POLICY_MODULES_MAX; i++) {
+        record->actions[i].mean_s = record->actions[i].exec_s = NAN;
+    }
+    for (size_t i = 0; i < POLICY_WALKERS_MAX; i++) {
+        record->walkers[i].mean_s = NAN;
+    }
+}
+
+/* A call that no walker lists happens somewhere: in the first of them. */
+static void list_unlisted(struct learned *learned, size_t module)
+{
+    struct policy_problem *shape = &learned->shape;
+    for (size_t i = 0; i < shape->walker_count; i++) {
+        for (size_t j = 0; j < shape->walkers[i].call_count; j++) {
+            if (shape->walkers[i].calls[j] == module) {
+                return;
+            }
+        }
+    }
+    if (shape->walker_count == 0) {
+        free(shape->walkers);
+        shape->walkers = xcalloc(1, sizeof(*shape->walkers));
+        shape->walkers[0].name = xstrdup("");
+        shape->walker_count = 1;
+    }
+    struct policy_walker *walker = &shape->walkers[0];
+    walker->calls = xrealloc(walker->calls, (walker->call_count + 1) * sizeof(*walker->calls));
+    walker->calls[walker->call_count++] = (uint16_t)module;
+}
+
+static void note_load(struct learned *learned, const struct policy_measurement *seen)
+{
+    if (!isnan(seen->users)) {
+        learned->users = seen->users >= 1 ? seen->users : NAN;
+    }
+    learned->think_s = isnan(seen->think_s) ? learned->think_s : seen->think_s;
+    if (!isnan(seen->rate_s)) {
+        learned->rate_s = seen->rate_s;
+    } else if (isnan(learned->problem->rate_s) && seen->throughput_s > 0) {
+        learned->rate_s = seen->throughput_s;
+    }
+}
+
+struct record *learned_add(struct learned *learned, placement_t placement,
+                           const struct policy_measurement *seen)
+{
+    struct record *record = learned_find(learned, placement);
+    if (!record) {
+        record = place_for_one(learned);
+        init_record(record, placement);
+    } else if (record->stale) { /* its latencies were of another load */
+        record->latency_s = record->throughput_s = NAN;
+        record->stale = false;
+        record->phases = 0;
+    } else if (record->phases >= HISTORY_PHASES) {
+        fade(record, (HISTORY_PHASES - 1.0) / HISTORY_PHASES);
+    }
+    double phase_s = isnan(seen->phase_s) ? learned->problem->phase_s : seen->phase_s;
+    double runs = 0;
+    for (size_t i = 0; i < seen->walker_count; i++) {
+        runs += seen->walkers[i].runs;
+    }
+    runs = runs > 0 ? runs : seen->throughput_s * phase_s;
+    record->latency_s = merged(record->latency_s, record->phases, seen->mean_latency_s);
+    record->throughput_s = merged(record->throughput_s, record->phases, seen->throughput_s);
+    record->runs += isnan(runs) ? !isnan(seen->mean_latency_s) : runs;
+    record->errors += seen->errors;
+    record->phases += 1;
+    for (size_t i = 0; i < seen->action_count; i++) {
+        merge_action(&record->actions[i], &seen->actions[i]);
+        if (seen->actions[i].calls > 0) {
+            list_unlisted(learned, i);
+        }
+    }
+    for (size_t i = 0; i < seen->walker_count; i++) {
+        struct policy_walker_figures *walker = &record->walkers[i];
+        walker->mean_s = merged(walker->mean_s, walker->runs / fmax(1, seen->walkers[i].runs),
+                                seen->walkers[i].mean_s);
+        walker->runs += seen->walkers[i].runs;
+        walker->errors += seen->walkers[i].errors;
+    }
+    note_load(learned, seen);
+    return record;
+}
+
+void learned_age(struct learned *learned)
+{
+    for (size_t i = 0; i < learned->record_count; i++) {
+        if (!learned->records[i].stale) {
+            learned->records[i].stale = true;
+            learned->records[i].barred = false;
+            fade(&learned->records[i], STALE_WEIGHT);
+        }
+    }
+}
+
+/* ---- a changed problem ---- */
+
+/* former's placement in terms of the problem now; what is new is remote. */
+static placement_t translated(const struct learned *learned, const struct policy_problem *former,
+                              placement_t placement)
+{
+    placement_t result = 0;
+    for (size_t i = 0; i < former->module_count; i++) {
+        size_t now = policy_module_find(learned->problem, slice_str(former->modules[i].name));
+        if (now < learned->problem->module_count && placement_local(placement, i)) {
+            result |= (placement_t)1 << now;
+        }
+    }
+    return result;
+}
+
+static void translate_record(const struct learned *learned, const struct policy_problem *former,
+                             struct record *record)
+{
+    struct record old = *record;
+    const struct policy_problem *problem = learned->problem;
+    init_record(record, translated(learned, former, old.placement));
+    record->phases = old.phases;
+    record->runs = old.runs;
+    record->errors = old.errors;
+    record->latency_s = old.latency_s;
+    record->throughput_s = old.throughput_s;
+    record->stale = old.stale;
+    for (size_t i = 0; i < former->module_count; i++) {
+        size_t now = policy_module_find(problem, slice_str(former->modules[i].name));
+        if (now < problem->module_count) {
+            record->actions[now] = old.actions[i];
+        }
+    }
+    for (size_t i = 0; i < former->walker_count; i++) {
+        for (size_t j = 0; j < problem->walker_count; j++) {
+            if (strcmp(former->walkers[i].name, problem->walkers[j].name) == 0) {
+                record->walkers[j] = old.walkers[i];
+            }
+        }
+    }
+}
+
+void learned_change(struct learned *learned, const struct policy_problem *former)
+{
+    policy_problem_done(&learned->shape);
+    policy_problem_copy(learned->problem, &learned->shape);
+    for (size_t i = 0; i < learned->record_count; i++) {
+        translate_record(learned, former, &learned->records[i]);
+    }
+    for (size_t i = 0; i < learned->record_count; i++) {
+        for (size_t j = 0; j < learned->problem->module_count; j++) {
+            if (learned->records[i].actions[j].calls > 0) {
+                list_unlisted(learned, j);
+            }
+        }
+    }
+    learned->users = learned->problem->users;
+    learned->think_s = learned->problem->think_s;
+    learned->rate_s = isnan(learned->problem->rate_s) ? learned->rate_s : learned->problem->rate_s;
+}
+
+double record_error_ratio(const struct record *record)
+{
+    double all = record->runs + record->errors;
+    return all > 0 ? record->errors / all : 0;
+}

@@ -1,0 +1,66 @@
+/* What the adaptive policy has learned: a record for each placement that was measured, and the
+ * figures that follow from all of them, as a twin of the system. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "policy/problem.h"
+#include "policy/twin.h"
+
+#define RECORDS_MAX 96 /* placements measured; the oldest stale one goes for a new one */
+
+/* Measurements under one placement: means over its phases. */
+struct record {
+    placement_t placement;
+    double phases;       /* that were told; older ones weigh less after a shift */
+    double runs, errors; /* sums */
+    double latency_s;    /* NAN = only failures */
+    double throughput_s; /* NAN = not told */
+    bool stale;          /* of another load: its latency says nothing, its service times do */
+    bool barred;         /* could not be placed like this */
+    struct policy_action_figures actions[POLICY_MODULES_MAX]; /* calls and errors are sums */
+    struct policy_walker_figures walkers[POLICY_WALKERS_MAX];
+};
+
+struct learned {
+    const struct policy_problem *problem; /* borrowed */
+    struct policy_problem shape;          /* owned: walkers with all calls that were seen */
+    struct record *records;               /* owned; records[record_count] */
+    size_t record_count;
+    double users, think_s, rate_s; /* the load now; users NAN = open */
+
+    /* What follows from the records; set by learned_calibrate. */
+    struct twin_model model;
+    double calls_per_run[POLICY_MODULES_MAX];
+    placement_t known[2]; /* modules whose service time was measured: [TWIN_REMOTE], [TWIN_LOCAL] */
+    placement_t failing[2];                 /* modules that fail there but not in the other place */
+    double hop_known_s[POLICY_MODULES_MAX]; /* NAN = only what the problem says */
+    bool wall_clock; /* execution times contain the waiting for others in the same worker */
+    size_t nature;   /* which of the hypotheses about workers fits best */
+};
+
+void learned_init(struct learned *learned, const struct policy_problem *problem);
+void learned_done(struct learned *learned);
+
+/* Books a phase; returns its record, valid until the next one. */
+struct record *learned_add(struct learned *learned, placement_t placement,
+                           const struct policy_measurement *seen);
+
+/* NULL = was not measured. */
+struct record *learned_find(struct learned *learned, placement_t placement);
+
+/* The load has shifted: latencies of before say nothing any more; other figures weigh less. */
+void learned_age(struct learned *learned);
+
+/* problem has changed in place from former: figures go to the modules and walkers of the same
+ * names. */
+void learned_change(struct learned *learned, const struct policy_problem *former);
+
+/* Makes the model agree with the records, under the hypothesis with which it agrees best. */
+void learned_calibrate(struct learned *learned, uint64_t seed);
+
+/* Simulated runs that take about `calls` calls, at least some. */
+struct twin_effort learned_effort(const struct learned *learned, double calls, uint64_t seed);
+
+/* Failed runs / all runs under record; 0 when there were none. */
+double record_error_ratio(const struct record *record);

@@ -1,0 +1,515 @@
+#include "policy/twin.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "policy/random.h"
+
+#define SERVERS_MAX (POLICY_MODULES_MAX + 1) /* 0 = the runtime worker, 1 + m = the pod of m */
+#define NOBODY      UINT32_MAX
+#define OWN         UINT8_MAX /* an op's module: the walker's own code */
+#define RATIO_MAX   16        /* calls for each one listed; a larger ratio is a wrong list */
+
+/* One step of a walker's run under a placement. */
+struct op {
+    enum { OP_SERVE, OP_DELAY, OP_CHANCE } kind;
+    uint8_t server; /* OP_SERVE */
+    uint8_t module; /* OWN = the walker's own code */
+    bool hop;       /* OP_SERVE: work of a hop, not of the call itself */
+    uint16_t skip;  /* OP_CHANCE: steps that are left out unless it happens */
+    uint32_t draw;  /* which random number of the run; the same under any placement */
+    double mean_s;  /* OP_CHANCE: its probability */
+};
+
+struct job { /* a user, or a request of an open load */
+    uint32_t id, run;
+    uint32_t walker;
+    uint32_t op;               /* next or current, index into ops */
+    uint32_t next;             /* behind it in the queue of a server */
+    double begun_s;            /* the run */
+    double queued_s, served_s; /* the current step */
+    double ready;              /* progress of the server at which it is done */
+};
+
+struct server {
+    uint32_t first, last; /* in service: only the first, or all of them, by ready */
+    uint32_t sharers;     /* of the speed: 1, or all that are here */
+    double progress;      /* work that a job has got which was in service all the time */
+};
+
+struct delayed {
+    double due_s;
+    uint32_t job;
+};
+
+struct twin {
+    const struct twin_model *model;
+    const struct twin_effort *effort;
+    struct twin_result *result;
+    struct op *ops;
+    uint32_t op_count;
+    uint32_t walker_op[POLICY_WALKERS_MAX + 1]; /* where each walker's steps begin */
+    struct job *jobs;
+    uint32_t job_count, free_job; /* open load: free ones are linked by next */
+    struct server servers[SERVERS_MAX];
+    uint8_t busy[SERVERS_MAX]; /* numbers of servers that serve */
+    uint32_t busy_count;
+    struct delayed *heap; /* by due_s */
+    uint32_t heap_count;
+    double now_s, counted_from_s;
+    double arrival_s; /* open load: the next one */
+    uint64_t arrivals;
+    uint32_t done; /* runs, with the warm-up */
+    bool overloaded;
+};
+
+void twin_spread(struct twin_model *model, double scv)
+{
+    double sigma = sqrt(log1p(scv)), sum = 0;
+    for (int i = 0; i < TWIN_SAMPLES; i++) {
+        model->samples[i] = exp(sigma * random_normal_quantile((i + 0.5) / TWIN_SAMPLES));
+        sum += model->samples[i];
+    }
+    for (int i = 0; i < TWIN_SAMPLES; i++) {
+        model->samples[i] *= TWIN_SAMPLES / sum;
+    }
+}
+
+/* ---- a walker's steps under a placement ---- */
+
+static void add_op(struct twin *twin, struct op op)
+{
+    twin->ops[twin->op_count++] = op;
+}
+
+/* Half of a hop's work: of its way there, or back. */
+static void add_hop(struct twin *twin, uint16_t module)
+{
+    double work_s = twin->model->hop_work * twin->model->hop_s[module] / 2;
+    if (work_s > 0) {
+        add_op(twin,
+               (struct op){
+                   .kind = OP_SERVE, .module = (uint8_t)module, .hop = true, .mean_s = work_s});
+    }
+}
+
+static void add_call(struct twin *twin, placement_t placement, uint16_t module, uint32_t draw)
+{
+    const struct twin_model *model = twin->model;
+    bool local = placement_local(placement, module);
+    double delay_s = local ? 0 : model->hop_s[module] * (1 - model->hop_work);
+    if (!local) {
+        add_hop(twin, module);
+    }
+    if (delay_s > 0) {
+        add_op(twin, (struct op){.kind = OP_DELAY, .module = (uint8_t)module, .mean_s = delay_s});
+    }
+    add_op(twin, (struct op){.kind = OP_SERVE,
+                             .server = (uint8_t)(local ? 0 : 1 + module),
+                             .module = (uint8_t)module,
+                             .draw = draw,
+                             .mean_s = model->exec_s[module][local ? TWIN_LOCAL : TWIN_REMOTE]});
+    if (!local) {
+        add_hop(twin, module);
+    }
+}
+
+static void add_own(struct twin *twin, double slice_s, uint32_t draw)
+{
+    if (slice_s > 0) {
+        add_op(twin, (struct op){.kind = OP_SERVE, .module = OWN, .draw = draw, .mean_s = slice_s});
+    }
+}
+
+static void add_walker(struct twin *twin, placement_t placement, size_t number)
+{
+    const struct policy_walker *walker = &twin->model->problem->walkers[number];
+    double slice_s = twin->model->own_s[number] / (double)(walker->call_count + 1);
+    uint32_t draw = 1; /* 0 is the walker's choice */
+    add_own(twin, slice_s, draw++);
+    for (size_t i = 0; i < walker->call_count; i++) {
+        uint16_t module = walker->calls[i];
+        double ratio = fmin(twin->model->ratio[module], RATIO_MAX);
+        double whole = floor(ratio);
+        for (int j = 0; j < (int)whole; j++) {
+            add_call(twin, placement, module, draw + (uint32_t)j);
+        }
+        if (ratio - whole > 1e-3) {
+            uint32_t at = twin->op_count;
+            add_op(twin, (struct op){
+                             .kind = OP_CHANCE, .draw = draw + RATIO_MAX, .mean_s = ratio - whole});
+            add_call(twin, placement, module, draw + RATIO_MAX + 1);
+            twin->ops[at].skip = (uint16_t)(twin->op_count - at - 1);
+        }
+        draw += RATIO_MAX + 2;
+        add_own(twin, slice_s, draw++);
+    }
+}
+
+static void add_walkers(struct twin *twin, placement_t placement)
+{
+    const struct policy_problem *problem = twin->model->problem;
+    size_t most = 0;
+    for (size_t i = 0; i < problem->walker_count; i++) {
+        const struct policy_walker *walker = &problem->walkers[i];
+        most += 1 + walker->call_count;
+        for (size_t j = 0; j < walker->call_count; j++) {
+            size_t calls = (size_t)fmin(twin->model->ratio[walker->calls[j]], RATIO_MAX) + 1;
+            most += 2 + 4 * calls;
+        }
+    }
+    twin->ops = xcalloc(most + 1, sizeof(*twin->ops));
+    for (size_t i = 0; i < problem->walker_count; i++) {
+        twin->walker_op[i] = twin->op_count;
+        add_walker(twin, placement, i);
+    }
+    twin->walker_op[problem->walker_count] = twin->op_count;
+    assert(twin->op_count <= most);
+}
+
+/* ---- draws ---- */
+
+static uint64_t bits_of(const struct twin *twin, const struct job *job, uint32_t draw)
+{
+    uint64_t what = ((uint64_t)job->id << 44) ^ ((uint64_t)job->run << 20) ^ draw;
+    return random_at(twin->effort->seed, what);
+}
+
+static double service_s(const struct twin *twin, const struct job *job, const struct op *op)
+{
+    double luck = op->hop ? 1 : twin->model->samples[bits_of(twin, job, op->draw) % TWIN_SAMPLES];
+    return op->mean_s * luck;
+}
+
+/* Exponential. */
+static double pause_s(const struct twin *twin, const struct job *job, double mean_s)
+{
+    return mean_s <= 0 ? 0 : -mean_s * log(random_unit(bits_of(twin, job, UINT16_MAX << 3)));
+}
+
+static uint32_t choose_walker(const struct twin *twin, const struct job *job)
+{
+    double at = random_unit(bits_of(twin, job, 0));
+    uint32_t last = (uint32_t)twin->model->problem->walker_count - 1, i = 0;
+    while (i < last && at >= twin->model->share[i]) {
+        at -= twin->model->share[i++];
+    }
+    return i;
+}
+
+/* ---- the heap of delays ---- */
+
+static void delay(struct twin *twin, uint32_t job, double due_s)
+{
+    uint32_t i = twin->heap_count++;
+    while (i > 0 && twin->heap[(i - 1) / 2].due_s > due_s) {
+        twin->heap[i] = twin->heap[(i - 1) / 2];
+        i = (i - 1) / 2;
+    }
+    twin->heap[i] = (struct delayed){due_s, job};
+}
+
+static uint32_t delayed_pop(struct twin *twin)
+{
+    uint32_t job = twin->heap[0].job, i = 0;
+    struct delayed last = twin->heap[--twin->heap_count];
+    for (;;) {
+        uint32_t child = 2 * i + 1;
+        if (child + 1 < twin->heap_count && twin->heap[child + 1].due_s < twin->heap[child].due_s) {
+            child++;
+        }
+        if (child >= twin->heap_count || twin->heap[child].due_s >= last.due_s) {
+            break;
+        }
+        twin->heap[i] = twin->heap[child];
+        i = child;
+    }
+    twin->heap[i] = last;
+    return job;
+}
+
+/* ---- servers ---- */
+
+static void serve(struct twin *twin, uint8_t number, uint32_t job_number)
+{
+    struct job *job = &twin->jobs[job_number];
+    job->served_s = twin->now_s;
+    job->ready = twin->servers[number].progress + service_s(twin, job, &twin->ops[job->op]);
+}
+
+/* Behind all that are ready earlier. */
+static void share(struct twin *twin, uint32_t number, uint8_t at)
+{
+    struct server *server = &twin->servers[at];
+    uint32_t *link = &server->first;
+    serve(twin, at, number);
+    while (*link != NOBODY && twin->jobs[*link].ready <= twin->jobs[number].ready) {
+        link = &twin->jobs[*link].next;
+    }
+    twin->jobs[number].next = *link;
+    *link = number;
+    server->sharers++;
+}
+
+static void enqueue(struct twin *twin, uint32_t number, uint8_t at)
+{
+    struct server *server = &twin->servers[at];
+    struct job *job = &twin->jobs[number];
+    job->queued_s = twin->now_s;
+    job->next = NOBODY;
+    if (server->first == NOBODY) {
+        server->first = server->last = number;
+        server->sharers = 1;
+        server->progress = 0;
+        twin->busy[twin->busy_count++] = at;
+        serve(twin, at, number);
+    } else if (twin->model->shared) {
+        share(twin, number, at);
+    } else {
+        twin->jobs[server->last].next = number;
+        server->last = number;
+    }
+}
+
+/* Who was first has been served. */
+static void dequeue(struct twin *twin, uint32_t busy_index)
+{
+    uint8_t at = twin->busy[busy_index];
+    struct server *server = &twin->servers[at];
+    server->first = twin->jobs[server->first].next;
+    if (server->first == NOBODY) {
+        twin->busy[busy_index] = twin->busy[--twin->busy_count];
+    } else if (twin->model->shared) {
+        server->sharers--;
+    } else {
+        serve(twin, at, server->first);
+    }
+}
+
+/* ---- runs ---- */
+
+static void end_run(struct twin *twin, struct job *job)
+{
+    struct twin_result *result = twin->result;
+    if (twin->done >= twin->effort->warmup_runs) {
+        result->runs++;
+        result->latency_s += twin->now_s - job->begun_s;
+        result->walker_runs[job->walker]++;
+        result->walker_s[job->walker] += twin->now_s - job->begun_s;
+    }
+    if (++twin->done == twin->effort->warmup_runs) {
+        twin->counted_from_s = twin->now_s;
+    }
+}
+
+static void begin_run(struct twin *twin, struct job *job)
+{
+    job->walker = choose_walker(twin, job);
+    job->op = twin->walker_op[job->walker];
+    job->begun_s = twin->now_s;
+}
+
+/* Takes the job on from its op until it waits for something. */
+static void proceed(struct twin *twin, uint32_t number)
+{
+    struct job *job = &twin->jobs[number];
+    for (;;) {
+        if (job->op == twin->walker_op[job->walker + 1]) {
+            end_run(twin, job);
+            job->run++;
+            if (twin->model->users < 1) {
+                job->next = twin->free_job;
+                twin->free_job = number;
+                return;
+            }
+            job->op = NOBODY; /* thinks */
+            /* At least a little: time must go on also where nothing takes any. */
+            delay(twin, number, twin->now_s + pause_s(twin, job, twin->model->think_s) + 1e-9);
+            return;
+        }
+        const struct op *op = &twin->ops[job->op];
+        if (op->kind == OP_SERVE) {
+            enqueue(twin, number, op->server);
+            return;
+        }
+        if (op->kind == OP_DELAY) {
+            job->op++;
+            delay(twin, number, twin->now_s + op->mean_s);
+            return;
+        }
+        job->op += random_unit(bits_of(twin, job, op->draw)) < op->mean_s ? 1 : 1 + op->skip;
+    }
+}
+
+static void count_call(struct twin *twin, const struct job *job, const struct op *op)
+{
+    struct twin_result *result = twin->result;
+    if (op->module == OWN || twin->done < twin->effort->warmup_runs) {
+        return;
+    }
+    if (op->hop) {
+        result->hop_s[op->module] += twin->now_s - job->queued_s;
+        return;
+    }
+    result->calls[op->module]++;
+    result->wait_s[op->module] += job->served_s - job->queued_s;
+    result->exec_s[op->module] += twin->now_s - job->served_s;
+    if (op->server > 0) {
+        const struct twin_model *model = twin->model;
+        result->hop_s[op->module] += model->hop_s[op->module] * (1 - model->hop_work);
+    }
+}
+
+static void end_service(struct twin *twin, uint32_t busy_index)
+{
+    uint32_t number = twin->servers[twin->busy[busy_index]].first;
+    struct job *job = &twin->jobs[number];
+    const struct op *op = &twin->ops[job->op];
+    count_call(twin, job, op);
+    dequeue(twin, busy_index);
+    job->op++;
+    proceed(twin, number);
+}
+
+/* ---- arrivals of an open load ---- */
+
+static void arrive(struct twin *twin)
+{
+    struct job clock = {.id = UINT16_MAX, .run = (uint32_t)twin->arrivals};
+    twin->arrival_s += pause_s(twin, &clock, 1 / twin->model->rate_s);
+    uint32_t number = twin->free_job;
+    if (number == NOBODY) {
+        twin->overloaded = true;
+        return;
+    }
+    struct job *job = &twin->jobs[number];
+    twin->free_job = job->next;
+    /* The n-th request has the same luck under any placement. */
+    job->id = UINT16_MAX - 1;
+    job->run = (uint32_t)twin->arrivals++;
+    begin_run(twin, job);
+    proceed(twin, number);
+}
+
+static void begin_load(struct twin *twin)
+{
+    bool closed = twin->model->users >= 1;
+    twin->job_count =
+        closed ? (uint32_t)fmin(twin->model->users, TWIN_USERS_MAX) : (uint32_t)TWIN_USERS_MAX;
+    twin->jobs = xcalloc(twin->job_count, sizeof(*twin->jobs));
+    twin->heap = xcalloc(twin->job_count + 1, sizeof(*twin->heap));
+    twin->free_job = NOBODY;
+    twin->arrival_s = INFINITY;
+    for (int i = 0; i < SERVERS_MAX; i++) {
+        twin->servers[i].first = NOBODY;
+    }
+    for (uint32_t i = twin->job_count; i-- > 0;) {
+        struct job *job = &twin->jobs[i];
+        job->id = i;
+        job->op = NOBODY;
+        if (closed) {
+            delay(twin, i, pause_s(twin, job, twin->model->think_s));
+        } else {
+            job->next = twin->free_job;
+            twin->free_job = i;
+        }
+    }
+    if (!closed && twin->model->rate_s > 0) {
+        twin->arrival_s = 0;
+    }
+}
+
+/* ---- events ---- */
+
+/* The busy server that is ready first, and how much work it still has; INFINITY = none is busy. */
+static uint32_t first_ready(const struct twin *twin, double *ret_left_s)
+{
+    uint32_t found = 0;
+    *ret_left_s = INFINITY;
+    for (uint32_t i = 0; i < twin->busy_count; i++) {
+        const struct server *server = &twin->servers[twin->busy[i]];
+        double left_s = (twin->jobs[server->first].ready - server->progress) * server->sharers;
+        if (left_s < *ret_left_s) {
+            *ret_left_s = left_s;
+            found = i;
+        }
+    }
+    return found;
+}
+
+static void step(struct twin *twin)
+{
+    double left_s = 0;
+    uint32_t ready = first_ready(twin, &left_s);
+    /* With fewer processors than busy workers each of them gets its share. */
+    double speed = fmin(1, twin->model->cores / twin->busy_count);
+    double ready_s = twin->now_s + left_s / speed;
+    double due_s = twin->heap_count ? twin->heap[0].due_s : INFINITY;
+    double next_s = fmin(ready_s, fmin(due_s, twin->arrival_s));
+    double worked_s = (next_s - twin->now_s) * speed;
+    for (uint32_t i = 0; i < twin->busy_count; i++) {
+        struct server *server = &twin->servers[twin->busy[i]];
+        server->progress += worked_s / server->sharers;
+    }
+    twin->now_s = next_s;
+    if (ready_s <= next_s) {
+        end_service(twin, ready);
+    } else if (due_s <= next_s) {
+        uint32_t number = delayed_pop(twin);
+        if (twin->jobs[number].op == NOBODY) {
+            begin_run(twin, &twin->jobs[number]);
+        }
+        proceed(twin, number);
+    } else {
+        arrive(twin);
+    }
+}
+
+static bool is_over(const struct twin *twin)
+{
+    const struct twin_effort *effort = twin->effort;
+    if (twin->done < effort->warmup_runs) {
+        return twin->overloaded;
+    }
+    return twin->overloaded || twin->result->runs >= effort->runs ||
+           (twin->now_s - twin->counted_from_s >= effort->time_max_s && twin->result->runs > 0);
+}
+
+static void finish(struct twin *twin)
+{
+    struct twin_result *result = twin->result;
+    result->span_s = twin->now_s - twin->counted_from_s;
+    result->latency_s =
+        twin->overloaded || result->runs <= 0 ? INFINITY : result->latency_s / result->runs;
+    for (size_t i = 0; i < twin->model->problem->walker_count; i++) {
+        result->walker_s[i] /= fmax(result->walker_runs[i], 1);
+    }
+    for (size_t i = 0; i < twin->model->problem->module_count; i++) {
+        result->wait_s[i] /= fmax(result->calls[i], 1);
+        result->exec_s[i] /= fmax(result->calls[i], 1);
+        result->hop_s[i] /= fmax(result->calls[i], 1);
+    }
+}
+
+void twin_run(const struct twin_model *model, placement_t placement,
+              const struct twin_effort *effort, struct twin_result *ret_result)
+{
+    assert(effort->runs <= TWIN_RUNS_MAX && effort->warmup_runs <= TWIN_RUNS_MAX);
+    struct twin twin = {.model = model, .effort = effort, .result = ret_result};
+    *ret_result = (struct twin_result){.latency_s = 0};
+    if (model->problem->walker_count == 0 || (model->users < 1 && !(model->rate_s > 0))) {
+        return;
+    }
+    add_walkers(&twin, placement);
+    begin_load(&twin);
+    /* A request is at least one event, so this ends. */
+    while (!is_over(&twin)) {
+        step(&twin);
+    }
+    finish(&twin);
+    free(twin.ops);
+    free(twin.jobs);
+    free(twin.heap);
+}
