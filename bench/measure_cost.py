@@ -3,9 +3,10 @@ walker's call within its process takes longer.
 
     bench/measure_cost.py [--seconds 2] [--repeat 15]
 
-Two daemons run side by side, one with `measure: false`, and are loaded in turn (wrk, 16
-connections, a no-op action in the runtime worker); the ratio is the median over the pairs. Each
-daemon's own processor time for a request is told, too: it moves less than the rate."""
+Two daemons run side by side, one with `measure: false`, the other with an access log, and are
+loaded in turn (wrk, 16 connections, a no-op action in the runtime worker); the ratio is the median
+over the pairs. Each daemon's own processor time for a request is told, too: it moves less than the
+rate."""
 
 import argparse
 import os
@@ -52,7 +53,7 @@ def main():
     local = {"on": [], "off": []}
     with tempfile.TemporaryDirectory(prefix="jsorc-measure-") as folder:
         daemons = {
-            "on": Daemon(Path(folder) / "on", *sources),
+            "on": Daemon(Path(folder) / "on", *sources, options=("--access-log", "access.log")),
             "off": Daemon(Path(folder) / "off", *sources, options=("--measure=false",)),
         }
         try:

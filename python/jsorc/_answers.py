@@ -3,6 +3,7 @@
 import sys
 
 from ._convert import Invalid
+from ._jsorc_or_none import _jsorc
 from .errors import ActionError, HTTPError
 
 _TEXT_MAX = 2000  # characters of an exception's text in an answer
@@ -24,7 +25,10 @@ def dumps(value):
 
 def log_exception(name, error):
     """The traceback goes to the log (standard error)."""
-    print(f"jsorc: error: {name} raised {type(error).__name__}", file=sys.stderr)
+    context = _jsorc.context_or_none() if _jsorc is not None else None
+    request = context.request_id if context is not None else None
+    where = f" (request {request})" if request else ""
+    print(f"jsorc: error: {name} raised {type(error).__name__}{where}", file=sys.stderr)
     sys.__excepthook__(type(error), error, error.__traceback__)
 
 

@@ -262,6 +262,9 @@ void api_http_handle(struct api_http *front, const struct auth_table *auth,
         match.op ? match.op->access == OP_PUBLIC : is_open_route(front, match.route, request);
     struct op_caller caller = {0};
     enum api_identity identity = api_http_identify(front, auth, request, &caller);
+    struct http_note *note = http_request_note(request);
+    note->name = slice_str(match.op ? match.op->name : match.route->path);
+    note->user_id = caller.user_id;
     caller.is_foreign = origin_is_foreign(http_request_header(request, "origin"));
     /* What is open stays so for a client that sends an old token with everything: it must be able
      * to ask for a new one. */

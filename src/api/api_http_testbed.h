@@ -26,6 +26,7 @@ struct http_request {
     int listener, fd;
     int answers, status;
     char headers[1000], answer[2000];
+    struct http_note note;
 };
 
 static struct loop_task *posted; /* the last one first */
@@ -83,6 +84,11 @@ struct slice http_request_header(const struct http_request *request, const char 
         return SLICE("probe/1");
     }
     return strcmp(name, "content-type") == 0 ? slice_str(request->content_type) : (struct slice){0};
+}
+
+struct http_note *http_request_note(struct http_request *request)
+{
+    return &request->note;
 }
 
 int http_request_listener(const struct http_request *request)

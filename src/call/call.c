@@ -128,11 +128,14 @@ static void add_to_stats(struct call *call, struct slice walker, struct call_sam
                          const struct http_reply *reply)
 {
     struct call_stats *stats = call->stats;
+    struct http_note *note = http_request_note(call->request);
     (void)atomic_fetch_sub_explicit(&stats->in_flight, 1, memory_order_relaxed);
     if (call->walker && reply) {
         stats = action_stats_of(call->action_stats, walker);
+        note->walker = walker;
     }
-    sample->exec_ns = reply ? call_exec_ns(reply->server_timing) : 0;
+    note->exec_ns = reply ? call_exec_ns(reply->server_timing) : 0;
+    sample->exec_ns = note->exec_ns;
     sample->bytes_in = http_request_body(call->request).size;
     sample->bytes_out = reply ? reply->body.size : 0;
     call_stats_add(stats, sample);

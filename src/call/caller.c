@@ -4,10 +4,12 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "action/place.h"
 #include "action/publisher.h"
 #include "action/snapshot.h"
 #include "action/target.h"
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "call/caller_priv.h"
@@ -88,6 +90,9 @@ static void send_call(struct call *call, const struct module_route *module)
         call_fail(call, CALL_UNKNOWN, NULL);
         return;
     }
+    struct http_note *note = http_request_note(call->request);
+    note->place = place_name(module->remote ? PLACE_REMOTE : PLACE_MODULE);
+    note->hop_began_ns = note->trace.known ? clock_now_ns() : 0;
     call->pool = pool;
     call->client = pool_take(pool);
     (void)atomic_fetch_add(&target->in_flight, 1);
@@ -149,6 +154,9 @@ void caller_action(struct caller *caller, struct http_request *request, struct s
                    struct slice walker)
 {
     struct call *call = call_new(caller, request, name);
+    struct http_note *note = http_request_note(request);
+    note->name = slice_str(call->name);
+    note->walker = walker;
     call->caller_walker = walker;
     call_route(call);
 }

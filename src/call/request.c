@@ -8,6 +8,7 @@
 #include "call/caller_priv.h"
 #include "http/server.h"
 
+#define PASSED_MAX  512 /* bytes of a header line's value that is sent on */
 #define EXEC_NS_MAX (UINT64_C(1000000000) * 1000000) /* 11 days: longer is nonsense */
 
 /* Where an external server serves the function: its bare name, the part after the last dot. */
@@ -17,67 +18,106 @@ static const char *bare_name(const char *name)
     return dot ? dot + 1 : name;
 }
 
-static size_t put_path(const struct call *call, const struct target *target, char *at, size_t size)
+/* Written without printf: each call has a head. */
+struct head {
+    char *data; /* [CALL_HEAD_MAX] */
+    size_t used;
+    bool full; /* something did not fit */
+};
+
+static void put(struct head *head, struct slice text)
 {
-    int used;
+    if (head->full || text.size > CALL_HEAD_MAX - head->used) {
+        head->full = true;
+        return;
+    }
+    if (text.size > 0) {
+        memcpy(head->data + head->used, text.data, text.size);
+        head->used += text.size;
+    }
+}
+
+static void put_text(struct head *head, const char *text)
+{
+    put(head, slice_str(text));
+}
+
+static void put_number(struct head *head, size_t number)
+{
+    char digits[24];
+    size_t at = sizeof(digits);
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    put(head, (struct slice){digits + at, sizeof(digits) - at});
+}
+
+/* A line that the call can do without: left out when it is empty or too long. */
+static void put_line(struct head *head, struct slice name, struct slice value)
+{
+    if (value.size > 0 && value.size < PASSED_MAX &&
+        head->used + name.size + value.size + 6 <= CALL_HEAD_MAX) {
+        put(head, name);
+        put(head, SLICE(": "));
+        put(head, value);
+        put(head, SLICE("\r\n"));
+    }
+}
+
+static void put_path(struct head *head, const struct call *call, const struct target *target)
+{
     if (call->walker) {
-        used = snprintf(at, size, "%s", call->name);
+        put_text(head, call->name);
     } else if (call->path) {
-        used = snprintf(at, size, "%s", call->path);
+        put_text(head, call->path);
     } else if (target->external) {
-        used = snprintf(at, size, "%s/%s%s", target->base_path, bare_name(call->name),
-                        call->without_slash ? "" : "/");
+        put_text(head, target->base_path);
+        put(head, SLICE("/"));
+        put_text(head, bare_name(call->name));
+        put_text(head, call->without_slash ? "" : "/");
     } else {
-        used = snprintf(at, size, "/%s/", call->name);
+        put(head, SLICE("/"));
+        put_text(head, call->name);
+        put(head, SLICE("/"));
     }
-    return used > 0 && (size_t)used < size ? (size_t)used : 0;
 }
 
-/* Headers that keep their meaning one hop further. */
-static size_t put_passed(const struct call *call, char *at, size_t size)
+/* What keeps its meaning one hop further. */
+static void put_passed(struct head *head, const struct call *call)
 {
-    static const char *const names[] = {"traceparent", "tracestate", "X-Request-Id"};
-    size_t used = 0;
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        struct slice value = http_request_header(call->request, names[i]);
-        if (value.size > 0 && value.size < 512 && used + value.size + 32 < size) {
-            used += (size_t)snprintf(at + used, size - used, "%s: %.*s\r\n", names[i],
-                                     (int)value.size, value.data);
-        }
+    const struct http_note *note = http_request_noted(call->request);
+    struct slice id = slice_str(note->request_id);
+    put_line(head, SLICE("X-Request-Id"),
+             id.size > 0 ? id : http_request_header(call->request, "X-Request-Id"));
+    if (note->trace.known) {
+        char parent[TRACE_PARENT_SIZE];
+        trace_context_write(&note->trace, note->trace.exec_id, parent);
+        put_line(head, SLICE("traceparent"), (struct slice){parent, sizeof(parent)});
+    } else {
+        put_line(head, SLICE("traceparent"), http_request_header(call->request, "traceparent"));
     }
-    return used;
+    put_line(head, SLICE("tracestate"), http_request_header(call->request, "tracestate"));
 }
 
-size_t call_head(const struct call *call, const struct target *target, size_t body_size, char *head)
+size_t call_head(const struct call *call, const struct target *target, size_t body_size, char *data)
 {
-    static const char before[] = "POST ";
-    memcpy(head, before, sizeof(before) - 1);
-    size_t used = sizeof(before) - 1;
-    size_t path = put_path(call, target, head + used, CALL_HEAD_MAX / 2);
-    if (path == 0) {
-        return 0;
+    struct head head = {.data = data};
+    put(&head, SLICE("POST "));
+    put_path(&head, call, target);
+    head.full |= head.used > CALL_HEAD_MAX / 2;
+    put(&head, SLICE(" HTTP/1.1\r\nHost: "));
+    put_text(&head, target->host);
+    put(&head, SLICE("\r\nContent-Type: application/json\r\nContent-Length: "));
+    put_number(&head, body_size);
+    put(&head, SLICE("\r\n"));
+    put_line(&head, SLICE("X-Jsorc-User"), slice_str(call->user));
+    if (!target->external) {
+        put_line(&head, SLICE("X-Jsorc-Walker"), call->caller_walker);
     }
-    used += path;
-    int more = snprintf(head + used, CALL_HEAD_MAX - used,
-                        " HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"
-                        "Content-Length: %zu\r\n",
-                        target->host, body_size);
-    if (more < 0 || used + (size_t)more + 40 + 2 * sizeof(call->user) > CALL_HEAD_MAX) {
-        return 0;
-    }
-    used += (size_t)more;
-    if (call->user[0]) {
-        used +=
-            (size_t)snprintf(head + used, CALL_HEAD_MAX - used, "X-Jsorc-User: %s\r\n", call->user);
-    }
-    if (call->caller_walker.size > 0 && !target->external &&
-        call->caller_walker.size < sizeof(call->user)) {
-        used += (size_t)snprintf(head + used, CALL_HEAD_MAX - used, "X-Jsorc-Walker: %.*s\r\n",
-                                 (int)call->caller_walker.size, call->caller_walker.data);
-    }
-    used += put_passed(call, head + used, CALL_HEAD_MAX - used - 2);
-    memcpy(head + used, "\r\n", 2);
-    return used + 2;
+    put_passed(&head, call);
+    put(&head, SLICE("\r\n"));
+    return head.full ? 0 : head.used;
 }
 
 /* The path of a redirect when it stays on the same server; NULL otherwise. Owned by the caller. */

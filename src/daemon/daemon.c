@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "control/control.h"
 #include "daemon/io.h"
+#include "daemon/logs.h"
 #include "daemon/paths.h"
 #include "daemon/sources.h"
 #include "http/tls.h"
@@ -34,7 +35,6 @@
 #define JOB_THREADS_MAX 4
 #define DRAIN_POLL_MS   20
 #define LAST_ANSWERS_MS 1000 /* for the answers to calls that the end cut short */
-#define LOG_LOOK_MS     5000 /* between two looks whether a log has grown too long */
 #define OTHER_FDS       1024 /* pipes and pidfds of workers, the store, logs */
 
 struct daemon {
@@ -53,9 +53,7 @@ struct daemon {
     struct io *ios[IO_THREADS_MAX];
     unsigned io_count;
     char *urls[LISTEN_MAX + 2];
-    int log_fd;     /* daemon.log: our own lines */
-    int api_log_fd; /* api.log: two lines a call */
-    struct loop_timer log_timer;
+    struct logs logs;
 
     struct loop_watch signals;
     bool ending;
@@ -106,6 +104,10 @@ static void on_signal(void *arg, uint32_t events)
     struct signalfd_siginfo info;
     (void)events;
     while (read(daemon->signals.fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        if (info.ssi_signo == SIGHUP) {
+            logs_reopen(&daemon->logs);
+            continue;
+        }
         if (daemon->ending) {
             loop_stop(daemon->loop); /* asked twice: at once */
             return;
@@ -128,10 +130,10 @@ static int watch_signals(struct daemon *daemon, struct err *err)
     sigset_t set;
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGHUP);
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGINT, SIG_IGN); /* of a terminal: the supervisor gets it, too, and tells us */
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGHUP, SIG_IGN);
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0) {
         return err_errno(err, errno, "cannot watch signals");
@@ -167,26 +169,6 @@ static void raise_descriptor_limit(const struct settings *settings)
         limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
     }
-}
-
-static const char *const own_logs[] = {"daemon", "api"};
-
-/* Workers' logs are bounded where they are measured. */
-static void on_log_timer(void *arg)
-{
-    struct daemon *daemon = arg;
-    for (size_t i = 0; i < sizeof(own_logs) / sizeof(own_logs[0]); i++) {
-        CLEANUP(str_free)
-        char *path = xasprintf("%s/%s.log", daemon->options->paths->logs, own_logs[i]);
-        process_bound_log(path);
-    }
-    loop_timer_set(daemon->loop, &daemon->log_timer, loop_now_ms(daemon->loop) + LOG_LOOK_MS);
-}
-
-static int open_log(const struct daemon *daemon, const char *name)
-{
-    CLEANUP(str_free) char *path = xasprintf("%s/%s.log", daemon->options->paths->logs, name);
-    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
 static int64_t memory_limit_mb(const struct settings *settings)
@@ -255,6 +237,7 @@ static void expose_io(void *arg, struct exposition *exposition)
 {
     const struct daemon *daemon = arg;
     ios_expose(daemon->ios, daemon->io_count, exposition);
+    logs_expose(&daemon->logs, exposition);
 }
 
 static bool is_near(void *arg, struct http_request *request)
@@ -306,7 +289,7 @@ static int make_api(struct daemon *daemon, struct err *err)
                                                            .local_listener = LISTEN_LOCAL,
                                                            .is_near = is_near,
                                                            .is_near_arg = daemon,
-                                                           .log_fd = daemon->api_log_fd});
+                                                           .log_fd = daemon->logs.api_fd});
     const char *open = daemon->options->settings->open_actions;
     daemon->rules = (struct front){.api = daemon->front,
                                    .open_loopback = strcmp(open, "no") != 0,
@@ -329,6 +312,7 @@ static int start_ios(struct daemon *daemon, struct err *err)
     config.limits.body_bytes_max = (size_t)settings->body_bytes_max;
     config.limits.connections_max = (unsigned)settings->connections_max;
     config.unmeasured = !settings->measure;
+    config.access_log = daemon->logs.access;
     config.calls.unmeasured = !settings->measure;
     config.calls.park_timeout_ms = (uint64_t)(settings->wait_timeout_s * 1000);
     for (unsigned i = 0; i < (unsigned)settings->io_threads; i++) {
@@ -385,22 +369,19 @@ static int start(struct daemon *daemon, struct err *err)
 {
     const struct settings *settings = daemon->options->settings;
     raise_descriptor_limit(settings);
-    daemon->log_fd = open_log(daemon, own_logs[0]);
-    daemon->api_log_fd = open_log(daemon, own_logs[1]);
-    log_set_copy(daemon->log_fd);
     daemon->loop = loop_new(err);
     if (!daemon->loop) {
         return -err->code;
     }
-    daemon->log_timer = (struct loop_timer){.fn = on_log_timer, .arg = daemon};
-    on_log_timer(daemon);
     if (settings->tls_cert) {
         daemon->tls = tls_server_new(settings->tls_cert, settings->tls_key, err);
         if (!daemon->tls) {
             return -err->code;
         }
     }
-    int failed = watch_signals(daemon, err);
+    int failed =
+        logs_open(&daemon->logs, daemon->loop, daemon->options->paths->logs, settings, err);
+    failed = failed ? failed : watch_signals(daemon, err);
     failed = failed ? failed : make_control(daemon, err);
     failed = failed ? failed : make_api(daemon, err);
     failed = failed ? failed : control_restore(daemon->control, err);
@@ -444,6 +425,7 @@ static void finish(struct daemon *daemon)
         daemon->provider = daemon->provider->ops->free(daemon->provider);
     }
     daemon->store = store_close(daemon->store);
+    logs_close(&daemon->logs);
     daemon->tls = tls_server_free(daemon->tls);
     int signal_fd = daemon->signals.fd;
     if (daemon->loop) {
@@ -454,9 +436,6 @@ static void finish(struct daemon *daemon)
     for (size_t i = 0; daemon->urls[i]; i++) {
         free(daemon->urls[i]);
     }
-    log_set_copy(-1);
-    (void)fd_close(daemon->log_fd);
-    (void)fd_close(daemon->api_log_fd);
 }
 
 int daemon_run(const struct daemon_options *options, struct err *err)

@@ -111,6 +111,7 @@ static void handle_action(const struct front *front, struct caller *caller,
         http_respond_detail(request, 404, "the path is /actions/NAME, e.g. /actions/text.split");
         return;
     }
+    http_request_note(request)->user_id = who.user_id;
     /* Only our own workers are believed which of their walkers calls. */
     struct slice walker = http_request_listener(request) == LISTEN_LOCAL
                               ? http_request_header(request, "X-Jsorc-Walker")
@@ -154,6 +155,7 @@ static void handle_walker(const struct front *front, struct caller *caller,
         }
         (void)snprintf(path, sizeof(path), "/wapi/%.*s/", (int)name.size, name.data);
     }
+    http_request_note(request)->user_id = who.user_id;
     if (who.user_id > 0) {
         (void)snprintf(user, sizeof(user), "%lld", (long long)who.user_id);
     }

@@ -8,12 +8,11 @@
 
 #include "action/target.h"
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/err.h"
 #include "control/control.h"
+#include "daemon/observer.h"
 #include "http/server.h"
 #include "loop/loop.h"
-#include "measure/request_stats.h"
 
 struct io {
     struct io_config config;
@@ -25,13 +24,16 @@ struct io {
     struct loop_task drain;
     atomic_bool kicked;
     atomic_bool draining;
-    atomic_uint open;               /* connections, told at each turn */
-    struct request_stats *requests; /* owned; not before the server */
+    atomic_uint open;         /* connections, told at each turn */
+    struct observer observer; /* ends after the server */
 };
 
 static void on_request(void *arg, struct http_request *request)
 {
     struct io *io = arg;
+    if (!io->config.unmeasured) {
+        observer_begin(&io->observer, request);
+    }
     front_handle(&io->config.front, io->caller, request);
 }
 
@@ -42,20 +44,9 @@ static void on_turn(void *arg)
     atomic_store_explicit(&io->open, http_server_connections(io->server), memory_order_relaxed);
 }
 
-/* Each answer is counted before its client can see it. */
-static void on_answer(void *arg, const struct http_request *request,
-                      const struct http_response *response)
-{
-    struct io *io = arg;
-    const struct http_note *note = http_request_noted(request);
-    request_stats_add(io->requests, (enum request_kind)note->kind, response->status,
-                      clock_now_ns() - http_request_start_ns(request),
-                      http_request_body(request).size, response->body.size);
-}
-
 const struct request_stats *io_requests(const struct io *io)
 {
-    return io->requests;
+    return io->observer.requests;
 }
 
 const struct caller *io_caller(const struct io *io)
@@ -135,7 +126,7 @@ static void io_free(struct io *io)
     http_server_free(io->server);
     caller_free(io->caller);
     loop_free(io->loop);
-    request_stats_free(io->requests);
+    observer_done(&io->observer);
     free(io);
 }
 
@@ -151,9 +142,9 @@ struct io *io_start(const struct io_config *config, struct err *err)
         return NULL;
     }
     io->server = http_server_new(io->loop, &config->limits, on_request, io);
-    io->requests = request_stats_new();
+    observer_init(&io->observer, config->access_log, config->tracer);
     if (!config->unmeasured) {
-        http_server_observe(io->server, on_answer, io);
+        http_server_observe(io->server, observer_answer, &io->observer);
     }
     io->caller = caller_new(io->loop, config->index, config->publisher, &config->calls);
     caller_on_trouble(io->caller, on_trouble, io);

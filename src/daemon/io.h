@@ -7,12 +7,14 @@
 #include "daemon/listen.h"
 #include "http/http_limits.h"
 
+struct access_log;
 struct control;
 struct exposition;
 struct io;
 struct publisher;
 struct request_stats;
 struct tls_server;
+struct tracer;
 
 #define IO_THREADS_MAX 16 /* one carries tens of thousands of calls a second */
 
@@ -25,7 +27,9 @@ struct io_config { /* borrowed until io_stop */
     const struct listeners *listeners; /* each thread accepts on its own duplicates */
     struct tls_server *tls;            /* NULL = plain */
     struct front front;
-    bool unmeasured; /* requests are not counted */
+    bool unmeasured;               /* requests are not counted, and not told to: */
+    struct access_log *access_log; /* NULL = none */
+    struct tracer *tracer;         /* NULL = none */
 };
 
 struct io *io_start(const struct io_config *config, struct err *err);

@@ -26,6 +26,7 @@ struct settings {
     char *log_level;
     bool allow_plain;
     bool measure;
+    char *access_log; /* a path, "-" or "off" */
     int64_t io_threads;
     int64_t call_threads;
     int64_t memory_max_mb;

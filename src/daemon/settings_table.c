@@ -55,6 +55,8 @@ const struct setting SETTINGS_TABLE[] = {
      "two probes in a row that take longer mean that a worker hangs, in seconds"},
     {"wait_timeout_s", SETTING_NUMBER, AT(wait_timeout_s), "30", 0, 3600, true,
      "how long a call waits for its module to be started, in seconds"},
+    {"access_log", SETTING_TEXT, AT(access_log), "\"off\"", 0, 0, true,
+     "file for a JSON line each request; - = standard output, off = none"},
     {"measure", SETTING_FLAG, AT(measure), "true", 0, 0, true,
      "keep figures of requests and calls; false only to see what that costs"},
     {"tracksys_interval_s", SETTING_NUMBER, AT(tracksys_interval_s), "10", 0.05, 86400, true,

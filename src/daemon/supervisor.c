@@ -188,6 +188,8 @@ static int watch(struct supervisor *supervisor)
         int status = 0;
         if (number == SIGTERM || number == SIGINT) {
             begin_end(supervisor);
+        } else if (number == SIGHUP) {
+            (void)kill(supervisor->daemon, SIGHUP);
         } else if (number == 0 && supervisor->kill_ms > 0) {
             (void)kill(supervisor->daemon, SIGKILL);
             supervisor->kill_ms = clock_now_ms() + STOP_EXTRA_MS;

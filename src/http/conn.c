@@ -76,12 +76,14 @@ static void conn_on_timer(void *arg)
     conn_close(conn);
 }
 
-void conn_open(struct http_server *server, int fd, const struct http_listener *listener)
+void conn_open(struct http_server *server, int fd, const struct http_listener *listener,
+               const union http_peer *peer)
 {
     struct http_request *conn = xcalloc(1, sizeof(*conn));
     conn->server = server;
     conn->stream.fd = fd;
     conn->listener_kind = listener->kind;
+    conn->peer = *peer;
     conn->active_ms = loop_now_ms(server->loop);
     conn->late = server->draining;
     conn->watch = (struct loop_watch){fd, conn_on_event, conn};

@@ -72,6 +72,11 @@ int http_request_listener(const struct http_request *request)
     return request->listener_kind;
 }
 
+const struct sockaddr *http_request_peer(const struct http_request *request)
+{
+    return &request->peer.any;
+}
+
 int http_request_fd(const struct http_request *request)
 {
     return request->stream.fd;

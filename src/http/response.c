@@ -90,6 +90,17 @@ size_t response_head(char *head, const struct http_response *response, bool http
     return (size_t)(at - head);
 }
 
+static size_t put_request_id(char *at, const char *request_id)
+{
+    size_t size = strlen(request_id), used = 0;
+    if (size > 0) {
+        used += PUT(at, "X-Request-Id: ");
+        used += put(at + used, request_id, size);
+        used += PUT(at + used, "\r\n");
+    }
+    return used;
+}
+
 /* Gives the connection back: idle, or to the loop when there is something to do for it. */
 static void release(struct http_request *conn, bool needs_loop)
 {
@@ -117,6 +128,7 @@ void http_respond(struct http_request *conn, const struct http_response *respons
     bool keep_alive =
         conn->message.keep_alive && !response->close && !conn->closing && !conn->server->draining;
     size_t size = response_head(head, response, old, keep_alive);
+    size += put_request_id(head + size, conn->note.request_id);
     conn->closing = !keep_alive;
 
     /* One copy of the handler's header lines keeps the write at two parts. */

@@ -80,7 +80,9 @@ static int accept_some(struct http_listener *listener, int count)
 {
     struct http_server *server = listener->server;
     for (int i = 0; i < count; i++) {
-        int fd = accept4(listener->watch.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        union http_peer peer = {.any.sa_family = AF_UNSPEC};
+        socklen_t size = sizeof(peer);
+        int fd = accept4(listener->watch.fd, &peer.any, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
                 listener_rest(listener);
@@ -91,7 +93,7 @@ static int accept_some(struct http_listener *listener, int count)
             (void)fd_close(fd);
             continue;
         }
-        conn_open(server, move_up(fd, server->limits.fd_min), listener);
+        conn_open(server, move_up(fd, server->limits.fd_min), listener, &peer);
     }
     return count;
 }

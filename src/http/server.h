@@ -10,12 +10,14 @@
 #include <stdint.h>
 
 #include "base/slice.h"
+#include "base/trace_context.h"
 #include "http/http_limits.h"
 
 struct err;
 struct loop;
 struct http_request;
 struct http_server;
+struct sockaddr;
 struct tls_server;
 
 enum request_method {
@@ -74,17 +76,27 @@ size_t http_request_header_count(const struct http_request *request);
 void http_request_header_at(const struct http_request *request, size_t index, struct slice *name,
                             struct slice *value);
 int http_request_listener(const struct http_request *request);
+const struct sockaddr *http_request_peer(const struct http_request *request);
 int http_request_fd(const struct http_request *request);            /* for peer credentials */
 uint64_t http_request_start_ns(const struct http_request *request); /* handed to the handler */
 
 /* The client hung up: the answer will be thrown away. */
 bool http_request_gone(const struct http_request *request);
 
+#define HTTP_REQUEST_ID_MAX 64 /* as long as two UUIDs; a client's longer one is not taken */
+
 /* What a handler finds out about a request, for the observer; empty at first. Texts are borrowed
  * and live until the answer. */
 struct http_note {
-    int kind;          /* as the handlers number them */
-    struct slice name; /* of what answers: an action, a walker, an operation */
+    int kind;                                 /* as the handlers number them */
+    struct slice name;                        /* of the action or the operation */
+    struct slice walker;                      /* that runs, or that calls the action */
+    const char *place;                        /* of the action's module; NULL = none */
+    uint64_t hop_began_ns;                    /* sent on to a worker; 0 = was not */
+    uint64_t exec_ns;                         /* how long it ran there; 0 = not told */
+    int64_t user_id;                          /* 0 = nobody */
+    char request_id[HTTP_REQUEST_ID_MAX + 1]; /* is answered as X-Request-Id; "" = none */
+    struct trace_context trace;
 };
 
 struct http_note *http_request_note(struct http_request *request);

@@ -1,6 +1,7 @@
 /* Shared by server.c (listeners, limits of the whole), conn.c (one connection) and response.c. */
 #pragma once
 
+#include <netinet/in.h>
 #include <stdatomic.h>
 
 #include "http/message.h"
@@ -49,6 +50,12 @@ enum {
     CONN_LEAVES = 32,     /* the server drains: back to the loop after the answer */
 };
 
+union http_peer {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
 struct http_request { /* the connection; it has one request at a time */
     struct http_server *server;
     struct http_request *next;
@@ -66,6 +73,7 @@ struct http_request { /* the connection; it has one request at a time */
     bool late;      /* accepted while the server drains, no request seen yet */
     bool continued; /* "100 Continue" was sent for this request */
     int listener_kind;
+    union http_peer peer;
     uint64_t active_ms; /* last progress in either direction */
     uint64_t begun_ms;  /* first byte of the request that is being read; 0 = none */
     uint64_t start_ns;  /* handed to the handler */
@@ -75,7 +83,8 @@ struct http_request { /* the connection; it has one request at a time */
     struct http_note note;
 };
 
-void conn_open(struct http_server *server, int fd, const struct http_listener *listener);
+void conn_open(struct http_server *server, int fd, const struct http_listener *listener,
+               const union http_peer *peer);
 /* The server drains: the connection ends once what has arrived is answered. */
 void conn_leave(struct http_request *conn);
 void conn_close(struct http_request *conn);

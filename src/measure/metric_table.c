@@ -161,6 +161,15 @@ const struct metric_row METRIC_TABLE[METRIC_COUNT] = {
                                  {0},
                                  "Since the last turn began."},
 
+    [METRIC_ACCESS_LOG_LINES] = {"jsorc_access_log_lines_total",
+                                 METRIC_COUNTER,
+                                 {0},
+                                 "Lines written to the access log."},
+    [METRIC_ACCESS_LOG_DROPPED] = {"jsorc_access_log_lines_dropped_total",
+                                   METRIC_COUNTER,
+                                   {0},
+                                   "Lines that the disk was too slow or too full for."},
+
     [METRIC_PROCESS_CPU] = {"process_cpu_seconds_total",
                             METRIC_COUNTER,
                             {0},

@@ -211,9 +211,10 @@ void call_run(const struct call_rules *rules, struct call_state *state, const st
     be_inside(state, job->loader);
     call_execute(rules, job, &answer);
     if (rules->verbose) {
-        log_info("call", "action=%.*s status=%d exec_ms=%.3f bytes=%zu", (int)job->input.name.size,
-                 job->input.name.data, answer.status, (double)answer.exec_ns / 1e6,
-                 answer.body.size);
+        struct slice id = http_request_header(job->input.request, "X-Request-Id");
+        log_info("call", "action=%.*s status=%d exec_ms=%.3f bytes=%zu request_id=%.*s",
+                 (int)job->input.name.size, job->input.name.data, answer.status,
+                 (double)answer.exec_ns / 1e6, answer.body.size, (int)id.size, id.data);
     }
     bool stay = (more && answer.exec_ns < STAY_NS) || !job->loader->leave;
     if (stay) {

@@ -63,6 +63,17 @@ static PyObject *context_headers(PyObject *self, void *closure)
     return context->headers ? Py_NewRef(context->headers) : NULL;
 }
 
+/* What the daemon calls the request, in its access log and to the client; None = no name known. */
+static PyObject *context_request_id(PyObject *self, void *closure)
+{
+    const struct py_context *context = (const struct py_context *)self;
+    (void)closure;
+    struct slice id = context->call && context->call->request
+                          ? http_request_header(context->call->request, "X-Request-Id")
+                          : (struct slice){0};
+    return id.size > 0 ? header_text(id) : Py_NewRef(Py_None);
+}
+
 int py_context_init(PyObject *module)
 {
     static PyMemberDef members[] = {
@@ -82,6 +93,8 @@ int py_context_init(PyObject *module)
     static PyGetSetDef getters[] = {
         {"headers", context_headers, NULL,
          "The request's headers by lower-case name; read them while the call runs.", NULL},
+        {"request_id", context_request_id, NULL,
+         "The request's id in the daemon's access log; read it while the call runs.", NULL},
         {NULL, NULL, NULL, NULL, NULL},
     };
     static PyType_Slot slots[] = {
