@@ -3,7 +3,6 @@
  *     stall_server PORT STALL_MS EVERY_MS      until SIGTERM; STALL_MS 0 = never */
 #include <arpa/inet.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -20,14 +19,6 @@ struct stalling {
     int every_ms;
     uint64_t next_ms;
 };
-
-static struct loop *stopped_by_signal;
-
-static void on_signal(int number)
-{
-    (void)number;
-    loop_stop(stopped_by_signal);
-}
 
 static void stall(void *arg)
 {
@@ -66,15 +57,11 @@ int main(int argc, char **argv)
         perror("stall_server");
         return 1;
     }
-    stopped_by_signal = loop;
-    (void)signal(SIGTERM, on_signal);
     stalling.timer = (struct loop_timer){.fn = stall, .arg = &stalling};
     stalling.next_ms = clock_now_ms() + (uint64_t)stalling.every_ms;
     if (stalling.stall_ms > 0) {
         loop_timer_set(loop, &stalling.timer, stalling.next_ms);
     }
-    loop_run(loop);
-    http_server_free(server);
-    loop_free(loop);
+    loop_run(loop); /* SIGTERM ends the process */
     return 0;
 }

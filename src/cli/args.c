@@ -131,6 +131,15 @@ static int store(struct json_object *values, const struct param *row, const char
     if (failed) {
         return err_wrap(err, "%s%s", row->kind == PARAM_ARGUMENT ? "" : "--", row->name);
     }
+    if (row->repeated) {
+        struct json_object *list = json_member(values, row->name, json_type_array);
+        if (!list) {
+            list = json_object_new_array();
+            json_set(values, row->name, list);
+        }
+        (void)json_object_array_add(list, value);
+        return 0;
+    }
     json_set(values, row->name, value);
     return 0;
 }

@@ -16,7 +16,8 @@ struct args_rows {
     bool fill_required;         /* spare bare words fill required options, in the order of rows */
 };
 
-/* What was given, typed, by the name of its row; owned. Values of repeated options: the last. */
+/* What was given, typed, by the name of its row; owned. An option given twice: the last, or a list
+ * if its row is `repeated`. */
 struct args {
     struct json_object *own;
     struct json_object *common;

@@ -11,6 +11,7 @@ static const struct param LOAD[] = {
     {.name = "mode", .required = true, .help = "where to"},
     {.name = "retire_svc", .type = OP_BOOL, .fallback = "true", .help = "end the pod"},
     {.name = "limit", .letter = 'n', .type = OP_INT, .help = "how many"},
+    {.name = "skip", .type = OP_INT, .repeated = true, .help = "which not"},
     {.name = "url", .help = "an option that is common, too"},
     {.name = "follow", .letter = 'f', .kind = PARAM_FLAG, .type = OP_BOOL, .help = "go on"},
     {.name = NULL},
@@ -133,6 +134,12 @@ static void keeps_the_last_of_repeated_options(void)
     EXPECT_STR(parsed("-mode a -mode b"), "{\"mode\":\"b\"} {}");
 }
 
+static void gathers_an_option_that_may_be_repeated(void)
+{
+    EXPECT_STR(parsed("--skip 1 text --skip=2"), "{\"skip\":[1,2],\"name\":\"text\"} {}");
+    EXPECT_STR(parsed("--skip 3"), "{\"skip\":[3]} {}");
+}
+
 static void gathers_the_rest(void)
 {
     struct args_rows rows = {.own = REST, .common = COMMON};
@@ -178,5 +185,5 @@ TEST_MAIN(accepts_one_dash_and_two_and_an_equals_sign, takes_dash_and_underscore
           reads_letters_with_their_value_next_or_attached, prefers_a_command_s_own_option,
           takes_a_negative_number_and_a_dash_as_words, takes_a_positional_by_name_as_well,
           fills_required_options_with_spare_words_where_asked, keeps_the_last_of_repeated_options,
-          gathers_the_rest, stops_where_a_command_begins, names_what_is_wrong,
-          checks_that_nothing_required_is_missing)
+          gathers_an_option_that_may_be_repeated, gathers_the_rest, stops_where_a_command_begins,
+          names_what_is_wrong, checks_that_nothing_required_is_missing)

@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +17,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "cli/child.h"
+#include "cli/scratch.h"
 #include "http/blocking.h"
 
 #define START_TIMEOUT_MS 60000 /* an interpreter with a cold disk cache */
@@ -25,7 +25,6 @@
 #define CALL_TIMEOUT_MS  10000
 #define PROBE_PAUSE_MS   20
 #define REPLY_BYTES_MAX  (1024 * 1024)
-#define LOG_TAIL_BYTES   1200 /* of a server that did not start, for the error */
 
 static const char MODULE[] = "import jsorc\n"
                              "\n"
@@ -71,15 +70,11 @@ static struct http_blocking *connect_to(int port)
 
 static int make_folder(struct bench_setup *setup, struct err *err)
 {
-    const char *tmp = getenv("TMPDIR");
-    char *folder = xasprintf("%s/jsorc-bench-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (!mkdtemp(folder)) {
-        (void)err_errno(err, errno, "cannot make a folder '%s'", folder);
-        free(folder);
-        return -EIO;
+    int failed = scratch_make("jsorc-bench", &setup->folder, err);
+    if (failed) {
+        return failed;
     }
-    setup->folder = folder;
-    CLEANUP(str_free) char *path = xasprintf("%s/echo.py", folder);
+    CLEANUP(str_free) char *path = xasprintf("%s/echo.py", setup->folder);
     FILE *file = fopen(path, "we");
     bool written = file && fputs(MODULE, file) >= 0;
     if (!file || fclose(file) != 0 || !written) {
@@ -124,15 +119,7 @@ static int start(struct bench_setup *setup, struct bench_server *server, const c
 static int with_log(const struct bench_setup *setup, const char *name, struct err *err)
 {
     CLEANUP(str_free) char *path = xasprintf("%s/%s.log", setup->folder, name);
-    char tail[LOG_TAIL_BYTES + 1] = "";
-    FILE *file = fopen(path, "re");
-    if (file) {
-        (void)fseek(file, 0, SEEK_END);
-        long size = ftell(file);
-        (void)fseek(file, size > LOG_TAIL_BYTES ? size - LOG_TAIL_BYTES : 0, SEEK_SET);
-        tail[fread(tail, 1, LOG_TAIL_BYTES, file)] = '\0';
-        (void)fclose(file);
-    }
+    CLEANUP(str_free) char *tail = scratch_tail(path);
     int code = err->code;
     return err_set(err, code, "'jsorc %s' did not start: %s; it printed:\n%s", name, err->text,
                    tail);
@@ -186,24 +173,13 @@ int bench_setup_start(struct bench_setup *setup, const char *python, struct err 
     return failed ? failed : wait_ready(setup, &setup->daemon, "serve", setup->through, err);
 }
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *place)
-{
-    (void)info;
-    (void)kind;
-    (void)place;
-    (void)remove(path);
-    return 0;
-}
-
 void bench_setup_stop(struct bench_setup *setup)
 {
     setup->direct = http_blocking_free(setup->direct);
     setup->through = http_blocking_free(setup->through);
     child_stop(setup->host.pid, STOP_TIMEOUT_MS);
     child_stop(setup->daemon.pid, STOP_TIMEOUT_MS);
-    if (setup->folder) {
-        (void)nftw(setup->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    }
+    scratch_remove(setup->folder);
     free(setup->folder);
     *setup = (struct bench_setup){0};
 }

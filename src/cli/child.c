@@ -28,7 +28,9 @@ int child_start(const char *const *argv, char *const *environment, int out_fd, p
     (void)posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
     (void)posix_spawn_file_actions_adddup2(&actions, out_fd, STDERR_FILENO);
     (void)posix_spawnattr_setsigmask(&attributes, &none);
-    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    /* A group of its own: Ctrl-C is for us, who end it when it is no longer needed. */
+    (void)posix_spawnattr_setpgroup(&attributes, 0);
+    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
     int failed = posix_spawnp(&pid, argv[0], &actions, &attributes, (char *const *)argv,
                               environment ? environment : environ);
     (void)posix_spawn_file_actions_destroy(&actions);

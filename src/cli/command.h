@@ -37,6 +37,7 @@ struct param {
     enum param_kind kind;
     enum op_type type;
     bool required;
+    bool repeated;           /* an option that may be given several times: its values are a list */
     const char *placeholder; /* "FILE"; NULL = the name in capitals */
     const char *fallback;    /* JSON text, for the reader; NULL = nothing to say */
     const char *choices;     /* "json table": offered by completion; NULL = free */

@@ -14,6 +14,7 @@ extern const struct command COMMAND_DOCTOR;
 extern const struct command COMMAND_HELP;
 extern const struct command COMMAND_HOST;
 extern const struct command COMMAND_INIT;
+extern const struct command COMMAND_LOADTEST;
 extern const struct command COMMAND_LOGIN;
 extern const struct command COMMAND_LOGOUT;
 extern const struct command COMMAND_LOGS;

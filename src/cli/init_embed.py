@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Makes the table of files that `jsorc init` writes: init_embed.py OUT.c FILE..."""
+"""Makes a table of files that the program carries: init_embed.py OUT.c HEADER TABLE FILE...
+
+HEADER declares the table, e.g. cli/init_files.h for INIT_FILES."""
 
 import sys
 from pathlib import Path
 
-out, *files = map(Path, sys.argv[1:])
+out, header, table, *files = sys.argv[1:]
 
 
 def literal(data):
@@ -16,8 +18,7 @@ def literal(data):
         for line in lines)
 
 
-rows = [f'    {{"{file.name}",\n{literal(file.read_bytes())}}},\n' for file in files]
-out.write_text(
-    "/* Made by init_embed.py from src/cli/init. */\n#include <stddef.h>\n\n"
-    '#include "cli/init_files.h"\n\n'
-    "const struct init_file INIT_FILES[] = {\n" + "".join(rows) + "    {NULL, NULL},\n};\n")
+rows = [f'    {{"{file.name}",\n{literal(file.read_bytes())}}},\n' for file in map(Path, files)]
+Path(out).write_text(
+    f'/* Made by init_embed.py. */\n#include <stddef.h>\n\n#include "{header}"\n\n'
+    f"const struct init_file {table}[] = {{\n" + "".join(rows) + "    {NULL, NULL},\n};\n")

@@ -1,0 +1,247 @@
+#include "cli/loadtest/cell.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "cli/loadtest/bed.h"
+#include "cli/loadtest/placing.h"
+#include "cli/loadtest/shoot.h"
+#include "cli/loadtest/stop.h"
+#include "cli/loadtest/watcher.h"
+
+void cell_init(struct cell *cell, const struct app *app, enum cell_policy policy, char *key)
+{
+    *cell = (struct cell){.app = app,
+                          .policy = policy,
+                          .key = key,
+                          .rows = json_object_new_array(),
+                          .action_level = json_object_new_array(),
+                          .decisions = json_object_new_array()};
+    samples_init(&cell->samples);
+}
+
+void cell_done(struct cell *cell)
+{
+    free(cell->key);
+    samples_done(&cell->samples);
+    (void)json_put(cell->rows);
+    (void)json_put(cell->action_level);
+    (void)json_put(cell->decisions);
+    (void)json_put(cell->tried);
+    *cell = (struct cell){0};
+}
+
+/* ---- the policy ---- */
+
+/* The memory and the phases of adaptive are settings of the daemon: bed.c gives them to its own. */
+static struct json_object *policy_params(const struct cell *cell, const struct options *options)
+{
+    struct json_object *params = json_object_new_object();
+    if (cell->policy == CELL_EVALUATION) {
+        json_set_double(params, "eval_phase", options->eval_phase_s);
+        json_set_double(params, "perf_phase", options->perf_phase_s);
+        json_set_double(params, "node_mem", options_node_mb(options));
+        json_set_double(params, "jaseci_runtime_mem", options_runtime_mb(options));
+    }
+    return params;
+}
+
+static int set_policy(const struct cell_context *context, const char *name,
+                      struct json_object *policy_params, struct err *err)
+{
+    struct json_object *params = json_object_new_object();
+    json_set_str(params, "policy_name", name);
+    json_set(params, "policy_params", policy_params);
+    return bed_op(context->bed, "jsorc_actionpolicy_set", params, NULL, err);
+}
+
+static int begin_policy(struct cell *cell, const struct cell_context *context, struct err *err)
+{
+    const char *name = cell->policy == CELL_EVALUATION ? "Evaluation"
+                       : cell->policy == CELL_ADAPTIVE ? "Adaptive"
+                                                       : "Default";
+    return set_policy(context, name, policy_params(cell, context->options), err);
+}
+
+/* ---- the oracle ---- */
+
+struct trial {
+    const struct cell_context *context;
+    size_t number;
+    size_t count;
+};
+
+static void on_trial(void *arg, double elapsed_s, double whole_s)
+{
+    const struct trial *trial = arg;
+    char what[64];
+    (void)snprintf(what, sizeof(what), "oracle, placement %zu of %zu", trial->number, trial->count);
+    trial->context->on_progress(trial->context->arg, what, elapsed_s, whole_s);
+}
+
+static void book_trial(struct cell *cell, unsigned remote, const struct shot *shot)
+{
+    struct json_object *row = json_object_new_object();
+    json_set(row, "placement", placing_json(cell->app, remote));
+    json_set_double(row, "average_latency", samples_mean_ms(&shot->samples));
+    json_set_int(row, "count", (int64_t)shot->samples.count);
+    (void)json_object_array_add(cell->tried, row);
+}
+
+/* Tries every placement in the order of a Gray code, so that one module moves between two. The
+ * lowest mean latency wins; it is measured anew afterwards, so its luck here does not count. */
+static int search(struct cell *cell, const struct cell_context *context, struct err *err)
+{
+    const struct options *options = context->options;
+    struct trial trial = {.context = context, .count = (size_t)1 << cell->app->module_count};
+    double best_ms = INFINITY;
+    int failed = 0;
+    cell->tried = json_object_new_array();
+    for (size_t i = 0; i < trial.count && !failed && !stop_asked; i++) {
+        unsigned remote = (unsigned)(i ^ (i >> 1));
+        failed = placing_move(context, cell->app, remote, err);
+        if (failed) {
+            return failed;
+        }
+        trial.number = i + 1;
+        struct shot shot = {0};
+        failed = shoot(context, cell->app,
+                       &(struct aim){.warmup_s = fmin(options->warmup_s, options->trial_s / 4),
+                                     .duration_s = options->trial_s,
+                                     .seed = options->seed,
+                                     .on_progress = on_trial,
+                                     .arg = &trial},
+                       &shot, err);
+        if (failed) {
+            return failed;
+        }
+        book_trial(cell, remote, &shot);
+        double mean_ms = samples_mean_ms(&shot.samples);
+        if (mean_ms < best_ms) {
+            best_ms = mean_ms;
+            cell->best = remote;
+        }
+        shot_done(&shot);
+    }
+    return 0;
+}
+
+/* ---- one repetition ---- */
+
+static void on_measure(void *arg, double elapsed_s, double whole_s)
+{
+    const struct cell_context *context = arg;
+    context->on_progress(context->arg, "measuring", elapsed_s, whole_s);
+}
+
+static void book(struct cell *cell, struct shot *shot, struct json_object *placements)
+{
+    size_t number = cell->repetitions++;
+    cell->mean_ms[number] = samples_mean_ms(&shot->samples);
+    cell->p99_ms[number] = samples_percentile(&shot->samples, 99);
+    cell->throughput[number] =
+        shot->seconds > 0 ? (double)shot->samples.count / shot->seconds : NAN;
+    cell->seconds += shot->seconds;
+    for (int i = 0; i < LOAD_OUTCOMES; i++) {
+        cell->outcomes[i] += shot->outcomes[i];
+    }
+    shot_pool(shot, &cell->samples);
+    struct json_object *row = shot_json(shot);
+    json_set(row, "placements", placements);
+    (void)json_object_array_add(cell->rows, row);
+}
+
+/* history: of jsorc_trackact_stop; consumed. */
+static void book_actions(struct cell *cell, struct json_object *history)
+{
+    size_t count =
+        json_object_is_type(history, json_type_array) ? json_object_array_length(history) : 0;
+    for (size_t i = 0; i < count; i++) {
+        struct json_object *entry = json_object_array_get_idx(history, i);
+        json_set_int(entry, "repetition", (int64_t)cell->repetitions);
+        (void)json_object_array_add(cell->action_level, json_ref(entry));
+    }
+    (void)json_put(history);
+}
+
+static int collect(struct cell *cell, const struct cell_context *context, struct err *err)
+{
+    struct json_object *history = NULL, *decision = NULL;
+    int failed = bed_op(context->bed, "jsorc_trackact_stop", NULL, &history, err);
+    book_actions(cell, history);
+    failed = failed ? failed : bed_op(context->bed, "jsorc_actionpolicy_get", NULL, &decision, err);
+    bool live = cell->policy == CELL_EVALUATION || cell->policy == CELL_ADAPTIVE;
+    if (!failed && live) { /* all that it was told and answered: `jsorc why` reads it */
+        CLEANUP(json_put) struct json_object *record = NULL;
+        failed = bed_op(context->bed, "jsorc_actionpolicy_record", NULL, &record, err);
+        json_set(decision, "record", json_ref(json_member(record, "lines", json_type_array)));
+    }
+    if (decision) {
+        json_set_int(decision, "repetition", (int64_t)cell->repetitions);
+        (void)json_object_array_add(cell->decisions, decision);
+    }
+    return failed;
+}
+
+static int measure(struct cell *cell, const struct cell_context *context, struct err *err)
+{
+    const struct options *options = context->options;
+    struct shot shot = {0};
+    int failed = begin_policy(cell, context, err);
+    failed = failed ? failed : bed_op(context->bed, "jsorc_trackact_start", NULL, NULL, err);
+    if (failed) {
+        return failed;
+    }
+    struct watcher *watcher = watcher_start(context->bed, cell->app);
+    failed = shoot(context, cell->app,
+                   &(struct aim){.warmup_s = options->warmup_s,
+                                 .duration_s = options->duration_s,
+                                 .seed = options->seed + cell->repetitions,
+                                 .on_progress = on_measure,
+                                 .arg = (void *)(uintptr_t)context},
+                   &shot, err);
+    struct json_object *placements = watcher_stop(watcher);
+    if (failed) {
+        (void)json_put(placements);
+        return failed;
+    }
+    book(cell, &shot, placements);
+    shot_done(&shot);
+    return collect(cell, context, err);
+}
+
+static unsigned first_placement(const struct cell *cell)
+{
+    unsigned all = (1U << cell->app->module_count) - 1;
+    /* As the original: the policies begin with everything remote. */
+    return cell->policy == CELL_ALL_LOCAL ? 0 : cell->policy == CELL_ORACLE ? cell->best : all;
+}
+
+int cell_run(struct cell *cell, const struct cell_context *context, struct err *err)
+{
+    int failed = placing_check(context, cell->app, err);
+    if (failed) {
+        return failed;
+    }
+    failed = placing_load(context, cell->app, first_placement(cell), err);
+    if (!failed && cell->policy == CELL_ORACLE && !cell->tried) {
+        failed = search(cell, context, err);
+        failed = failed ? failed : placing_move(context, cell->app, cell->best, err);
+    }
+    if (!failed && !stop_asked) {
+        failed = measure(cell, context, err);
+    }
+    struct err undo_err = {0};
+    int undone = set_policy(context, "Default", json_object_new_object(), &undo_err);
+    int unloaded = placing_unload(context, cell->app, undone ? NULL : &undo_err);
+    if (!failed && (undone || unloaded)) {
+        failed = err_set(err, EIO, "what was loaded was not taken back: %s", undo_err.text);
+    }
+    return failed ? err_wrap(err, "%s, %s", cell->app->name, cell->key) : 0;
+}
