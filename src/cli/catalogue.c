@@ -84,8 +84,8 @@ const struct command *catalogue_at(const struct catalogue *catalogue, size_t ind
     return catalogue->items[index];
 }
 
-/* How many of words[count] the whole of name takes, or 0. Both separate by ' ', '_', '-' or a new word,
- * but a word is never taken in part. */
+/* How many of words[count] the whole of name takes, or 0. Both separate by ' ', '_', '-' or a new
+ * word, but a word is never taken in part. */
 static int words_taken(const char *name, int count, char *const *words)
 {
     int taken = 0;

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,8 +7,10 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/system.h"
 #include "cli/doctor.h"
 
+#define MB              (1024.0 * 1024)
 #define MEMORY_LOW_MB   512 /* a model or two */
 #define PRESSURE_HIGH   10  /* per cent of the last 10 s in which something waited for memory */
 #define DESCRIPTORS_LOW 1024
@@ -28,44 +31,19 @@ static bool read_text(const char *path, char *text, size_t size)
     return used > 0;
 }
 
-/* The number behind name in a file of lines "name: 12 kB"; -1 when absent. */
-static long long number_after(const char *text, const char *name)
-{
-    const char *at = strstr(text, name);
-    return at ? strtoll(at + strlen(name), NULL, 10) : -1;
-}
-
 void doctor_memory(struct doctor *doctor, struct finding *finding)
 {
     (void)doctor;
-    char text[4096];
-    bool read = read_text("/proc/meminfo", text, sizeof(text));
-    long long free_kb = read ? number_after(text, "MemAvailable:") : -1;
-    if (free_kb < 0) {
+    struct system_memory memory = system_read_memory("");
+    if (isnan(memory.available_bytes)) {
         finding_set(finding, DOCTOR_WARN, "mount /proc", "the free memory is not known");
         return;
     }
-    long long total_kb = number_after(text, "MemTotal:");
-    bool low = free_kb / 1024 < MEMORY_LOW_MB;
+    bool low = memory.available_bytes < MEMORY_LOW_MB * MB;
     finding_set(finding, low ? DOCTOR_WARN : DOCTOR_OK,
                 low ? "end other programs, or load fewer or smaller modules" : NULL,
-                "%lld MiB of %lld MiB available", free_kb / 1024, total_kb / 1024);
-}
-
-/* The folder of this process's control group (version 2); false when there is none. */
-static bool find_cgroup(char *path, size_t size)
-{
-    char text[4096];
-    const char *line = read_text("/proc/self/cgroup", text, sizeof(text)) ? text : "";
-    while (line && strncmp(line, "0::", 3) != 0) {
-        line = strchr(line, '\n');
-        line = line ? line + 1 : NULL;
-    }
-    if (!line) {
-        return false;
-    }
-    (void)snprintf(path, size, "/sys/fs/cgroup%.*s", (int)strcspn(line + 3, "\n"), line + 3);
-    return true;
+                "%.0f MiB of %.0f MiB available", memory.available_bytes / MB,
+                memory.total_bytes / MB);
 }
 
 void doctor_cgroup(struct doctor *doctor, struct finding *finding)
@@ -75,46 +53,36 @@ void doctor_cgroup(struct doctor *doctor, struct finding *finding)
         "none needed on one's own machine; for limits a module, boot with the unified hierarchy "
         "(systemd.unified_cgroup_hierarchy=1) and delegate a group";
     char folder[1024];
-    char path[1100];
-    char limit[64];
-    if (!find_cgroup(folder, sizeof(folder))) {
+    if (!system_group_folder("", folder, sizeof(folder))) {
         finding_set(finding, DOCTOR_WARN, fix, "no control group of version 2");
         return;
     }
-    (void)snprintf(path, sizeof(path), "%s/memory.max", folder);
-    if (!read_text(path, limit, sizeof(limit))) { /* the root has none; a controller may be off */
+    double max_bytes = system_read_group("").mem_max_bytes;
+    if (isnan(max_bytes)) { /* the root has none; a controller may be off */
         finding_set(finding, DOCTOR_OK, NULL, "'%s', without a limit of memory", folder);
         return;
     }
-    limit[strcspn(limit, "\n")] = '\0';
-    long long bytes = strtoll(limit, NULL, 10);
-    bool low = bytes > 0 && bytes >> 20 < MEMORY_LOW_MB;
-    if (bytes <= 0) {
-        finding_set(finding, DOCTOR_OK, NULL, "'%s', without a limit of memory", folder);
-        return;
-    }
+    bool low = max_bytes < MEMORY_LOW_MB * MB;
     finding_set(finding, low ? DOCTOR_WARN : DOCTOR_OK,
                 low ? "raise the group's memory.max: the kernel ends workers beyond it" : NULL,
-                "'%s', at most %lld MiB of memory", folder, bytes >> 20);
+                "'%s', at most %.0f MiB of memory", folder, max_bytes / MB);
 }
 
 void doctor_pressure(struct doctor *doctor, struct finding *finding)
 {
     (void)doctor;
-    char text[512];
-    if (!read_text("/proc/pressure/memory", text, sizeof(text))) {
+    double percent = system_read_memory("").pressure_percent;
+    if (isnan(percent)) {
         finding_set(finding, DOCTOR_WARN,
                     "boot with psi=1, on a kernel with CONFIG_PSI; without it shortage of memory "
                     "is seen late",
                     "the kernel does not tell of pressure (PSI)");
         return;
     }
-    const char *at = strstr(text, "avg10=");
-    double share = at ? strtod(at + strlen("avg10="), NULL) : 0;
-    bool high = share > PRESSURE_HIGH;
+    bool high = percent > PRESSURE_HIGH;
     finding_set(finding, high ? DOCTOR_WARN : DOCTOR_OK,
                 high ? "end other programs, or add memory" : NULL,
-                "programs waited for memory in %.1f %% of the last 10 s", share);
+                "programs waited for memory in %.1f %% of the last 10 s", percent);
 }
 
 void doctor_descriptors(struct doctor *doctor, struct finding *finding)

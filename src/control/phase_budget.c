@@ -1,9 +1,9 @@
 /* What memory a policy may use: the setting, and what the machine and the runtime worker say. */
 #include <math.h>
 
+#include "base/system.h"
 #include "control/control_priv.h"
 #include "control/phases.h"
-#include "measure/system.h"
 
 #define LOOK_MS    1000
 #define MB         (1024.0 * 1024.0)

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdbool.h>
 
-#include "measure/system.h"
+#include "base/system.h"
 
 #define RESERVE_SHARE   0.05 /* of all memory: with less available the kernel begins to reclaim */
 #define PRESSURE_MAX    10.0 /* per cent of the time that some task waits for memory */

@@ -2,8 +2,8 @@
 
 #include <math.h>
 
+#include "base/system.h"
 #include "base/test.h"
-#include "measure/system.h"
 
 #define MB 1e6
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
-#include "measure/system.h"
+#include "base/system.h"
 
 struct json_object;
 struct tracksys;

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/system.h"
 #include "provider/process/process_priv.h"
 
 /* Reads a small file of /proc whole. Bytes read, or -errno. */
@@ -71,27 +73,14 @@ pid_t proc_find(const char *option, const char *value)
     return found;
 }
 
-static int64_t field_kb(const char *data, const char *name)
-{
-    const char *at = strstr(data, name);
-    int64_t kb = 0;
-    return at && sscanf(at + strlen(name), " %" SCNd64, &kb) == 1 ? kb : 0;
-}
-
 int proc_memory(pid_t pid, struct pod_memory *ret_memory)
 {
-    char path[64], data[4096];
-    (void)snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
-    ssize_t got = read_file(path, data, sizeof(data));
-    if (got <= 0) {
-        return got < 0 ? (int)got : -ESRCH;
+    double used_bytes = system_process_mem_bytes("", pid);
+    double peak_bytes = system_process_peak_bytes("", pid);
+    if (isnan(used_bytes) || isnan(peak_bytes)) {
+        return -ESRCH;
     }
-    int64_t pss_kb = field_kb(data, "\nPss:");
-    (void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-    got = read_file(path, data, sizeof(data));
-    if (got <= 0) {
-        return got < 0 ? (int)got : -ESRCH;
-    }
-    *ret_memory = (struct pod_memory){.pss_kb = pss_kb, .peak_kb = field_kb(data, "\nVmHWM:")};
+    *ret_memory = (struct pod_memory){.pss_kb = (int64_t)(used_bytes / 1024),
+                                      .peak_kb = (int64_t)(peak_bytes / 1024)};
     return 0;
 }

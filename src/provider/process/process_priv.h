@@ -52,5 +52,5 @@ int process_spawn(struct process_pod *pod, const struct pod_spec *spec, struct e
 pid_t proc_find(const char *option, const char *value);
 /* Ticks since boot at which pid began; 0 = no such process. */
 uint64_t proc_start_time(pid_t pid);
-/* 0, or -errno. */
+/* 0, or -ESRCH. */
 int proc_memory(pid_t pid, struct pod_memory *ret_memory);

@@ -1,14 +1,13 @@
-#include "measure/system.h"
+#include "base/system.h"
 
 #include <fcntl.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
-#include "measure/proc_text.h"
+#include "base/proc_text.h"
 
 #define FILE_BYTES_MAX 65536 /* /proc/diskstats of 400 devices; what is beyond is not read */
 
@@ -65,12 +64,12 @@ struct system_host system_read_host(const char *root)
     return host;
 }
 
-/* "" = in none of version 2. */
-static bool find_group(const char *root, char *text, char *ret_folder, size_t size)
+bool system_group_folder(const char *root, char *ret, size_t size)
 {
+    CLEANUP(str_free) char *text = xcalloc(1, FILE_BYTES_MAX);
     char group[256];
     proc_text_cgroup(read_proc(root, "self/cgroup", text), group, sizeof(group));
-    (void)snprintf(ret_folder, size, "%s/sys/fs/cgroup%s", root, group);
+    (void)snprintf(ret, size, "%s/sys/fs/cgroup%s", root, group);
     return group[0] != '\0';
 }
 
@@ -85,7 +84,7 @@ struct system_group system_read_group(const char *root)
 {
     CLEANUP(str_free) char *text = xcalloc(1, FILE_BYTES_MAX);
     char folder[512];
-    if (!find_group(root, text, folder, sizeof(folder))) {
+    if (!system_group_folder(root, folder, sizeof(folder))) {
         return (struct system_group){NAN, NAN, NAN};
     }
     return (struct system_group){
@@ -105,7 +104,7 @@ struct system_memory system_read_memory(const char *root)
     struct system_group group = system_read_group(root);
     double left = group.mem_max_bytes - group.mem_bytes;
     char folder[512];
-    if (!isnan(left) && find_group(root, text, folder, sizeof(folder))) {
+    if (!isnan(left) && system_group_folder(root, folder, sizeof(folder))) {
         memory.total_bytes = fmin(memory.total_bytes, group.mem_max_bytes);
         memory.available_bytes = fmin(memory.available_bytes, left > 0 ? left : 0);
         double own = proc_text_pressure(read_in(folder, "memory.pressure", text));
@@ -126,4 +125,10 @@ double system_process_mem_bytes(const char *root, int pid)
     double pss_bytes = proc_text_bytes(read_of(root, pid, "smaps_rollup", text), "Pss");
     return isnan(pss_bytes) ? proc_text_bytes(read_of(root, pid, "status", text), "VmRSS")
                             : pss_bytes;
+}
+
+double system_process_peak_bytes(const char *root, int pid)
+{
+    CLEANUP(str_free) char *text = xcalloc(1, FILE_BYTES_MAX);
+    return proc_text_bytes(read_of(root, pid, "status", text), "VmHWM");
 }

@@ -1,4 +1,4 @@
-#include "measure/system.h"
+#include "base/system.h"
 
 #include <ftw.h>
 #include <math.h>
@@ -43,7 +43,7 @@ static void make_root(void)
     put("proc/pressure/memory", "some avg10=7.50 avg60=0.00 avg300=0.00 total=1\n");
     put("proc/7/stat", "7 (worker) S 1 1 1 0 -1 0 9 0 0 0 200 100 0 0 20 0\n");
     put("proc/7/smaps_rollup", "Rss: 30 kB\nPss: 20 kB\n");
-    put("proc/7/status", "VmRSS: 31 kB\n");
+    put("proc/7/status", "VmHWM: 40 kB\nVmRSS: 31 kB\n");
     put("proc/8/status", "VmRSS: 31 kB\n"); /* a kernel without smaps_rollup */
     put("proc/self/cgroup", "1:cpu:/old\n0::/jsorc.service\n");
     put("sys/fs/cgroup/jsorc.service/cpu.stat", "usage_usec 2500000\nuser_usec 1\n");
@@ -63,6 +63,7 @@ static void reads_host_processes_and_group(void)
     EXPECT(system_process_cpu_s(root, 7) == 300 * tick_s);
     EXPECT(system_process_mem_bytes(root, 7) == 20 * 1024);
     EXPECT(system_process_mem_bytes(root, 8) == 31 * 1024);
+    EXPECT(system_process_peak_bytes(root, 7) == 40 * 1024);
     struct system_group group = system_read_group(root);
     EXPECT(group.cpu_s == 2.5 && group.mem_bytes == 123456 && isnan(group.mem_max_bytes));
     struct system_memory memory = system_read_memory(root);
@@ -86,6 +87,9 @@ static void what_cannot_be_read_is_not_known(void)
     EXPECT(isnan(group.cpu_s) && isnan(group.mem_bytes) && isnan(group.mem_max_bytes));
     EXPECT(isnan(system_process_cpu_s("/nowhere", 1)));
     EXPECT(isnan(system_process_mem_bytes("/nowhere", 1)));
+    EXPECT(isnan(system_process_peak_bytes("/nowhere", 1)));
+    char folder[100];
+    EXPECT(!system_group_folder("/nowhere", folder, sizeof(folder)));
 }
 
 static void knows_this_process(void)

@@ -1,4 +1,4 @@
-#include "measure/proc_text.h"
+#include "base/proc_text.h"
 
 #include <ctype.h>
 #include <math.h>

@@ -3,6 +3,9 @@
  * What cannot be known is NaN. */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
+
 struct system_host { /* all since boot, but for the memory */
     double cpu_s;    /* of all processors together */
     double disk_read_bytes;
@@ -25,6 +28,9 @@ struct system_group {
 
 struct system_group system_read_group(const char *root);
 
+/* Where its files lie, into ret[size]; false = in no cgroup of version 2. */
+bool system_group_folder(const char *root, char *ret, size_t size);
+
 /* What is left for this daemon and all that it starts: of the host, or of its cgroup if that is
  * less. */
 struct system_memory {
@@ -40,3 +46,6 @@ double system_process_cpu_s(const char *root, int pid);
 
 /* PSS; where the kernel does not tell it, RSS. Takes milliseconds for a large process. */
 double system_process_mem_bytes(const char *root, int pid);
+
+/* The highest RSS since its start. */
+double system_process_peak_bytes(const char *root, int pid);
