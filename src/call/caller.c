@@ -92,7 +92,12 @@ static void send_call(struct call *call, const struct module_route *module)
     }
     struct http_note *note = http_request_note(call->request);
     note->place = place_name(module->remote ? PLACE_REMOTE : PLACE_MODULE);
-    note->hop_began_ns = note->trace.known ? clock_now_ns() : 0;
+    if (note->trace.known) {
+        note->hop_began_ns = clock_now_ns();
+        if (target->external) { /* it will not tell of an execution */
+            memset(note->trace.exec_id, 0, sizeof(note->trace.exec_id));
+        }
+    }
     call->pool = pool;
     call->client = pool_take(pool);
     (void)atomic_fetch_add(&target->in_flight, 1);

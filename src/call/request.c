@@ -84,7 +84,7 @@ static void put_path(struct head *head, const struct call *call, const struct ta
 }
 
 /* What keeps its meaning one hop further. */
-static void put_passed(struct head *head, const struct call *call)
+static void put_passed(struct head *head, const struct call *call, const struct target *target)
 {
     const struct http_note *note = http_request_noted(call->request);
     struct slice id = slice_str(note->request_id);
@@ -92,7 +92,8 @@ static void put_passed(struct head *head, const struct call *call)
              id.size > 0 ? id : http_request_header(call->request, "X-Request-Id"));
     if (note->trace.known) {
         char parent[TRACE_PARENT_SIZE];
-        trace_context_write(&note->trace, note->trace.exec_id, parent);
+        trace_context_write(&note->trace,
+                            target->external ? note->trace.hop_id : note->trace.exec_id, parent);
         put_line(head, SLICE("traceparent"), (struct slice){parent, sizeof(parent)});
     } else {
         put_line(head, SLICE("traceparent"), http_request_header(call->request, "traceparent"));
@@ -115,7 +116,7 @@ size_t call_head(const struct call *call, const struct target *target, size_t bo
     if (!target->external) {
         put_line(&head, SLICE("X-Jsorc-Walker"), call->caller_walker);
     }
-    put_passed(&head, call);
+    put_passed(&head, call, target);
     put(&head, SLICE("\r\n"));
     return head.full ? 0 : head.used;
 }

@@ -313,6 +313,7 @@ static int start_ios(struct daemon *daemon, struct err *err)
     config.limits.connections_max = (unsigned)settings->connections_max;
     config.unmeasured = !settings->measure;
     config.access_log = daemon->logs.access;
+    config.tracer = daemon->logs.tracer;
     config.calls.unmeasured = !settings->measure;
     config.calls.park_timeout_ms = (uint64_t)(settings->wait_timeout_s * 1000);
     for (unsigned i = 0; i < (unsigned)settings->io_threads; i++) {

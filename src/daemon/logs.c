@@ -9,6 +9,7 @@
 #include "daemon/settings.h"
 #include "measure/access_log.h"
 #include "measure/exposition.h"
+#include "measure/tracer.h"
 #include "provider/process/process.h"
 
 #define LOOK_MS 5000 /* between two looks whether a log has grown too long */
@@ -43,7 +44,16 @@ int logs_open(struct logs *logs, struct loop *loop, const char *folder,
     on_timer(logs);
     if (strcmp(settings->access_log, "off") != 0) {
         logs->access = access_log_open(settings->access_log, err);
-        return logs->access ? 0 : -err->code;
+        if (!logs->access) {
+            return -err->code;
+        }
+    }
+    if (settings->otlp_url) {
+        logs->tracer = tracer_new(&(struct tracer_config){.url = settings->otlp_url,
+                                                          .version = JSORC_VERSION,
+                                                          .ratio = settings->trace_ratio},
+                                  err);
+        return logs->tracer ? 0 : -err->code;
     }
     return 0;
 }
@@ -62,11 +72,17 @@ void logs_expose(const struct logs *logs, struct exposition *exposition)
                       log ? (double)access_log_written(log) : 0);
     exposition_single(exposition, METRIC_ACCESS_LOG_DROPPED,
                       log ? (double)access_log_dropped(log) : 0);
+    const struct tracer *tracer = logs->tracer;
+    exposition_single(exposition, METRIC_SPANS_EXPORTED,
+                      tracer ? (double)tracer_exported(tracer) : 0);
+    exposition_single(exposition, METRIC_SPANS_DROPPED,
+                      tracer ? (double)tracer_dropped(tracer) : 0);
 }
 
 void logs_close(struct logs *logs)
 {
     logs->access = access_log_close(logs->access);
+    logs->tracer = tracer_free(logs->tracer);
     if (logs->loop) {
         loop_timer_clear(logs->loop, &logs->timer);
         log_set_copy(-1);

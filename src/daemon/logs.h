@@ -1,5 +1,6 @@
-/* The files that the daemon itself writes: daemon.log (its own lines), api.log (two lines a call of
- * the API), both bounded, and the access log. Workers' logs are the provider's. */
+/* What the daemon itself writes: daemon.log (its own lines) and api.log (two lines a call of the
+ * API), both bounded, the access log, and traces to a collector. Workers' logs are the provider's.
+ */
 #pragma once
 
 #include "loop/loop.h"
@@ -8,6 +9,7 @@ struct access_log;
 struct err;
 struct exposition;
 struct settings;
+struct tracer;
 
 struct logs {
     struct loop *loop;  /* borrowed */
@@ -15,10 +17,12 @@ struct logs {
     int daemon_fd;
     int api_fd;
     struct access_log *access; /* NULL = none */
+    struct tracer *tracer;     /* NULL = none */
     struct loop_timer timer;
 };
 
-/* Begin with {0}. 0, or -errno when the access log cannot be opened. */
+/* Begin with {0}. 0, or -errno when the access log cannot be opened or the collector's URL is bad.
+ */
 int logs_open(struct logs *logs, struct loop *loop, const char *folder,
               const struct settings *settings, struct err *err);
 

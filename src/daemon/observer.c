@@ -5,6 +5,7 @@
 #include "measure/access_log.h"
 #include "measure/exchange.h"
 #include "measure/request_stats.h"
+#include "measure/tracer.h"
 
 void observer_init(struct observer *observer, struct access_log *access_log, struct tracer *tracer)
 {
@@ -48,6 +49,20 @@ void observer_begin(struct observer *observer, struct http_request *request)
     } else {
         make_id(observer, note);
     }
+    if (observer->tracer) {
+        if (!trace_context_read(&note->trace, http_request_header(request, "traceparent"))) {
+            note->trace.sampled = tracer_samples(observer->tracer, random_next(&observer->random));
+        }
+        trace_context_make(&note->trace, &observer->random);
+    }
+}
+
+/* Probes and scrapes are of no interest, unless whoever sent them traces them. */
+static bool is_traced(const struct http_note *note)
+{
+    static const unsigned char none[8];
+    return note->trace.known && note->trace.sampled &&
+           (note->kind != REQUEST_OTHER || memcmp(note->trace.parent_id, none, sizeof(none)) != 0);
 }
 
 static void tell(const struct observer *observer, const struct http_request *request,
@@ -75,6 +90,9 @@ static void tell(const struct observer *observer, const struct http_request *req
     exchange_set_remote(&exchange, http_request_peer(request));
     if (observer->access_log) {
         access_log_add(observer->access_log, &exchange);
+    }
+    if (observer->tracer && is_traced(note)) {
+        tracer_add(observer->tracer, &exchange);
     }
 }
 

@@ -26,6 +26,8 @@ struct settings {
     char *log_level;
     bool allow_plain;
     bool measure;
+    char *otlp_url; /* NULL = no traces */
+    double trace_ratio;
     char *access_log; /* a path, "-" or "off" */
     int64_t io_threads;
     int64_t call_threads;

@@ -57,6 +57,11 @@ const struct setting SETTINGS_TABLE[] = {
      "how long a call waits for its module to be started, in seconds"},
     {"access_log", SETTING_TEXT, AT(access_log), "\"off\"", 0, 0, true,
      "file for a JSON line each request; - = standard output, off = none"},
+    {"otlp_url", SETTING_TEXT, AT(otlp_url), "null", 0, 0, true,
+     "OpenTelemetry collector that gets traces (OTLP over HTTP), e.g. http://127.0.0.1:4318"},
+    {"trace_ratio", SETTING_NUMBER, AT(trace_ratio), "1", 0, 1, true,
+     "share of the traces that begin here which are kept; a client's own traceparent decides for "
+     "itself"},
     {"measure", SETTING_FLAG, AT(measure), "true", 0, 0, true,
      "keep figures of requests and calls; false only to see what that costs"},
     {"tracksys_interval_s", SETTING_NUMBER, AT(tracksys_interval_s), "10", 0.05, 86400, true,

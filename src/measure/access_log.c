@@ -15,9 +15,9 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
-#include "base/utf8.h"
 #include "measure/batch.h"
 #include "measure/exchange.h"
+#include "measure/json_put.h"
 
 struct access_log {
     struct batch *batch; /* owned */
@@ -41,79 +41,23 @@ void access_log_add(struct access_log *log, const struct exchange *exchange)
 
 /* ---- lines ---- */
 
-static void put(struct buf *out, const char *data, size_t size)
-{
-    if (buf_append(out, data, size) < 0) {
-        abort();
-    }
-}
-
-static void put_text(struct buf *out, const char *text)
-{
-    put(out, text, strlen(text));
-}
-
-static void put_number(struct buf *out, uint64_t number)
-{
-    char digits[24];
-    size_t at = sizeof(digits);
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    put(out, digits + at, sizeof(digits) - at);
-}
-
 /* As milliseconds with three places. */
 static void put_ms(struct buf *out, uint64_t ns)
 {
     uint64_t us = (ns + 500) / 1000;
-    char places[4] = {'.', (char)('0' + us / 100 % 10), (char)('0' + us / 10 % 10),
-                      (char)('0' + us % 10)};
-    put_number(out, us / 1000);
-    put(out, places, sizeof(places));
+    char places[5] = {'.', (char)('0' + us / 100 % 10), (char)('0' + us / 10 % 10),
+                      (char)('0' + us % 10), '\0'};
+    json_put_number(out, us / 1000);
+    json_put_text(out, places);
 }
 
-static bool is_plain(struct slice text)
-{
-    bool plain = true;
-    for (size_t i = 0; i < text.size; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        plain &= c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-    }
-    return plain;
-}
-
-static void put_escaped(struct buf *out, struct slice text)
-{
-    CLEANUP(str_free) char *copy = xstrndup(text.data, text.size);
-    utf8_repair(copy, strlen(copy));
-    for (const char *c = copy; *c; c++) {
-        unsigned char byte = (unsigned char)*c;
-        if (byte == '"' || byte == '\\') {
-            put(out, "\\", 1);
-            put(out, c, 1);
-        } else if (byte < 0x20 || byte == 0x7f) {
-            buf_printf(out, "\\u%04x", byte);
-        } else {
-            put(out, c, 1);
-        }
-    }
-}
-
-/* "NAME": "TEXT" with a comma before it; nothing when there is no text. */
+/* Nothing when there is no text. name: with a comma before it and a colon after it. */
 static void put_member(struct buf *out, const char *name, struct slice text)
 {
-    if (text.size == 0) {
-        return;
+    if (text.size > 0) {
+        json_put_text(out, name);
+        json_put_string(out, text);
     }
-    put_text(out, name);
-    if (is_plain(text)) {
-        put(out, text.data, text.size);
-    } else {
-        put_escaped(out, text);
-    }
-    put(out, "\"", 1);
 }
 
 static void put_time(struct access_log *log, struct buf *out, int64_t unix_ns)
@@ -127,10 +71,11 @@ static void put_time(struct access_log *log, struct buf *out, int64_t unix_ns)
         (void)strftime(log->second, sizeof(log->second), "{\"ts\": \"%Y-%m-%dT%H:%M:%S.", &utc);
         log->second_s = second_s;
     }
-    char places[3] = {(char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10)};
-    put_text(out, log->second);
-    put(out, places, sizeof(places));
-    put_text(out, "Z\"");
+    char places[4] = {(char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10),
+                      '\0'};
+    json_put_text(out, log->second);
+    json_put_text(out, places);
+    json_put_text(out, "Z\"");
 }
 
 static void put_remote(struct buf *out, const struct exchange *exchange)
@@ -138,15 +83,15 @@ static void put_remote(struct buf *out, const struct exchange *exchange)
     char text[INET6_ADDRSTRLEN];
     if ((exchange->family != AF_INET && exchange->family != AF_INET6) ||
         !inet_ntop(exchange->family, exchange->address, text, sizeof(text))) {
-        put_text(out, ", \"remote\": \"unix\"");
+        json_put_text(out, ", \"remote\": \"unix\"");
         return;
     }
     bool brackets = exchange->family == AF_INET6;
-    put_text(out, brackets ? ", \"remote\": \"[" : ", \"remote\": \"");
-    put_text(out, text);
-    put_text(out, brackets ? "]:" : ":");
-    put_number(out, ntohs(exchange->port));
-    put(out, "\"", 1);
+    json_put_text(out, brackets ? ", \"remote\": \"[" : ", \"remote\": \"");
+    json_put_text(out, text);
+    json_put_text(out, brackets ? "]:" : ":");
+    json_put_number(out, ntohs(exchange->port));
+    json_put_text(out, "\"");
 }
 
 static void put_line(struct access_log *log, struct buf *out, const struct exchange *exchange,
@@ -154,31 +99,31 @@ static void put_line(struct access_log *log, struct buf *out, const struct excha
 {
     const struct slice *texts = exchange->texts;
     put_time(log, out, unix_ns);
-    put_member(out, ", \"request_id\": \"", texts[EXCHANGE_REQUEST_ID]);
-    put_member(out, ", \"method\": \"", texts[EXCHANGE_METHOD]);
-    put_member(out, ", \"path\": \"", texts[EXCHANGE_PATH]);
-    put_text(out, ", \"status\": ");
-    put_number(out, (uint64_t)exchange->status);
-    put_text(out, ", \"duration_ms\": ");
+    put_member(out, ", \"request_id\": ", texts[EXCHANGE_REQUEST_ID]);
+    put_member(out, ", \"method\": ", texts[EXCHANGE_METHOD]);
+    put_member(out, ", \"path\": ", texts[EXCHANGE_PATH]);
+    json_put_text(out, ", \"status\": ");
+    json_put_number(out, (uint64_t)exchange->status);
+    json_put_text(out, ", \"duration_ms\": ");
     put_ms(out, exchange->ended_ns - exchange->began_ns);
     if (exchange->exec_ns > 0) {
-        put_text(out, ", \"exec_ms\": ");
+        json_put_text(out, ", \"exec_ms\": ");
         put_ms(out, exchange->exec_ns);
     }
-    put_text(out, ", \"bytes_in\": ");
-    put_number(out, exchange->bytes_in);
-    put_text(out, ", \"bytes_out\": ");
-    put_number(out, exchange->bytes_out);
-    put_member(out, ", \"kind\": \"", texts[EXCHANGE_KIND]);
-    put_member(out, ", \"name\": \"", texts[EXCHANGE_NAME]);
-    put_member(out, ", \"walker\": \"", texts[EXCHANGE_WALKER]);
-    put_member(out, ", \"place\": \"", texts[EXCHANGE_PLACE]);
+    json_put_text(out, ", \"bytes_in\": ");
+    json_put_number(out, exchange->bytes_in);
+    json_put_text(out, ", \"bytes_out\": ");
+    json_put_number(out, exchange->bytes_out);
+    put_member(out, ", \"kind\": ", texts[EXCHANGE_KIND]);
+    put_member(out, ", \"name\": ", texts[EXCHANGE_NAME]);
+    put_member(out, ", \"walker\": ", texts[EXCHANGE_WALKER]);
+    put_member(out, ", \"place\": ", texts[EXCHANGE_PLACE]);
     if (exchange->user_id > 0) {
-        put_text(out, ", \"user\": ");
-        put_number(out, (uint64_t)exchange->user_id);
+        json_put_text(out, ", \"user\": ");
+        json_put_number(out, (uint64_t)exchange->user_id);
     }
     put_remote(out, exchange);
-    put(out, "}\n", 2);
+    json_put_text(out, "}\n");
 }
 
 /* ---- the thread ---- */

@@ -170,6 +170,15 @@ const struct metric_row METRIC_TABLE[METRIC_COUNT] = {
                                    {0},
                                    "Lines that the disk was too slow or too full for."},
 
+    [METRIC_SPANS_EXPORTED] = {"jsorc_spans_exported_total",
+                               METRIC_COUNTER,
+                               {0},
+                               "Spans of traces that the collector took."},
+    [METRIC_SPANS_DROPPED] = {"jsorc_spans_dropped_total",
+                              METRIC_COUNTER,
+                              {0},
+                              "Spans that it did not take, or not in time."},
+
     [METRIC_PROCESS_CPU] = {"process_cpu_seconds_total",
                             METRIC_COUNTER,
                             {0},

@@ -1,0 +1,70 @@
+#include "measure/json_put.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/utf8.h"
+
+static void put(struct buf *out, const char *data, size_t size)
+{
+    if (buf_append(out, data, size) < 0) {
+        abort();
+    }
+}
+
+void json_put_text(struct buf *out, const char *text)
+{
+    put(out, text, strlen(text));
+}
+
+void json_put_number(struct buf *out, uint64_t number)
+{
+    char digits[24];
+    size_t at = sizeof(digits);
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    put(out, digits + at, sizeof(digits) - at);
+}
+
+static bool is_plain(struct slice text)
+{
+    bool plain = true;
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        plain &= c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+    }
+    return plain;
+}
+
+static void put_escaped(struct buf *out, struct slice text)
+{
+    CLEANUP(str_free) char *copy = xcalloc(1, text.size + 1);
+    memcpy(copy, text.data, text.size);
+    utf8_repair(copy, text.size);
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char byte = (unsigned char)copy[i];
+        if (byte == '"' || byte == '\\') {
+            put(out, "\\", 1);
+            put(out, &copy[i], 1);
+        } else if (byte < 0x20 || byte == 0x7f) {
+            buf_printf(out, "\\u%04x", byte);
+        } else {
+            put(out, &copy[i], 1);
+        }
+    }
+}
+
+void json_put_string(struct buf *out, struct slice text)
+{
+    put(out, "\"", 1);
+    if (is_plain(text)) {
+        put(out, text.data, text.size);
+    } else {
+        put_escaped(out, text);
+    }
+    put(out, "\"", 1);
+}
