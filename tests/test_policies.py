@@ -154,6 +154,32 @@ def test_decisions_are_explained_and_replayed_to_the_byte(daemon, traffic, tmp_p
     assert "'nothere'" in unknown.stderr
 
 
+def test_a_policy_is_asked_what_to_do_and_what_if(daemon, traffic, tmp_path):
+    trace = tmp_path / "now.trace"
+    done = jsorc("trace", "record", trace, "--seconds", "1", "--state", daemon.state)
+    assert done.returncode == 0, done.stderr
+
+    def ask(*words):
+        done = jsorc(*words, "-o", "json", "--state", daemon.state)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    plan = ask("plan", "--seconds", "1")
+    assert {name: module["now"] for name, module in plan["modules"].items()} == {
+        "light": "module", "flow": "module"}
+    assert plan["policy"] == "adaptive"
+    assert 0 < plan["expected_now_s"] < 1
+    assert abs(plan["expected_now_s"] / plan["measured_latency_s"] - 1) < 0.5
+    more = ask("what-if", "--load", "x8", "--from", trace)
+    assert more["expected_now_s"] > 3 * ask("plan", "--from", trace)["expected_now_s"]
+    tight = ask("what-if", "--mem", "0", "--from", trace)
+    assert tight["budget_bytes"] == 0
+    assert policy(daemon)["policy"] == "Default", "asking changes nothing"
+    for words in ("--mem", "much"), ("--load", "x"), ():
+        wrong = jsorc("what-if", *words, "--from", trace)
+        assert wrong.returncode == 2, words
+
+
 @pytest.mark.parametrize("way", ["default", "crash"])
 def test_a_trial_is_never_kept(daemon, traffic, way):
     assert choose(daemon, "evaluation", **EVALUATION)["success"] is True

@@ -32,48 +32,63 @@ static struct json_object *last_measured(const struct trace *trace)
     return NULL;
 }
 
-static placement_t placed_now(const struct policy_problem *problem)
+/* Where modules are: what a policy that runs holds, else what the problem says. */
+static placement_t placed_now(const struct trace *trace, const struct policy *policy)
 {
     bool known;
-    return policy_placement_now(problem, &known);
-}
-
-/* What the policy expects of the placement that it asks for; NAN = it does not say. */
-static double expected_s(const struct policy_answer *answer)
-{
-    return json_double(answer->reason, answer->done ? "best_s" : "next_s", NAN);
-}
-
-static struct json_object *view_of(const struct trace *trace, const struct policy *policy)
-{
-    const struct policy_problem *problem = policy_problem(policy);
     struct policy_answer answer;
-    struct json_object *view = json_object_new_object(), *modules = json_object_new_object();
-    CLEANUP(json_put) struct json_object *measured = last_measured(trace);
     policy_ask(policy, &answer);
-    placement_t now = placed_now(problem);
+    return trace_is_run(trace) ? answer.placement
+                               : policy_placement_now(policy_problem(policy), &known);
+}
+
+static const char *place_in(placement_t placement, size_t module)
+{
+    return place_name(placement_local(placement, module) ? PLACE_MODULE : PLACE_REMOTE);
+}
+
+static struct json_object *modules_of(const struct policy_problem *problem, placement_t now,
+                                      placement_t proposed)
+{
+    struct json_object *modules = json_object_new_object();
     for (size_t i = 0; i < problem->module_count; i++) {
         struct json_object *module = json_object_new_object();
-        json_set_str(module, "now",
-                     place_name(placement_local(now, i) ? PLACE_MODULE : PLACE_REMOTE));
-        json_set_str(
-            module, "proposed",
-            place_name(placement_local(answer.placement, i) ? PLACE_MODULE : PLACE_REMOTE));
+        json_set_str(module, "now", place_in(now, i));
+        json_set_str(module, "proposed", place_in(proposed, i));
         json_set_double(module, "mem_bytes", problem->modules[i].mem_bytes);
         json_set_bool(module, "fixed", problem->modules[i].fixed);
         json_set(modules, problem->modules[i].name, module);
     }
+    return modules;
+}
+
+/* load: times what was measured; budget_bytes: NAN = as it is. */
+static struct json_object *view_of(const struct trace *trace, struct policy *policy,
+                                   double budget_bytes, double load)
+{
+    const struct policy_problem *problem = policy_problem(policy);
+    struct json_object *view = json_object_new_object();
+    struct policy_answer answer;
+    CLEANUP(json_put) struct json_object *measured = last_measured(trace);
+    policy_ask(policy, &answer);
+    placement_t now = placed_now(trace, policy);
+    struct policy_outlook outlook = {answer.placement, NAN, NAN};
+    (void)policy_outlook(policy, now, load, budget_bytes, &outlook);
     json_set_str(view, "policy", policy_ops(policy)->name);
-    json_set_bool(view, "settled", answer.done);
-    json_set_str(view, "why", answer.why);
-    json_set(view, "modules", modules);
+    json_set(view, "modules", modules_of(problem, now, outlook.best));
     json_set_double(view, "measured_latency_s", json_double(measured, "mean_latency_s", NAN));
-    json_set_double(view, "expected_latency_s", expected_s(&answer));
+    json_set_double(view, "expected_now_s", outlook.now_s);
+    json_set_double(view, "expected_proposed_s", outlook.best_s);
     json_set_double(view, "memory_now_bytes", policy_memory(problem, now));
-    json_set_double(view, "memory_proposed_bytes", policy_memory(problem, answer.placement));
+    json_set_double(view, "memory_proposed_bytes", policy_memory(problem, outlook.best));
     json_set_double(view, "budget_bytes",
                     isfinite(problem->budget_bytes) ? problem->budget_bytes : NAN);
-    json_set(view, "reason", json_ref(answer.reason));
+    if (load == 1 && isnan(budget_bytes)) {
+        json_set(view, "next", policy_placement_write(answer.placement, problem));
+        json_set_bool(view, "next_is_trial", !answer.done);
+        json_set_str(view, "why", answer.why);
+        json_set(view, "reason", json_ref(answer.reason));
+    }
     return view;
 }
 
@@ -108,7 +123,7 @@ static struct table *table_of(struct json_object *view)
 static void show_figure(const char *name, double value, double scale, const char *unit)
 {
     if (value >= 0) {
-        printf("%-28s %.3f %s\n", name, value * scale, unit);
+        printf("%-32s %10.3f %s\n", name, value * scale, unit);
     }
 }
 
@@ -120,16 +135,25 @@ static int show(struct cli *cli, struct json_object *view)
         return cli_fail(cli, CLI_FAILED, &err);
     }
     if (output_wants_table(&cli->output)) {
-        printf("%s: %s%s\n", json_str(view, "policy"), json_str(view, "why"),
-               json_flag(view, "settled", false) ? "" : ", to be measured next");
-        show_figure("measured latency, now", json_double(view, "measured_latency_s", -1), 1e3,
-                    "ms");
-        show_figure("expected latency, proposed", json_double(view, "expected_latency_s", -1), 1e3,
-                    "ms");
-        show_figure("memory now", json_double(view, "memory_now_bytes", -1), 1 / MB, "MB");
-        show_figure("memory proposed", json_double(view, "memory_proposed_bytes", -1), 1 / MB,
-                    "MB");
-        show_figure("memory budget", json_double(view, "budget_bytes", -1), 1 / MB, "MB");
+        static const struct {
+            const char *member, *title;
+            double scale;
+            const char *unit;
+        } rows[] = {{"measured_latency_s", "latency measured last", 1e3, "ms"},
+                    {"expected_now_s", "latency expected now", 1e3, "ms"},
+                    {"expected_proposed_s", "latency expected of the proposed", 1e3, "ms"},
+                    {"memory_now_bytes", "memory now", 1 / MB, "MB"},
+                    {"memory_proposed_bytes", "memory of the proposed", 1 / MB, "MB"},
+                    {"budget_bytes", "memory at most", 1 / MB, "MB"}};
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+            show_figure(rows[i].title, json_double(view, rows[i].member, -1), rows[i].scale,
+                        rows[i].unit);
+        }
+        struct json_object *next = json_member(view, "next", json_type_object);
+        if (next) {
+            printf("%s would hold next (%s): %s\n", json_str(view, "policy"), json_str(view, "why"),
+                   json_text(next));
+        }
     }
     return CLI_OK;
 }
@@ -161,32 +185,20 @@ static double factor_of(const char *text)
     return end == text || *end || !(factor > 0) || isinf(factor) ? -1 : factor;
 }
 
+/* Of the policy that runs, if that is the one: it knows more than a measurement of a moment. */
 static int get_trace(struct cli *cli, struct json_object *values, const char *policy,
                      struct trace *ret_trace)
 {
     const char *from = json_str(values, "from");
+    bool measure = json_object_object_get_ex(values, "seconds", NULL);
+    if (!from && !measure && trace_fetch_if(cli, policy, ret_trace)) {
+        return CLI_OK;
+    }
     return from ? trace_read(cli, from, ret_trace)
                 : trace_observe(cli, json_double(values, "seconds", SECONDS), policy, ret_trace);
 }
 
-/* Tells the policy of other memory, or of a load that is so many times what was measured last. */
-static void change(struct policy_talk *talk, const struct trace *trace, double mem_bytes,
-                   double load)
-{
-    struct policy_problem problem;
-    CLEANUP(json_put) struct json_object *measured = last_measured(trace);
-    policy_problem_copy(policy_problem(talk->policy), &problem);
-    problem.budget_bytes = mem_bytes >= 0 ? mem_bytes : problem.budget_bytes;
-    if (load > 0) {
-        problem.users = json_double(measured, "users", problem.users) * load;
-        problem.think_s = json_double(measured, "think_s", problem.think_s);
-        problem.rate_s = json_double(measured, "rate_s", problem.rate_s) * load;
-    }
-    policy_change(talk->policy, &problem);
-    policy_problem_done(&problem);
-}
-
-static int ask(struct cli *cli, struct json_object *values, double mem_bytes, double load)
+static int ask(struct cli *cli, struct json_object *values, double budget_bytes, double load)
 {
     const char *policy = json_str(values, "policy");
     policy = policy ? policy : POLICY_ASKED;
@@ -200,11 +212,9 @@ static int ask(struct cli *cli, struct json_object *values, double mem_bytes, do
     if (status == CLI_OK && !talk.policy) {
         status = cli_fail_text(cli, CLI_FAILED, "the trace tells no problem");
     }
-    if (status == CLI_OK && (mem_bytes >= 0 || load > 0)) {
-        change(&talk, &trace, mem_bytes, load);
-    }
     if (status == CLI_OK) {
-        CLEANUP(json_put) struct json_object *view = view_of(&trace, talk.policy);
+        CLEANUP(json_put)
+        struct json_object *view = view_of(&trace, talk.policy, budget_bytes, load);
         status = show(cli, view);
     }
     policy_talk_done(&talk);
@@ -214,13 +224,13 @@ static int ask(struct cli *cli, struct json_object *values, double mem_bytes, do
 
 static int run_plan(struct cli *cli, struct json_object *values)
 {
-    return ask(cli, values, -1, -1);
+    return ask(cli, values, NAN, 1);
 }
 
 static int run_what_if(struct cli *cli, struct json_object *values)
 {
     const char *mem = json_str(values, "mem"), *load = json_str(values, "load");
-    double mem_bytes = mem ? bytes_of(mem) : -1, factor = load ? factor_of(load) : -1;
+    double mem_bytes = mem ? bytes_of(mem) : NAN, factor = load ? factor_of(load) : 1;
     if (mem && mem_bytes < 0) {
         return cli_usage(cli, "--mem '%s' is no amount of memory, such as 2G or 512M", mem);
     }
@@ -243,7 +253,9 @@ static int run_what_if(struct cli *cli, struct json_object *values)
          .type = OP_FLOAT,                                                                         \
          .placeholder = "SECONDS",                                                                 \
          .fallback = "5",                                                                          \
-         .help = "how long to measure first; 0 = take all since the daemon's start"},              \
+         .help = "how long to measure first, 0 = all since the daemon's start; when not given, "   \
+                 "what the "                                                                       \
+                 "policy that runs knows, or 5"},                                                  \
         {.name = "from",                                                                           \
          .placeholder = "FILE",                                                                    \
          .values = VALUES_FILE,                                                                    \

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
@@ -41,6 +42,26 @@ int trace_fetch(struct cli *cli, struct trace *ret_trace)
     }
     *ret_trace = (struct trace){.lines = json_ref(json_member(result, "lines", json_type_array))};
     return take_head(cli, ret_trace);
+}
+
+bool trace_is_run(const struct trace *trace)
+{
+    size_t count = json_object_array_length(trace->lines);
+    const char *answer =
+        count > 0 ? json_str(json_object_array_get_idx(trace->lines, count - 1), "answer") : NULL;
+    return answer && *answer;
+}
+
+bool trace_fetch_if(struct cli *cli, const char *policy, struct trace *ret_trace)
+{
+    CLEANUP(json_put) struct json_object *none = json_object_new_object(), *get = NULL;
+    if (cli_op(cli, "jsorc_actionpolicy_get", none, &get) != CLI_OK) {
+        return false;
+    }
+    const char *runs = json_str(get, "policy");
+    int64_t phases = json_int(json_member(get, "state", json_type_object), "phases", 0);
+    return runs && strcasecmp(runs, policy) == 0 && phases > 0 &&
+           trace_fetch(cli, ret_trace) == CLI_OK;
 }
 
 int trace_observe(struct cli *cli, double seconds, const char *policy, struct trace *ret_trace)

@@ -3,6 +3,7 @@
  * "told": TEXT, "answer": TEXT} each; an empty answer means that no policy was asked. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/cleanup.h"
@@ -23,11 +24,16 @@ void trace_done(struct trace *trace);
 
 /* The run of the policy in the daemon; CLI_FAILED when none has run. */
 int trace_fetch(struct cli *cli, struct trace *ret_trace);
+/* The run, if it is that policy's and it was told a measurement; false otherwise. Quiet. */
+bool trace_fetch_if(struct cli *cli, const char *policy, struct trace *ret_trace);
 /* What a policy would be told now: the problem, and what is measured in seconds (0 = since the
  * daemon's start). Without answers; head names policy. */
 int trace_observe(struct cli *cli, double seconds, const char *policy, struct trace *ret_trace);
 int trace_read(struct cli *cli, const char *path, struct trace *ret_trace);
 int trace_write(struct cli *cli, const char *path, const struct trace *trace);
+
+/* With answers: a policy's run, whose last answer is what it holds. */
+bool trace_is_run(const struct trace *trace);
 
 /* The policy of the head, or of name, told nothing yet. talk borrows from trace. */
 struct policy_talk trace_talk(const struct trace *trace, const char *name);

@@ -191,17 +191,23 @@ static bool may_explore(const struct adaptive *state)
             state->lost_s + loss_s <= state->params[EXPLORE_BUDGET] * HOUR_S);
 }
 
-static void make_candidates(struct adaptive *state)
+static struct candidate_rules rules_of(const struct adaptive *state)
 {
     struct candidate_rules rules = {
         .held = state->home,
         .optimism = state->params[OPTIMISM],
         .seed = random_at(state->seed, 1),
     };
-    learned_calibrate(&state->learned, random_at(state->seed, 2));
     for (int side = 0; side < 2; side++) {
         rules.never[side] = state->not_placed[side] | state->learned.failing[side];
     }
+    return rules;
+}
+
+static void make_candidates(struct adaptive *state)
+{
+    learned_calibrate(&state->learned, random_at(state->seed, 2));
+    struct candidate_rules rules = rules_of(state);
     candidates_make(&state->learned, &rules, state->candidates);
 }
 
@@ -432,6 +438,28 @@ static void change(void *opaque, const struct policy_problem *former)
     set_reason(state, "changed", NULL, NULL, 0);
 }
 
+static void outlook(void *opaque, placement_t now, double load, struct policy_outlook *ret_outlook)
+{
+    struct adaptive *state = opaque;
+    struct learned *learned = &state->learned;
+    make_candidates(state);
+    if (load != 1) { /* the twin, as it fits what was measured, under what was not */
+        struct candidate_rules rules = rules_of(state);
+        for (size_t r = 0; r < learned->record_count; r++) {
+            learned->records[r].stale = true;
+        }
+        learned->users = isnan(learned->users) ? NAN : fmax(1, round(learned->users * load));
+        learned->rate_s *= load;
+        learned->model.users = isnan(learned->users) ? 0 : learned->users;
+        learned->model.rate_s *= load;
+        candidates_make(learned, &rules, state->candidates);
+    }
+    const struct candidate *best = best_of(state), *here = find(state, now);
+    ret_outlook->best = best ? best->placement : state->home;
+    ret_outlook->best_s = best ? exp(best->mean) : NAN;
+    ret_outlook->now_s = here ? exp(here->mean) : NAN;
+}
+
 const struct policy_ops POLICY_ADAPTIVE = {
     .name = "adaptive",
     .summary = "Predicts placements from what was measured, and tries few of them",
@@ -441,4 +469,5 @@ const struct policy_ops POLICY_ADAPTIVE = {
     .ask = ask,
     .tell = tell,
     .change = change,
+    .outlook = outlook,
 };

@@ -143,6 +143,18 @@ void policy_ask(const struct policy *policy, struct policy_answer *ret_answer)
     policy->ops->ask(policy->state, ret_answer);
 }
 
+bool policy_outlook(struct policy *policy, placement_t now, double load, double budget_bytes,
+                    struct policy_outlook *ret_outlook)
+{
+    if (!isnan(budget_bytes)) {
+        policy->problem.budget_bytes = budget_bytes;
+    }
+    if (policy->ops->outlook) {
+        policy->ops->outlook(policy->state, now, load, ret_outlook);
+    }
+    return policy->ops->outlook != NULL;
+}
+
 void policy_tell(struct policy *policy, const struct policy_measurement *measurement)
 {
     assert(measurement->action_count == policy->problem.module_count);

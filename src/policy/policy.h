@@ -35,6 +35,12 @@ struct policy_answer {
                                    change or free */
 };
 
+struct policy_outlook {
+    placement_t best;
+    double best_s;
+    double now_s;
+};
+
 /* What the row of a policy is made of. params[]: values in the order of the row's list. state is
  * what start returned; problem is the policy's own copy and stays until stop. */
 struct policy_ops {
@@ -50,6 +56,11 @@ struct policy_ops {
     /* The problem that start got has changed, in place; former is what it was. What was learned
      * about what is still there should be kept. NULL = starts anew. */
     void (*change)(void *state, const struct policy_problem *former);
+    /* The placement that is expected to be the fastest, tried or not, with load times as many
+     * clients as were measured last, and the mean latency in seconds that is expected of it and of
+     * now (NAN = unknown). The state is good for nothing else afterwards. NULL = the policy expects
+     * nothing of what it has not tried. */
+    void (*outlook)(void *state, placement_t now, double load, struct policy_outlook *ret_outlook);
 };
 
 /* Ended by NULL. */
@@ -73,6 +84,11 @@ void policy_tell(struct policy *policy, const struct policy_measurement *measure
 
 /* Modules have come, gone or grown; the load, the budget or the walkers are others. */
 void policy_change(struct policy *policy, const struct policy_problem *problem);
+
+/* What the policy expects, also with another load and budget (NAN = as it is) than there are; false
+ * = it expects nothing of what it has not tried. The policy is good for nothing else afterwards. */
+bool policy_outlook(struct policy *policy, placement_t now, double load, double budget_bytes,
+                    struct policy_outlook *ret_outlook);
 
 const struct policy_problem *policy_problem(const struct policy *policy);
 const struct policy_ops *policy_ops(const struct policy *policy);
