@@ -189,7 +189,7 @@ def test_the_oracle_takes_the_placement_that_was_best(loadtest):
 def test_evaluation_moves_modules_while_it_is_measured(loadtest):
     test = loadtest()
     test.run("--experiment", APP, "--policy", "evaluation", "--mem", "8", "--eval-phase", "0.5",
-             "--experiment-duration", "5")
+             "--experiment-duration", "3.5")
     cell = test.result()[APP]["evaluation-mem-8192"]
     assert len(cell["repetitions"][0]["placements"]) > 1
     assert sum(cell["errors"].values()) == 0
@@ -227,7 +227,7 @@ def test_ctrl_c_ends_it_cleanly_with_what_was_measured(loadtest):
         logs = "jsorc-loadtest-*/state/logs/runtime.log"
         wait_until(lambda: list(test.temporary.glob(logs)), 30, "the walkers' worker")
         with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(4)  # a load of a second or two
+            process.wait(2)  # a load of a second
         process.send_signal(signal.SIGINT)
         out, errors = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -270,6 +270,54 @@ def test_names_that_the_running_daemon_has_are_refused(serve, write, loadtest):
     done = test.run("--experiment", APP, "--policy", "all_local", "--use-running", status=1)
     assert "has a module 'bi_enc' already" in done.stderr
     assert daemon.call("bi_enc.one").json() == 1
+
+
+SMALL = {"test": "synthetic_apps", "experiment": APP, "experiment_duration": 0.5, "warmup": 0.1,
+         "time_scale": 0.02, "memory_scale": 0.002}
+
+
+def test_the_operation_answers_with_the_result(serve):
+    daemon = serve()
+    result = daemon.op("jsorc_loadtest", **SMALL)
+    check_cell(result[APP]["all_local"])  # the original's default policy
+    told = daemon.op("jsorc_loadtest_report")
+    assert told["state"] == "done" and told["result"] == result
+    assert f"{APP} all_local 1/1" in told["log"]
+
+
+def test_the_operation_runs_in_the_background(serve, write):
+    daemon = serve(write("mine.py", MINE))
+    assert daemon.op("jsorc_loadtest_report")["success"] is False
+    started = daemon.op("jsorc_loadtest", **SMALL, policy="all_remote", wait=False,
+                        use_running=True)
+    assert started == {"success": True, "id": 1}
+    second = daemon.op("jsorc_loadtest", **SMALL, wait=False)
+    assert second["success"] is False and "load test 1 is running" in second["message"]
+    assert daemon.op("jsorc_loadtest_report", id=1)["state"] == "running"
+    told = wait_until(lambda: (report := daemon.op("jsorc_loadtest_report", id=1))["state"]
+                      != "running" and report, 30, "the load test's end")
+    assert told["state"] == "done", told
+    check_cell(told["result"][APP]["all_remote"])
+    assert list(daemon.op("jsorc_actions_status", name="")["action_status"]) == ["mine"]
+    assert daemon.op("jsorc_loadtest_report", id=2)["success"] is False
+
+
+def test_the_operation_says_why_a_test_failed(serve):
+    daemon = serve()
+    told = daemon.op("jsorc_loadtest", **{**SMALL, "experiment": "chess"})
+    assert told["success"] is False and "there is no application 'chess'" in told["message"]
+    assert daemon.op("jsorc_loadtest_report")["state"] == "failed"
+
+
+def test_a_load_test_ends_with_its_daemon(serve, loadtest):
+    temporary = loadtest().temporary
+    daemon = serve(env={"TMPDIR": str(temporary)})
+    daemon.op("jsorc_loadtest", **{**SMALL, "experiment_duration": 60}, wait=False)
+    before = len(daemon.pids())
+    wait_until(lambda: len(daemon.pids()) > before + 2, 20, "the load test's own daemon")
+    assert daemon.stop() == 0
+    wait_until(lambda: not daemon.pids(), 20, "the end of all of it")
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.parametrize(("words", "text"), [

@@ -24,8 +24,9 @@ def intake(text: str):
     return jsorc.call("text.split", text)
 '''
 
-# Generated requests must not end the run's own login, nor have modules loaded from anywhere.
-NOT_TRIED = (r"^(jsorc_)?actions_(load|config|unload)|logout_everyone|user_delete|"
+# Generated requests must not end the run's own login, nor have modules loaded from anywhere, nor
+# begin load tests.
+NOT_TRIED = (r"^(jsorc_)?actions_(load|config|unload)|jsorc_loadtest$|logout_everyone|user_delete|"
              r"^(put|patch) /user/manage")
 CHECKS = ("not_a_server_error,status_code_conformance,content_type_conformance,"
           "response_schema_conformance,allow_header_conformance")

@@ -8,6 +8,7 @@ struct benchmark;
 struct control;
 struct exposition;
 struct job_pool;
+struct loadtests;
 struct loop;
 struct store;
 struct trackact;
@@ -30,6 +31,7 @@ struct api {
     struct benchmark *benchmark; /* a reference */
     struct trackact *trackact;
     struct tracksys_watch *tracksys;
+    struct loadtests *loadtests; /* NULL = none was asked for */
     /* Writes the metrics of the I/O threads. */
     void (*expose_io)(void *arg, struct exposition *exposition);
     void *expose_io_arg;

@@ -38,6 +38,8 @@ extern const struct op op_jsorc_actionstracking_stop;
 extern const struct op op_jsorc_benchmark_report;
 extern const struct op op_jsorc_benchmark_start;
 extern const struct op op_jsorc_benchmark_stop;
+extern const struct op op_jsorc_loadtest;
+extern const struct op op_jsorc_loadtest_report;
 extern const struct op op_jsorc_logs;
 extern const struct op op_jsorc_status;
 extern const struct op op_jsorc_trackact_report;
@@ -85,6 +87,8 @@ const struct op *const OP_TABLE[] = {
     &op_jsorc_benchmark_report,
     &op_jsorc_benchmark_start,
     &op_jsorc_benchmark_stop,
+    &op_jsorc_loadtest,
+    &op_jsorc_loadtest_report,
     &op_jsorc_logs,
     &op_jsorc_status,
     &op_jsorc_trackact_report,

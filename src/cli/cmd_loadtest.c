@@ -174,7 +174,7 @@ static int run_loadtest(struct cli *cli, struct json_object *values, struct load
     struct err err = {0};
     loadtest->machine = machine_json();
     run_init(&loadtest->run, &loadtest->apps, &loadtest->options, &loadtest->bed);
-    int failed = stop_prepare(json_flag(values, "with_parent", false), &err);
+    int failed = stop_prepare((pid_t)json_int(values, "with_parent", 0), &err);
     if (!failed) {
         failed = bed_start(&loadtest->bed, cli, &loadtest->options, &err);
         failed = failed ? failed : apps_write(&loadtest->apps, loadtest->bed.folder, &err);
@@ -322,9 +322,9 @@ static const struct param PARAMS[] = {
      .values = VALUES_FILE,
      .help = "interpreter of the workers; default: that of $VIRTUAL_ENV, else python3"},
     {.name = "with_parent",
-     .kind = PARAM_FLAG,
-     .type = OP_BOOL,
-     .help = "end when the process that started it does; for the daemon's own use"},
+     .type = OP_INT,
+     .placeholder = "PID",
+     .help = "end when that process does, which started this one; for the daemon's own use"},
     {.name = NULL},
 };
 

@@ -14,6 +14,7 @@
 #include "api/api.h"
 #include "api/api_http.h"
 #include "api/auth.h"
+#include "api/loadtest.h"
 #include "api/tracking.h"
 #include "base/alloc.h"
 #include "base/buf.h"
@@ -119,6 +120,7 @@ static void on_signal(void *arg, uint32_t events)
             io_drain(daemon->ios[i]);
         }
         control_release(daemon->control);
+        loadtest_stop(&daemon->api);
         daemon->drain_deadline_ms =
             loop_now_ms(daemon->loop) + (uint64_t)(daemon->options->settings->stop_grace_s * 1000);
         loop_timer_set(daemon->loop, &daemon->drain_timer, loop_now_ms(daemon->loop));
@@ -419,6 +421,7 @@ static void finish(struct daemon *daemon)
     }
     daemon->jobs = job_pool_free(daemon->jobs);
     tracking_end(&daemon->api);
+    loadtest_end(&daemon->api);
     daemon->auth = auth_free(daemon->auth);
     daemon->control = control_free(daemon->control);
     daemon->publisher = publisher_free(daemon->publisher);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/err.h"
 
@@ -14,13 +15,16 @@ static void on_signal(int number)
     stop_asked = 1;
 }
 
-int stop_prepare(bool with_parent, struct err *err)
+int stop_prepare(pid_t parent, struct err *err)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
-    if (with_parent && prctl(PR_SET_PDEATHSIG, SIGTERM) < 0) {
+    if (parent && prctl(PR_SET_PDEATHSIG, SIGTERM) < 0) {
         return err_errno(err, errno, "cannot watch the parent process");
+    }
+    if (parent && getppid() != parent) { /* it ended before we could watch it */
+        stop_asked = 1;
     }
     return 0;
 }
