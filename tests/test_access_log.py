@@ -93,10 +93,10 @@ def whose():
     assert line_of(flow, "late-1", kind="action")["walker"] == "later"
 
 
-@pytest.mark.parametrize("bad", ["a b", "x" * 65, "a\"b", "ä".encode().decode("latin-1")])
-def test_an_id_that_could_do_harm_is_replaced(flow, bad):
-    reply = flow.post("/actions/text.upper", {"text": "a"}, headers={"X-Request-Id": bad})
-    assert re.fullmatch("[0-9a-f]{16}", reply.headers["X-Request-Id"])
+def test_an_id_that_could_do_harm_is_replaced(flow):
+    for bad in ("a b", "x" * 65, 'a"b', "ä".encode().decode("latin-1")):
+        reply = flow.post("/actions/text.upper", {"text": "a"}, headers={"X-Request-Id": bad})
+        assert re.fullmatch("[0-9a-f]{16}", reply.headers["X-Request-Id"]), bad
 
 
 def test_a_workers_message_names_the_request(flow):

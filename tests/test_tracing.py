@@ -81,7 +81,7 @@ def attributes(span):
 @pytest.fixture
 def collector():
     server = Collector()
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield server
     server.shutdown()
@@ -205,3 +205,24 @@ def test_a_url_that_is_none_is_told(serve, text):
     daemon.start(wait=False)
     assert daemon.process.wait(30) != 0
     assert "'collector' is no collector's URL" in daemon.log_text()
+
+
+@pytest.mark.sanitize
+def test_native_actions_are_measured_logged_and_traced(collector, serve, native_library,
+                                                       tmp_path):
+    log = tmp_path / "access.log"
+    daemon = serve(native_library, options=["--otlp-url", collector.url, "--access-log", log])
+    headers = {"traceparent": f"00-{TRACE}-{PARENT}-01", "X-Request-Id": "native-1"}
+    body = {"action": "native.echo", "text": "x"}
+    for mode in ("module", "remote"):
+        move(daemon, "native", mode)
+        for _ in range(20):
+            assert daemon.post("/actions/native.ask", body, headers=headers).json() == ["x"]
+        daemon.get("/metrics")
+    asked = read_metrics(daemon)
+    calls = "jsorc_action_calls_total"
+    for place in ("module", "remote"):
+        assert asked(calls, action="native.ask", place=place) == 20
+        assert asked(calls, action="native.echo", place=place) == 20, "within the worker"
+    spans_of(collector, TRACE, 3 * 40)
+    wait_until(lambda: log.read_text().count('"request_id": "native-1"') == 40)

@@ -455,6 +455,7 @@ int daemon_run(const struct daemon_options *options, struct err *err)
         loop_run(daemon.loop);
         if (!is_drained(&daemon)) { /* requests are held that will not be answered any more */
             daemon.store = store_close(daemon.store);
+            logs_flush(&daemon.logs);
             _exit(0);
         }
     }

@@ -79,6 +79,16 @@ void logs_expose(const struct logs *logs, struct exposition *exposition)
                       tracer ? (double)tracer_dropped(tracer) : 0);
 }
 
+void logs_flush(struct logs *logs)
+{
+    if (logs->access) {
+        access_log_stop(logs->access);
+    }
+    if (logs->tracer) {
+        tracer_stop(logs->tracer);
+    }
+}
+
 void logs_close(struct logs *logs)
 {
     logs->access = access_log_close(logs->access);

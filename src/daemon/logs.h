@@ -31,5 +31,8 @@ void logs_reopen(struct logs *logs);
 
 void logs_expose(const struct logs *logs, struct exposition *exposition);
 
+/* Writes what waits to be written: the process ends while others may still answer. */
+void logs_flush(struct logs *logs);
+
 /* Nobody may write any more. Also after a failed logs_open, or without one. */
 void logs_close(struct logs *logs);

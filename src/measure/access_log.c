@@ -234,6 +234,11 @@ struct access_log *access_log_open(const char *path, struct err *err)
     return log->batch ? log : access_log_close(log);
 }
 
+void access_log_stop(struct access_log *log)
+{
+    batch_stop(log->batch);
+}
+
 struct access_log *access_log_close(struct access_log *log)
 {
     if (log) {

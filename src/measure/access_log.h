@@ -21,7 +21,10 @@ struct exchange;
  * when it cannot be opened. */
 struct access_log *access_log_open(const char *path, struct err *err);
 
-/* Writes what is left. NULL allowed. */
+/* Writes what is left; lines that come later are lost. */
+void access_log_stop(struct access_log *log);
+
+/* Nobody may add any more. NULL allowed. */
 struct access_log *access_log_close(struct access_log *log);
 
 /* Any thread; never waits for the disk. */

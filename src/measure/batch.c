@@ -116,15 +116,23 @@ struct batch *batch_new(const struct batch_config *config, struct err *err)
     return batch;
 }
 
-struct batch *batch_free(struct batch *batch)
+void batch_stop(struct batch *batch)
 {
-    if (!batch) {
-        return NULL;
-    }
     (void)pthread_mutex_lock(&batch->lock);
+    bool stopped = batch->ending;
     batch->ending = true;
     (void)pthread_mutex_unlock(&batch->lock);
-    (void)pthread_cond_signal(&batch->wake);
-    (void)pthread_join(batch->thread, NULL);
-    return batch_destroy(batch);
+    if (!stopped) {
+        (void)pthread_cond_signal(&batch->wake);
+        (void)pthread_join(batch->thread, NULL);
+    }
+}
+
+struct batch *batch_free(struct batch *batch)
+{
+    if (batch) {
+        batch_stop(batch);
+        batch_destroy(batch);
+    }
+    return NULL;
 }

@@ -22,7 +22,10 @@ struct batch_config {
 /* NULL and err -EAGAIN when there is no thread to be had. */
 struct batch *batch_new(const struct batch_config *config, struct err *err);
 
-/* take gets what is left, then the thread ends. NULL allowed. */
+/* take gets what is left, then the thread ends; what is added later is lost. */
+void batch_stop(struct batch *batch);
+
+/* Nobody may add any more. NULL allowed. */
 struct batch *batch_free(struct batch *batch);
 
 /* Adds the parts as one item, whole; false when there is no room. Any thread. */

@@ -186,10 +186,18 @@ struct tracer *tracer_new(const struct tracer_config *config, struct err *err)
     return tracer->batch ? tracer : tracer_free(tracer);
 }
 
+void tracer_stop(struct tracer *tracer)
+{
+    atomic_store(&tracer->give_up_ms, clock_now_ms() + TRACER_END_MS);
+    batch_stop(tracer->batch);
+}
+
 struct tracer *tracer_free(struct tracer *tracer)
 {
     if (tracer) {
-        atomic_store(&tracer->give_up_ms, clock_now_ms() + TRACER_END_MS);
+        if (tracer->batch) {
+            tracer_stop(tracer);
+        }
         batch_free(tracer->batch);
         curl_easy_cleanup(tracer->curl);
         curl_slist_free_all(tracer->headers);

@@ -25,7 +25,10 @@ struct tracer_config {
 /* NULL and err when the URL is none or there is no thread to be had. One a process. */
 struct tracer *tracer_new(const struct tracer_config *config, struct err *err);
 
-/* Sends what is left, about TRACER_END_MS long at most. NULL allowed. */
+/* Sends what is left, about TRACER_END_MS long at most; what comes later is lost. */
+void tracer_stop(struct tracer *tracer);
+
+/* Nobody may add any more. NULL allowed. */
 struct tracer *tracer_free(struct tracer *tracer);
 
 /* Whether a trace that begins here is kept; random: any number. Any thread. */
