@@ -111,6 +111,15 @@ def test_places_moves_and_memory_are_told(flow):
     assert 1e6 < metrics("process_resident_memory_bytes") < 1e9
 
 
+def test_what_the_policy_does_is_told(flow):
+    assert read_metrics(flow)("jsorc_policy_step") is None
+    assert flow.op("jsorc_actionpolicy_set", policy_name="adaptive")["success"] is True
+    metrics = read_metrics(flow)
+    assert metrics("jsorc_policy_step", policy="adaptive") == 1
+    assert metrics("jsorc_policy_phases_total") == 0
+    assert metrics("jsorc_policy_step_age_seconds") < 60
+
+
 def test_only_a_worker_is_believed_which_walker_calls(flow):
     move(flow, "text", "remote")
     flow.post("/actions/text.upper", {"text": "a"}, headers={"X-Jsorc-Walker": "tidy"})

@@ -174,6 +174,30 @@ static void expose_moves(const struct control *control, struct exposition *expos
     exposition_histogram(exposition, NULL, counts->moving, counts->moving_ns);
 }
 
+/* ---- the policy ---- */
+
+static void expose_policy(const struct control *control, struct exposition *exposition)
+{
+    const struct phases *phases = &control->phases;
+    const char *const labels[] = {phases->talk.name, phase_step_name(phases->step)};
+    const struct {
+        enum metric metric;
+        double value;
+    } values[] = {
+        {METRIC_POLICY_STEP, 1},
+        {METRIC_POLICY_STEP_AGE, (double)(clock_now_ms() - phases->since_ms) / 1000},
+        {METRIC_POLICY_PHASES, (double)phases->round},
+        {METRIC_POLICY_SETTLED, phases->done},
+        {METRIC_POLICY_BUDGET, phases->budget_bytes},
+    };
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        exposition_begin(exposition, values[i].metric);
+        if (phases->talk.name) {
+            exposition_value(exposition, labels, values[i].value);
+        }
+    }
+}
+
 void control_expose(const struct control *control, struct exposition *exposition)
 {
     const struct control_counts *counts = &control->counts;
@@ -191,6 +215,7 @@ void control_expose(const struct control *control, struct exposition *exposition
     expose_workers(control, exposition, METRIC_WORKER_MEMORY);
     expose_workers(control, exposition, METRIC_WORKER_MEMORY_PEAK);
     expose_workers(control, exposition, METRIC_WORKER_IN_FLIGHT);
+    expose_policy(control, exposition);
     exposition_begin(exposition, METRIC_CONTROL_TURN_DURATION);
     exposition_histogram(exposition, NULL, counts->turning, counts->turning_ns);
     exposition_single(exposition, METRIC_CONTROL_TURN_AGE,

@@ -57,6 +57,7 @@ void phases_abandon(struct control *control);
 bool phase_budget_changed(struct control *control, uint64_t now_ms);
 
 /* phases_set.c */
+const char *phase_step_name(enum phase_step step); /* for a person: several have one name */
 void phases_restore(struct control *control);
 /* No policy runs any more; nothing that it tried stays. */
 void phases_end(struct control *control);

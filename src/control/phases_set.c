@@ -87,15 +87,20 @@ void phases_restore(struct control *control)
     }
 }
 
-static const char *const step_names[] = {
-    [PHASE_WAITING] = "waiting",   [PHASE_MEETING] = "waiting",     [PHASE_PLACING] = "placing",
-    [PHASE_SETTLING] = "settling", [PHASE_BEGINNING] = "measuring", [PHASE_MEASURING] = "measuring",
-    [PHASE_ENDING] = "measuring"};
+const char *phase_step_name(enum phase_step step)
+{
+    static const char *const names[] = {
+        [PHASE_WAITING] = "waiting",     [PHASE_MEETING] = "waiting",
+        [PHASE_PLACING] = "placing",     [PHASE_SETTLING] = "settling",
+        [PHASE_BEGINNING] = "measuring", [PHASE_MEASURING] = "measuring",
+        [PHASE_ENDING] = "measuring"};
+    return names[step];
+}
 
 static struct json_object *state_of(const struct phases *phases)
 {
     struct json_object *state = json_object_new_object();
-    json_set_str(state, "step", step_names[phases->step]);
+    json_set_str(state, "step", phase_step_name(phases->step));
     json_set_double(state, "elapsed_s", (double)(clock_now_ms() - phases->since_ms) / 1000);
     json_set_bool(state, "settled", phases->done);
     json_set_int(state, "phases", (int64_t)phases->round);
