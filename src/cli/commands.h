@@ -25,6 +25,7 @@ extern const struct command COMMAND_PUBLOGIN;
 extern const struct command COMMAND_SCRIPT;
 extern const struct command COMMAND_SERVE;
 extern const struct command COMMAND_SHELL;
+extern const struct command COMMAND_SIM;
 extern const struct command COMMAND_STATUS;
 extern const struct command COMMAND_TRACE_RECORD;
 extern const struct command COMMAND_TRACE_REPLAY;

@@ -14,24 +14,21 @@
 #include <math.h>
 #include <string.h>
 
-#include "policy/learned.h"
+#include "policy/learned_priv.h"
 #include "policy/random.h"
 
-#define QUICK_ROUNDS   2    /* for each nature; the last round only looks how well it fits */
-#define QUICK_CALLS    3000 /* simulated for a record in each round */
-#define LONG_ROUNDS    4    /* for the natures that fit best */
-#define LONG_CALLS     8000
-#define LONG_COUNT     3
-#define LATENCY_ERROR  0.05 /* of a good twin: relative, standard deviation */
-#define HUBER          3.0 /* standard deviations from which on an error is none that noise makes */
-#define CALL_ERROR     0.10  /* of its calls */
-#define SCV_ASSUMED    0.7   /* spread of service times: between constant and exponential */
-#define RATIO_SLACK    0.15  /* calls a listed call, from 1: the list is right */
-#define FIGURE_NOISE   0.03  /* of a measured mean: what is less is not told from nothing */
-#define CALLS_HALF     10    /* calls that make a mean worth half as much as many would */
-#define STEP_MAX       3.0   /* a correction in one round at most: factor */
-#define EXEC_UNKNOWN_S 0.005 /* of a module nobody has called yet, where there is no other hint */
-#define EXEC_MIN_S     1e-7  /* time must go on */
+#define QUICK_ROUNDS  2    /* for each nature; the last round only looks how well it fits */
+#define QUICK_CALLS   3000 /* simulated for a record in each round */
+#define LONG_ROUNDS   4    /* for the natures that fit best */
+#define LONG_CALLS    8000
+#define LONG_COUNT    3
+#define LATENCY_ERROR 0.05 /* of a good twin: relative, standard deviation */
+#define HUBER         3.0  /* standard deviations from which on an error is none that noise makes */
+#define CALL_ERROR    0.10 /* of its calls */
+#define SCV_ASSUMED   0.7  /* spread of service times: between constant and exponential */
+#define FIGURE_NOISE  0.03 /* of a measured mean: what is less is not told from nothing */
+#define STALE_MISFIT  0.5  /* weight of what was measured before a shift */
+#define STEP_MAX      3.0  /* a correction in one round at most: factor */
 
 struct sums { /* over records, of one module or one walker */
     double weight, measured, simulated;
@@ -47,220 +44,6 @@ struct fit {
     double own_measured_s[POLICY_WALKERS_MAX]; /* response, with waiting; 0 = none to be seen */
     double misfit; /* -log likelihood of what was measured, up to a constant */
 };
-
-static double weight_of(const struct record *record, double calls)
-{
-    double phases = fmin(record->phases, 4);
-    return phases * calls / (calls + CALLS_HALF);
-}
-
-/* ---- how often what is called ---- */
-
-static void count_runs(struct learned *learned)
-{
-    const struct policy_problem *shape = &learned->shape;
-    double sum = 0;
-    for (size_t i = 0; i < shape->walker_count; i++) {
-        double weight = i < learned->problem->walker_count ? shape->walkers[i].weight : NAN;
-        learned->model.share[i] = isnan(weight) ? 1 : weight;
-    }
-    for (int stale = 0; stale <= 1; stale++) {
-        double runs[POLICY_WALKERS_MAX] = {0}, all = 0;
-        for (size_t r = 0; r < learned->record_count; r++) {
-            if (learned->records[r].stale != stale) {
-                continue;
-            }
-            for (size_t i = 0; i < shape->walker_count; i++) {
-                runs[i] += learned->records[r].walkers[i].runs;
-                all += learned->records[r].walkers[i].runs;
-            }
-        }
-        for (size_t i = 0; all > 0 && i < shape->walker_count; i++) {
-            learned->model.share[i] = runs[i] / all;
-        }
-        if (all > 0) {
-            break;
-        }
-    }
-    for (size_t i = 0; i < shape->walker_count; i++) {
-        sum += learned->model.share[i];
-    }
-    for (size_t i = 0; i < shape->walker_count; i++) {
-        learned->model.share[i] =
-            sum > 0 ? learned->model.share[i] / sum : 1.0 / (double)shape->walker_count;
-    }
-}
-
-/* Calls of a run by the list alone. */
-static void listed_calls(const struct learned *learned, double ret_calls[POLICY_MODULES_MAX])
-{
-    const struct policy_problem *shape = &learned->shape;
-    for (size_t m = 0; m < POLICY_MODULES_MAX; m++) {
-        ret_calls[m] = 0;
-    }
-    for (size_t i = 0; i < shape->walker_count; i++) {
-        for (size_t j = 0; j < shape->walkers[i].call_count; j++) {
-            ret_calls[shape->walkers[i].calls[j]] += learned->model.share[i];
-        }
-    }
-}
-
-static void count_calls(struct learned *learned)
-{
-    double listed[POLICY_MODULES_MAX];
-    listed_calls(learned, listed);
-    for (size_t m = 0; m < learned->problem->module_count; m++) {
-        double calls = 0, runs = 0;
-        for (size_t r = 0; r < learned->record_count; r++) {
-            const struct record *record = &learned->records[r];
-            if (record->stale || record->runs < CALLS_HALF) {
-                continue;
-            }
-            calls += record->actions[m].calls;
-            runs += record->runs;
-        }
-        double ratio = runs > 0 && calls > 0 && listed[m] > 0 ? calls / runs / listed[m] : 1;
-        learned->model.ratio[m] = fabs(ratio - 1) < RATIO_SLACK ? 1 : ratio;
-        learned->calls_per_run[m] = listed[m] * learned->model.ratio[m];
-    }
-}
-
-/* ---- service times as they were measured ---- */
-
-/* How many calls are in the worker of m under record, by Little's law; 0 = nobody knows. */
-static double crowd_of(const struct learned *learned, const struct record *record, size_t m)
-{
-    bool closed = !isnan(learned->users);
-    double rate_s =
-        closed ? learned->users / (record->latency_s + learned->think_s) : record->throughput_s;
-    double busy_s = learned->calls_per_run[m] * record->actions[m].exec_s;
-    if (placement_local(record->placement, m)) {
-        busy_s = record->latency_s; /* what is not elsewhere is in the runtime worker */
-        for (size_t i = 0; i < learned->problem->module_count; i++) {
-            double mean_s = record->actions[i].mean_s;
-            if (!placement_local(record->placement, i) && !isnan(mean_s)) {
-                busy_s -= learned->calls_per_run[i] * mean_s;
-            }
-        }
-    }
-    double crowd = fmax(0, rate_s * busy_s);
-    if (closed) { /* a job does not meet itself */
-        crowd *= (learned->users - 1) / learned->users;
-    }
-    return isfinite(crowd) ? crowd : 0;
-}
-
-/* What the service would take alone. Where execution times contain that of others, they are 1 + the
- * others that are met times as long: the arrival theorem of closed networks (Reiser and Lavenberg,
- * "Mean-value analysis of closed multichain queuing networks", J. ACM 27(2), 1980). */
-static double alone_s(const struct learned *learned, const struct record *record, size_t m)
-{
-    double exec_s = record->actions[m].exec_s;
-    bool crowded = learned->model.shared || learned->wall_clock;
-    return crowded && !record->stale && record->latency_s > 0
-               ? exec_s / (1 + crowd_of(learned, record, m))
-               : exec_s;
-}
-
-static double side_mean(const struct learned *learned, size_t m, int side)
-{
-    double weights = 0, sum = 0;
-    for (size_t r = 0; r < learned->record_count; r++) {
-        const struct record *record = &learned->records[r];
-        const struct policy_action_figures *action = &record->actions[m];
-        if (placement_local(record->placement, m) != (side == TWIN_LOCAL) ||
-            isnan(action->exec_s)) {
-            continue;
-        }
-        double weight = weight_of(record, action->calls);
-        weights += weight;
-        sum += weight * alone_s(learned, record, m);
-    }
-    return weights > 0 ? sum / weights : NAN;
-}
-
-/* Remote / local of the modules of which both are known, geometric, with one of 1 for the start. */
-static double usual_ratio(const struct learned *learned)
-{
-    double sum = 0, count = 1;
-    for (size_t m = 0; m < learned->problem->module_count; m++) {
-        if (placement_local(learned->known[0] & learned->known[1], m)) {
-            sum +=
-                log(learned->model.exec_s[m][TWIN_REMOTE] / learned->model.exec_s[m][TWIN_LOCAL]);
-            count++;
-        }
-    }
-    return exp(sum / count);
-}
-
-/* Where nobody said how long calls take: all of the latency shared out evenly. */
-static double usual_exec_s(const struct learned *learned)
-{
-    double latency_s = 0, count = 0, calls = 0;
-    for (size_t r = 0; r < learned->record_count; r++) {
-        const struct record *record = &learned->records[r];
-        if (!record->stale && record->latency_s > 0) {
-            latency_s += record->latency_s;
-            count++;
-        }
-    }
-    for (size_t m = 0; m < learned->problem->module_count; m++) {
-        calls += learned->calls_per_run[m];
-    }
-    double users = isnan(learned->users) ? 1 : fmax(learned->users, 1);
-    return count > 0 && calls > 0 ? latency_s / count / calls / sqrt(users) : EXEC_UNKNOWN_S;
-}
-
-static void assume_unknown(struct learned *learned)
-{
-    struct twin_model *model = &learned->model;
-    double ratio = usual_ratio(learned), exec_s = usual_exec_s(learned);
-    for (size_t m = 0; m < learned->problem->module_count; m++) {
-        bool remote = placement_local(learned->known[TWIN_REMOTE], m);
-        bool local = placement_local(learned->known[TWIN_LOCAL], m);
-        if (!remote && !local) {
-            model->exec_s[m][TWIN_LOCAL] = exec_s;
-        }
-        if (!local && remote) {
-            model->exec_s[m][TWIN_LOCAL] = model->exec_s[m][TWIN_REMOTE] / ratio;
-        }
-        if (!remote) {
-            model->exec_s[m][TWIN_REMOTE] = model->exec_s[m][TWIN_LOCAL] * ratio;
-        }
-    }
-}
-
-static void take_service_times(struct learned *learned)
-{
-    learned->known[0] = learned->known[1] = 0;
-    for (size_t m = 0; m < learned->problem->module_count; m++) {
-        for (int side = 0; side < 2; side++) {
-            double exec_s = side_mean(learned, m, side);
-            if (isfinite(exec_s)) {
-                learned->known[side] |= (placement_t)1 << m;
-                learned->model.exec_s[m][side] = fmax(exec_s, EXEC_MIN_S);
-            }
-        }
-    }
-    assume_unknown(learned);
-}
-
-static void take_hops(struct learned *learned)
-{
-    double sum_s = 0, count = 0;
-    for (size_t m = 0; m < learned->problem->module_count; m++) {
-        double hop_s = learned->problem->modules[m].hop_s;
-        learned->hop_known_s[m] = NAN;
-        learned->model.hop_s[m] = hop_s;
-        sum_s += isnan(hop_s) ? 0 : hop_s;
-        count += !isnan(hop_s);
-    }
-    for (size_t m = 0; m < learned->problem->module_count; m++) {
-        if (isnan(learned->model.hop_s[m])) {
-            learned->model.hop_s[m] = count > 0 ? sum_s / count : 0;
-        }
-    }
-}
 
 /* ---- the rounds ---- */
 
@@ -321,7 +104,7 @@ static void sum_module(struct fit *fit, const struct record *record, const struc
     if (twin->calls[m] <= 0 || isnan(action->exec_s)) {
         return;
     }
-    double weight = weight_of(record, action->calls);
+    double weight = record_weight(record, action->calls);
     double simulated_s = twin->exec_s[m] + (learned->wall_clock ? twin->wait_s[m] : 0);
     double share = fmin(1, learned->calls_per_run[m] * action->exec_s / record->latency_s);
     struct sums *exec = &fit->exec[m][local ? TWIN_LOCAL : TWIN_REMOTE];
@@ -347,12 +130,15 @@ static void simulate_records(struct fit *fit)
     struct twin_effort effort = learned_effort(learned, fit->calls, fit->seed);
     for (size_t r = 0; r < learned->record_count; r++) {
         const struct record *record = &learned->records[r];
-        if (record->stale || isnan(record->latency_s)) {
+        if (!record_is_comparable(record)) {
             continue;
         }
         struct twin_result twin;
-        twin_run(&learned->model, record->placement, &effort, &twin);
-        fit->misfit += misfit_of(record->latency_s, twin.latency_s, LATENCY_ERROR);
+        struct twin_model model;
+        learned_model_of(learned, record, &model);
+        twin_run(&model, record->placement, &effort, &twin);
+        double weight = record->stale ? STALE_MISFIT : 1;
+        fit->misfit += weight * misfit_of(record->latency_s, twin.latency_s, LATENCY_ERROR);
         for (size_t m = 0; m < learned->problem->module_count; m++) {
             sum_module(fit, record, &twin, m);
         }
@@ -400,7 +186,7 @@ static void correct(struct fit *fit)
             }
         }
     }
-    assume_unknown(learned);
+    learned_assume_unknown(learned);
     for (size_t w = 0; w < learned->shape.walker_count; w++) {
         double measured_s = fit->own_measured_s[w];
         if (measured_s <= 0 || fit->own[w].weight <= 0) {
@@ -410,29 +196,6 @@ static void correct(struct fit *fit)
         model->own_s[w] = model->own_s[w] > 0
                               ? model->own_s[w] * bounded_step(measured_s, simulated_s)
                               : measured_s / fmax(1, isnan(learned->users) ? 1 : learned->users);
-    }
-}
-
-static void find_failing(struct learned *learned)
-{
-    double errors[2][POLICY_MODULES_MAX] = {0}, calls[2][POLICY_MODULES_MAX] = {0};
-    for (size_t r = 0; r < learned->record_count; r++) {
-        const struct record *record = &learned->records[r];
-        for (size_t m = 0; m < learned->problem->module_count; m++) {
-            int side = placement_local(record->placement, m) ? TWIN_LOCAL : TWIN_REMOTE;
-            errors[side][m] += record->actions[m].errors;
-            calls[side][m] += record->actions[m].calls + record->actions[m].errors;
-        }
-    }
-    learned->failing[0] = learned->failing[1] = 0;
-    for (size_t m = 0; m < learned->problem->module_count; m++) {
-        for (int side = 0; side < 2; side++) {
-            double here = calls[side][m] > 0 ? errors[side][m] / calls[side][m] : 0;
-            double there = calls[!side][m] > 0 ? errors[!side][m] / calls[!side][m] : 0;
-            /* More than chance makes, and more than where it is otherwise. */
-            bool fails = errors[side][m] >= 3 && here > 0.01 && here > 2 * there;
-            learned->failing[side] |= (placement_t)fails << m;
-        }
     }
 }
 
@@ -479,8 +242,7 @@ static double fit_nature(struct learned *learned, size_t number, int rounds, dou
     learned->model.shared = TURNS[turns_of(number)].shared;
     learned->model.hop_work = HOPS[hops_of(number)].hop_work;
     learned->model.cores = isnan(cores) ? CORES[cores_of(number)].cores : cores;
-    take_service_times(learned);
-    take_hops(learned);
+    learned_take_figures(learned);
     struct fit measured = {.learned = learned};
     measure_own(&measured);
     calls /= fmax(1, (double)learned->record_count / 4); /* many records need less of each */
@@ -506,8 +268,8 @@ static bool nature_matters(const struct learned *learned)
 {
     for (size_t r = 0; r < learned->record_count; r++) {
         const struct record *record = &learned->records[r];
-        if (!record->stale && record->latency_s > 0) {
-            return isnan(learned->users) || learned->users > 1;
+        if (record_is_comparable(record) && (isnan(record->users) || record->users > 1)) {
+            return true;
         }
     }
     return false;
@@ -547,9 +309,7 @@ void learned_calibrate(struct learned *learned, uint64_t seed)
     model->think_s = learned->think_s;
     model->rate_s = isnan(learned->rate_s) ? 0 : learned->rate_s;
     twin_spread(model, SCV_ASSUMED);
-    count_runs(learned);
-    count_calls(learned);
-    find_failing(learned);
+    learned_count(learned);
     choose_nature(learned, seed);
 }
 

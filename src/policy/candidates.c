@@ -304,17 +304,18 @@ static void learn_residuals(const struct search *search, struct candidates *cand
     weigh_modules(learned, krige->weight);
     for (size_t r = 0; r < learned->record_count && krige->count < KRIGE_POINTS_MAX; r++) {
         const struct record *record = &learned->records[r];
-        if (record->stale || record->barred || !(record->latency_s > 0)) {
+        if (!record_is_comparable(record)) {
             continue;
         }
         double log_s = NAN;
         for (size_t i = 0; i < candidates->count; i++) {
             const struct candidate *item = &candidates->items[i];
-            log_s = item->placement == record->placement ? item->log_s : log_s;
+            log_s = !record->stale && item->placement == record->placement ? item->log_s : log_s;
         }
-        if (isnan(log_s)) { /* is none, for it is not feasible any more */
-            log_s = twin_log_s(learned, &learned->model, record->placement, LONG_CALLS,
-                               search->rules->seed);
+        if (isnan(log_s)) { /* of another load, or not feasible any more */
+            struct twin_model model;
+            learned_model_of(learned, record, &model);
+            log_s = twin_log_s(learned, &model, record->placement, LONG_CALLS, search->rules->seed);
         }
         krige->points[krige->count] = record->placement;
         krige->residual[krige->count] = log(record->latency_s) - log_s;

@@ -153,7 +153,7 @@ struct record *learned_add(struct learned *learned, placement_t placement,
         init_record(record, placement);
     } else if (record->stale) { /* its latencies were of another load */
         record->latency_s = record->throughput_s = NAN;
-        record->stale = false;
+        record->stale = record->void_latency = false;
         record->phases = 0;
     } else if (record->phases >= HISTORY_PHASES) {
         fade(record, (HISTORY_PHASES - 1.0) / HISTORY_PHASES);
@@ -183,18 +183,32 @@ struct record *learned_add(struct learned *learned, placement_t placement,
         walker->errors += seen->walkers[i].errors;
     }
     note_load(learned, seen);
+    record->users = learned->users;
+    record->think_s = learned->think_s;
+    record->rate_s = learned->rate_s;
     return record;
 }
 
-void learned_age(struct learned *learned)
+void learned_age(struct learned *learned, bool only_load)
 {
     for (size_t i = 0; i < learned->record_count; i++) {
-        if (!learned->records[i].stale) {
-            learned->records[i].stale = true;
-            learned->records[i].barred = false;
-            fade(&learned->records[i], STALE_WEIGHT);
+        struct record *record = &learned->records[i];
+        record->void_latency |= !only_load;
+        record->barred = false;
+        if (!record->stale) {
+            record->stale = true;
+            fade(record, STALE_WEIGHT);
         }
     }
+}
+
+void learned_model_of(const struct learned *learned, const struct record *record,
+                      struct twin_model *ret_model)
+{
+    *ret_model = learned->model;
+    ret_model->users = isnan(record->users) ? 0 : record->users;
+    ret_model->think_s = record->think_s;
+    ret_model->rate_s = isnan(record->rate_s) ? 0 : record->rate_s;
 }
 
 /* ---- a changed problem ---- */
@@ -225,6 +239,10 @@ static void translate_record(const struct learned *learned, const struct policy_
     record->latency_s = old.latency_s;
     record->throughput_s = old.throughput_s;
     record->stale = old.stale;
+    record->void_latency = old.void_latency;
+    record->users = old.users;
+    record->think_s = old.think_s;
+    record->rate_s = old.rate_s;
     for (size_t i = 0; i < former->module_count; i++) {
         size_t now = policy_module_find(problem, slice_str(former->modules[i].name));
         if (now < problem->module_count) {

@@ -16,8 +16,10 @@ struct record {
     double runs, errors; /* sums */
     double latency_s;    /* NAN = only failures */
     double throughput_s; /* NAN = not told */
-    bool stale;          /* of another load: its latency says nothing, its service times do */
-    bool barred;         /* could not be placed like this */
+    bool stale;          /* of before a shift */
+    bool void_latency;   /* and of another system: only its service times say something still */
+    double users, think_s, rate_s;                            /* the load that it is of */
+    bool barred;                                              /* could not be placed like this */
     struct policy_action_figures actions[POLICY_MODULES_MAX]; /* calls and errors are sums */
     struct policy_walker_figures walkers[POLICY_WALKERS_MAX];
 };
@@ -49,8 +51,19 @@ struct record *learned_add(struct learned *learned, placement_t placement,
 /* NULL = was not measured. */
 struct record *learned_find(struct learned *learned, placement_t placement);
 
-/* The load has shifted: latencies of before say nothing any more; other figures weigh less. */
-void learned_age(struct learned *learned);
+/* Something has shifted: figures of before weigh less. only_load: the system is the same, so that
+ * its latencies still tell how it behaves under the load that it had. */
+void learned_age(struct learned *learned, bool only_load);
+
+/* Its latency is worth comparing with the twin's under its load. */
+static inline bool record_is_comparable(const struct record *record)
+{
+    return !record->barred && record->latency_s > 0 && !record->void_latency;
+}
+
+/* The model under the load that record is of. */
+void learned_model_of(const struct learned *learned, const struct record *record,
+                      struct twin_model *ret_model);
 
 /* problem has changed in place from former: figures go to the modules and walkers of the same
  * names. */

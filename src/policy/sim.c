@@ -14,7 +14,10 @@
 #include "policy/random.h"
 
 #define MB            (1024.0 * 1024.0)
-#define PHASE_WARMUP  50     /* runs before a phase: it does not begin with an idle system */
+#define PHASE_WARMUP  50 /* runs before a phase: it does not begin with an idle system */
+#define NOISE_DEFAULT 0.02
+#define SCV_DEFAULT   1
+#define SCV_MAX       100    /* 256 quantiles do not show more */
 #define ORACLE_SEED   0x0a11 /* of the long run: no phase has it */
 #define ORACLE_QUICK  800    /* runs with which all placements are tried */
 #define ORACLE_LONG   8000   /* runs with which the best of them are compared */
@@ -95,6 +98,7 @@ static void complete(struct sim_instance *instance, double scv)
     truth->think_s = problem->think_s;
     truth->rate_s = isnan(problem->rate_s) ? 0 : problem->rate_s;
     truth->cores = isnan(problem->cores) ? INFINITY : problem->cores;
+    instance->scv = scv;
     twin_spread(truth, scv);
 }
 
@@ -112,7 +116,7 @@ void sim_generate(uint64_t seed, size_t modules_min, size_t modules_max,
     generate_walkers(&random, ret_instance);
     double all_bytes = policy_memory(problem, policy_may_local(problem));
     problem->budget_bytes = round(all_bytes * random_between(&random, 0.2, 1.1) / MB) * MB;
-    problem->users = 1 + (double)choose(&random, random_next(&random) < 0.3 ? 1 : 24);
+    problem->users = round(pow(2, random_between(&random, 0, 5)));
     problem->think_s = random_next(&random) < 0.5 ? 0 : round(lognormal(&random, 100, 0.7)) / 1000;
     problem->rate_s = NAN;
     problem->cores = NAN;
@@ -215,4 +219,97 @@ placement_t sim_oracle(const struct sim_instance *instance, double *ret_latency_
         }
     }
     return best;
+}
+
+/* ---- JSON ---- */
+
+static int read_module_truth(struct json_object *item, struct sim_instance *instance, size_t m,
+                             struct err *err)
+{
+    double local_s = NAN, remote_s = NAN, hop_s = NAN;
+    int failed = 0;
+    (void)((failed = figure_read(item, "module_s", &local_s, err)) ||
+           (failed = figure_read(item, "remote_s", &remote_s, err)) ||
+           (failed = figure_read(item, "true_hop_s", &hop_s, err)));
+    const char *name = instance->problem.modules[m].name;
+    if (failed) {
+        return err_wrap(err, "module '%s'", name);
+    }
+    if (isnan(local_s) && isnan(remote_s)) {
+        return err_set(err, EINVAL,
+                       "module '%s': 'module_s' or 'remote_s' must say how long a call takes",
+                       name);
+    }
+    if (isnan(hop_s)) {
+        hop_s = instance->problem.modules[m].hop_s;
+    }
+    instance->truth.exec_s[m][TWIN_LOCAL] = isnan(local_s) ? remote_s : local_s;
+    instance->truth.exec_s[m][TWIN_REMOTE] = isnan(remote_s) ? local_s : remote_s;
+    instance->truth.hop_s[m] = isnan(hop_s) ? 0 : hop_s;
+    return 0;
+}
+
+static int read_truth(struct json_object *object, struct sim_instance *instance, struct err *err)
+{
+    struct json_object *modules = json_member(object, "modules", json_type_array);
+    struct json_object *walkers = json_member(object, "walkers", json_type_array);
+    double scv = NAN, seed = NAN;
+    int failed = 0;
+    for (size_t m = 0; m < instance->problem.module_count && !failed; m++) {
+        failed = read_module_truth(json_object_array_get_idx(modules, m), instance, m, err);
+    }
+    for (size_t w = 0; w < instance->problem.walker_count && !failed; w++) {
+        failed = figure_read(json_object_array_get_idx(walkers, w), "own_s",
+                             &instance->truth.own_s[w], err);
+        instance->truth.own_s[w] = isnan(instance->truth.own_s[w]) ? 0 : instance->truth.own_s[w];
+    }
+    (void)(failed || (failed = figure_read(object, "scv", &scv, err)) ||
+           (failed = figure_read(object, "noise", &instance->noise, err)) ||
+           (failed = figure_read(object, "seed", &seed, err)));
+    if (failed) {
+        return failed;
+    }
+    if (instance->problem.walker_count == 0 ||
+        (isnan(instance->problem.users) && !(instance->problem.rate_s > 0))) {
+        return err_set(err, EINVAL, "a simulation needs 'walkers', and 'users' or 'rate_s'");
+    }
+    instance->noise = isnan(instance->noise) ? NOISE_DEFAULT : instance->noise;
+    instance->seed = isnan(seed) ? 1 : (uint64_t)seed;
+    complete(instance, isnan(scv) ? SCV_DEFAULT : fmin(scv, SCV_MAX));
+    return 0;
+}
+
+int sim_instance_read(struct json_object *object, struct sim_instance *ret_instance,
+                      struct err *err)
+{
+    *ret_instance = (struct sim_instance){.noise = NAN};
+    int failed = policy_problem_read(object, &ret_instance->problem, err);
+    if (failed) {
+        return failed;
+    }
+    failed = read_truth(object, ret_instance, err);
+    if (failed) {
+        sim_instance_done(ret_instance);
+    }
+    return failed;
+}
+
+struct json_object *sim_instance_write(const struct sim_instance *instance)
+{
+    struct json_object *object = policy_problem_write(&instance->problem);
+    struct json_object *modules = json_member(object, "modules", json_type_array);
+    struct json_object *walkers = json_member(object, "walkers", json_type_array);
+    for (size_t m = 0; m < instance->problem.module_count; m++) {
+        struct json_object *item = json_object_array_get_idx(modules, m);
+        policy_set_number(item, "module_s", instance->truth.exec_s[m][TWIN_LOCAL]);
+        policy_set_number(item, "remote_s", instance->truth.exec_s[m][TWIN_REMOTE]);
+        policy_set_number(item, "true_hop_s", instance->truth.hop_s[m]);
+    }
+    for (size_t w = 0; w < instance->problem.walker_count; w++) {
+        policy_set_number(json_object_array_get_idx(walkers, w), "own_s", instance->truth.own_s[w]);
+    }
+    policy_set_number(object, "scv", instance->scv);
+    policy_set_number(object, "noise", instance->noise);
+    policy_set_number(object, "seed", (double)instance->seed);
+    return object;
 }

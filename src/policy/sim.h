@@ -11,6 +11,7 @@ struct json_object;
 struct sim_instance {
     struct policy_problem problem; /* owned */
     struct twin_model truth;       /* its problem is the one above: do not move the struct */
+    double scv;                    /* of the service times */
     double noise;                  /* standard deviation of each figure, relative to it */
     uint64_t seed;
 };

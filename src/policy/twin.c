@@ -6,27 +6,15 @@
 
 #include "base/alloc.h"
 #include "policy/random.h"
+#include "policy/twin_steps.h"
 
 #define SERVERS_MAX (POLICY_MODULES_MAX + 1) /* 0 = the runtime worker, 1 + m = the pod of m */
 #define NOBODY      UINT32_MAX
-#define OWN         UINT8_MAX /* an op's module: the walker's own code */
-#define RATIO_MAX   16        /* calls for each one listed; a larger ratio is a wrong list */
-
-/* One step of a walker's run under a placement. */
-struct op {
-    enum { OP_SERVE, OP_DELAY, OP_CHANCE } kind;
-    uint8_t server; /* OP_SERVE */
-    uint8_t module; /* OWN = the walker's own code */
-    bool hop;       /* OP_SERVE: work of a hop, not of the call itself */
-    uint16_t skip;  /* OP_CHANCE: steps that are left out unless it happens */
-    uint32_t draw;  /* which random number of the run; the same under any placement */
-    double mean_s;  /* OP_CHANCE: its probability */
-};
 
 struct job { /* a user, or a request of an open load */
     uint32_t id, run;
     uint32_t walker;
-    uint32_t op;               /* next or current, index into ops */
+    uint32_t step;             /* next or current, index into steps.items */
     uint32_t next;             /* behind it in the queue of a server */
     double begun_s;            /* the run */
     double queued_s, served_s; /* the current step */
@@ -48,9 +36,7 @@ struct twin {
     const struct twin_model *model;
     const struct twin_effort *effort;
     struct twin_result *result;
-    struct op *ops;
-    uint32_t op_count;
-    uint32_t walker_op[POLICY_WALKERS_MAX + 1]; /* where each walker's steps begin */
+    struct steps steps;
     struct job *jobs;
     uint32_t job_count, free_job; /* open load: free ones are linked by next */
     struct server servers[SERVERS_MAX];
@@ -77,98 +63,6 @@ void twin_spread(struct twin_model *model, double scv)
     }
 }
 
-/* ---- a walker's steps under a placement ---- */
-
-static void add_op(struct twin *twin, struct op op)
-{
-    twin->ops[twin->op_count++] = op;
-}
-
-/* Half of a hop's work: of its way there, or back. */
-static void add_hop(struct twin *twin, uint16_t module)
-{
-    double work_s = twin->model->hop_work * twin->model->hop_s[module] / 2;
-    if (work_s > 0) {
-        add_op(twin,
-               (struct op){
-                   .kind = OP_SERVE, .module = (uint8_t)module, .hop = true, .mean_s = work_s});
-    }
-}
-
-static void add_call(struct twin *twin, placement_t placement, uint16_t module, uint32_t draw)
-{
-    const struct twin_model *model = twin->model;
-    bool local = placement_local(placement, module);
-    double delay_s = local ? 0 : model->hop_s[module] * (1 - model->hop_work);
-    if (!local) {
-        add_hop(twin, module);
-    }
-    if (delay_s > 0) {
-        add_op(twin, (struct op){.kind = OP_DELAY, .module = (uint8_t)module, .mean_s = delay_s});
-    }
-    add_op(twin, (struct op){.kind = OP_SERVE,
-                             .server = (uint8_t)(local ? 0 : 1 + module),
-                             .module = (uint8_t)module,
-                             .draw = draw,
-                             .mean_s = model->exec_s[module][local ? TWIN_LOCAL : TWIN_REMOTE]});
-    if (!local) {
-        add_hop(twin, module);
-    }
-}
-
-static void add_own(struct twin *twin, double slice_s, uint32_t draw)
-{
-    if (slice_s > 0) {
-        add_op(twin, (struct op){.kind = OP_SERVE, .module = OWN, .draw = draw, .mean_s = slice_s});
-    }
-}
-
-static void add_walker(struct twin *twin, placement_t placement, size_t number)
-{
-    const struct policy_walker *walker = &twin->model->problem->walkers[number];
-    double slice_s = twin->model->own_s[number] / (double)(walker->call_count + 1);
-    uint32_t draw = 1; /* 0 is the walker's choice */
-    add_own(twin, slice_s, draw++);
-    for (size_t i = 0; i < walker->call_count; i++) {
-        uint16_t module = walker->calls[i];
-        double ratio = fmin(twin->model->ratio[module], RATIO_MAX);
-        double whole = floor(ratio);
-        for (int j = 0; j < (int)whole; j++) {
-            add_call(twin, placement, module, draw + (uint32_t)j);
-        }
-        if (ratio - whole > 1e-3) {
-            uint32_t at = twin->op_count;
-            add_op(twin, (struct op){
-                             .kind = OP_CHANCE, .draw = draw + RATIO_MAX, .mean_s = ratio - whole});
-            add_call(twin, placement, module, draw + RATIO_MAX + 1);
-            twin->ops[at].skip = (uint16_t)(twin->op_count - at - 1);
-        }
-        draw += RATIO_MAX + 2;
-        add_own(twin, slice_s, draw++);
-    }
-}
-
-static void add_walkers(struct twin *twin, placement_t placement)
-{
-    const struct policy_problem *problem = twin->model->problem;
-    size_t most = 0;
-    for (size_t i = 0; i < problem->walker_count; i++) {
-        const struct policy_walker *walker = &problem->walkers[i];
-        most += 1 + walker->call_count;
-        for (size_t j = 0; j < walker->call_count; j++) {
-            size_t calls = (size_t)fmin(twin->model->ratio[walker->calls[j]], RATIO_MAX) + 1;
-            most += 2 + 4 * calls;
-        }
-    }
-    twin->ops = xcalloc(most + 1, sizeof(*twin->ops));
-    for (size_t i = 0; i < problem->walker_count; i++) {
-        twin->walker_op[i] = twin->op_count;
-        add_walker(twin, placement, i);
-    }
-    twin->walker_op[problem->walker_count] = twin->op_count;
-    assert(twin->op_count <= most);
-}
-
 /* ---- draws ---- */
 
 static uint64_t bits_of(const struct twin *twin, const struct job *job, uint32_t draw)
@@ -177,10 +71,11 @@ static uint64_t bits_of(const struct twin *twin, const struct job *job, uint32_t
     return random_at(twin->effort->seed, what);
 }
 
-static double service_s(const struct twin *twin, const struct job *job, const struct op *op)
+static double service_s(const struct twin *twin, const struct job *job, const struct step *step)
 {
-    double luck = op->hop ? 1 : twin->model->samples[bits_of(twin, job, op->draw) % TWIN_SAMPLES];
-    return op->mean_s * luck;
+    double luck =
+        step->hop ? 1 : twin->model->samples[bits_of(twin, job, step->draw) % TWIN_SAMPLES];
+    return step->mean_s * luck;
 }
 
 /* Exponential. */
@@ -236,7 +131,8 @@ static void serve(struct twin *twin, uint8_t number, uint32_t job_number)
 {
     struct job *job = &twin->jobs[job_number];
     job->served_s = twin->now_s;
-    job->ready = twin->servers[number].progress + service_s(twin, job, &twin->ops[job->op]);
+    job->ready =
+        twin->servers[number].progress + service_s(twin, job, &twin->steps.items[job->step]);
 }
 
 /* Behind all that are ready earlier. */
@@ -307,16 +203,16 @@ static void end_run(struct twin *twin, struct job *job)
 static void begin_run(struct twin *twin, struct job *job)
 {
     job->walker = choose_walker(twin, job);
-    job->op = twin->walker_op[job->walker];
+    job->step = twin->steps.walker[job->walker];
     job->begun_s = twin->now_s;
 }
 
-/* Takes the job on from its op until it waits for something. */
+/* Takes the job on from its step until it waits for something. */
 static void proceed(struct twin *twin, uint32_t number)
 {
     struct job *job = &twin->jobs[number];
     for (;;) {
-        if (job->op == twin->walker_op[job->walker + 1]) {
+        if (job->step == twin->steps.walker[job->walker + 1]) {
             end_run(twin, job);
             job->run++;
             if (twin->model->users < 1) {
@@ -324,41 +220,42 @@ static void proceed(struct twin *twin, uint32_t number)
                 twin->free_job = number;
                 return;
             }
-            job->op = NOBODY; /* thinks */
+            job->step = NOBODY; /* thinks */
             /* At least a little: time must go on also where nothing takes any. */
             delay(twin, number, twin->now_s + pause_s(twin, job, twin->model->think_s) + 1e-9);
             return;
         }
-        const struct op *op = &twin->ops[job->op];
-        if (op->kind == OP_SERVE) {
-            enqueue(twin, number, op->server);
+        const struct step *step = &twin->steps.items[job->step];
+        if (step->kind == STEP_SERVE) {
+            enqueue(twin, number, step->server);
             return;
         }
-        if (op->kind == OP_DELAY) {
-            job->op++;
-            delay(twin, number, twin->now_s + op->mean_s);
+        if (step->kind == STEP_DELAY) {
+            job->step++;
+            delay(twin, number, twin->now_s + step->mean_s);
             return;
         }
-        job->op += random_unit(bits_of(twin, job, op->draw)) < op->mean_s ? 1 : 1 + op->skip;
+        job->step +=
+            random_unit(bits_of(twin, job, step->draw)) < step->mean_s ? 1 : 1 + step->skip;
     }
 }
 
-static void count_call(struct twin *twin, const struct job *job, const struct op *op)
+static void count_call(struct twin *twin, const struct job *job, const struct step *step)
 {
     struct twin_result *result = twin->result;
-    if (op->module == OWN || twin->done < twin->effort->warmup_runs) {
+    if (step->module == STEP_OWN || twin->done < twin->effort->warmup_runs) {
         return;
     }
-    if (op->hop) {
-        result->hop_s[op->module] += twin->now_s - job->queued_s;
+    if (step->hop) {
+        result->hop_s[step->module] += twin->now_s - job->queued_s;
         return;
     }
-    result->calls[op->module]++;
-    result->wait_s[op->module] += job->served_s - job->queued_s;
-    result->exec_s[op->module] += twin->now_s - job->served_s;
-    if (op->server > 0) {
+    result->calls[step->module]++;
+    result->wait_s[step->module] += job->served_s - job->queued_s;
+    result->exec_s[step->module] += twin->now_s - job->served_s;
+    if (step->server > 0) {
         const struct twin_model *model = twin->model;
-        result->hop_s[op->module] += model->hop_s[op->module] * (1 - model->hop_work);
+        result->hop_s[step->module] += model->hop_s[step->module] * (1 - model->hop_work);
     }
 }
 
@@ -366,10 +263,10 @@ static void end_service(struct twin *twin, uint32_t busy_index)
 {
     uint32_t number = twin->servers[twin->busy[busy_index]].first;
     struct job *job = &twin->jobs[number];
-    const struct op *op = &twin->ops[job->op];
-    count_call(twin, job, op);
+    const struct step *step = &twin->steps.items[job->step];
+    count_call(twin, job, step);
     dequeue(twin, busy_index);
-    job->op++;
+    job->step++;
     proceed(twin, number);
 }
 
@@ -408,7 +305,7 @@ static void begin_load(struct twin *twin)
     for (uint32_t i = twin->job_count; i-- > 0;) {
         struct job *job = &twin->jobs[i];
         job->id = i;
-        job->op = NOBODY;
+        job->step = NOBODY;
         if (closed) {
             delay(twin, i, pause_s(twin, job, twin->model->think_s));
         } else {
@@ -439,7 +336,7 @@ static uint32_t first_ready(const struct twin *twin, double *ret_left_s)
     return found;
 }
 
-static void step(struct twin *twin)
+static void advance(struct twin *twin)
 {
     double left_s = 0;
     uint32_t ready = first_ready(twin, &left_s);
@@ -458,7 +355,7 @@ static void step(struct twin *twin)
         end_service(twin, ready);
     } else if (due_s <= next_s) {
         uint32_t number = delayed_pop(twin);
-        if (twin->jobs[number].op == NOBODY) {
+        if (twin->jobs[number].step == NOBODY) {
             begin_run(twin, &twin->jobs[number]);
         }
         proceed(twin, number);
@@ -502,14 +399,14 @@ void twin_run(const struct twin_model *model, placement_t placement,
     if (model->problem->walker_count == 0 || (model->users < 1 && !(model->rate_s > 0))) {
         return;
     }
-    add_walkers(&twin, placement);
+    steps_make(model, placement, &twin.steps);
     begin_load(&twin);
     /* A request is at least one event, so this ends. */
     while (!is_over(&twin)) {
-        step(&twin);
+        advance(&twin);
     }
     finish(&twin);
-    free(twin.ops);
+    steps_done(&twin.steps);
     free(twin.jobs);
     free(twin.heap);
 }

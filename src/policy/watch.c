@@ -11,9 +11,9 @@
 #define FAST_WINDOW  3     /* a shift of twice the size is believed after so many phases */
 #define FAST_FACTOR  2.0
 
-void watch_init(struct watch *watch, double shift)
+void watch_init(struct watch *watch, double shift, double errors_known)
 {
-    *watch = (struct watch){.shift = shift};
+    *watch = (struct watch){.shift = shift, .errors_known = errors_known};
 }
 
 static void base_add(struct watch_series *series, double value)
@@ -65,7 +65,8 @@ static bool has_shifted(const struct watch_series *series, double least)
            differs(series, FAST_WINDOW, FAST_FACTOR * least);
 }
 
-const char *watch_add(struct watch *watch, const struct policy_measurement *seen, double think_s)
+const char *watch_add(struct watch *watch, const struct policy_measurement *seen, double think_s,
+                      double phase_s)
 {
     double runs = 0;
     double load =
@@ -78,10 +79,13 @@ const char *watch_add(struct watch *watch, const struct policy_measurement *seen
     for (size_t i = 0; runs > 0 && i < seen->walker_count; i++) {
         series_add(&watch->share[i], seen->walkers[i].runs / runs);
     }
-    watch->runs = ERRORS_FADE * watch->runs + (isnan(runs) ? 0 : runs);
+    runs = runs > 0 ? runs : fmax(0, seen->throughput_s * phase_s); /* fmax: NAN is 0 */
+    watch->runs = ERRORS_FADE * watch->runs + runs;
     watch->errors = ERRORS_FADE * watch->errors + seen->errors;
-    if (watch->errors >= ERRORS_MIN &&
-        watch->errors > ERRORS_SHARE * (watch->runs + watch->errors)) {
+    /* What failed before as well is no news, or an outage would make trials for as long as it
+     * lasts. */
+    double failed = watch->errors / fmax(watch->runs + watch->errors, 1);
+    if (watch->errors >= ERRORS_MIN && failed > ERRORS_SHARE + 2 * watch->errors_known) {
         return "errors";
     }
     for (size_t i = 0; i < seen->walker_count; i++) {

@@ -23,13 +23,16 @@ struct watch_series {            /* of one figure, in the order of phases */
 };
 
 struct watch {
-    double shift; /* relative change that matters */
+    double shift;        /* relative change that matters */
+    double errors_known; /* share of the runs that failed when it was chosen */
     struct watch_series series[WATCH_FIGURES];
     struct watch_series share[POLICY_WALKERS_MAX]; /* of the runs */
     double runs, errors;                           /* of the recent phases, fading */
 };
 
-void watch_init(struct watch *watch, double shift);
+void watch_init(struct watch *watch, double shift, double errors_known);
 
-/* Books a phase; returns what has shifted: "latency", "load", "mix", "errors"; NULL = nothing. */
-const char *watch_add(struct watch *watch, const struct policy_measurement *seen, double think_s);
+/* Books a phase; returns what has shifted: "latency", "load", "mix", "errors"; NULL = nothing.
+ * think_s: NAN = the load is not closed. */
+const char *watch_add(struct watch *watch, const struct policy_measurement *seen, double think_s,
+                      double phase_s);
