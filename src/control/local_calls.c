@@ -15,12 +15,10 @@
 #include "http/client.h"
 #include "measure/histogram.h"
 
-#define RUNTIME_INTERVAL_MS                                                                        \
-    2000                       /* how old figures may be; a look costs the worker about 0.1 ms     \
-                                */
-#define POD_INTERVAL_MS  10000 /* few modules call themselves */
-#define LOOK_TIMEOUT_MS  1000  /* it needs no user code, so an answer comes at once or never */
-#define ANSWER_BYTES_MAX (16UL * 1024 * 1024) /* 4096 actions with some walkers each */
+#define RUNTIME_INTERVAL_MS 2000  /* how old figures may be */
+#define POD_INTERVAL_MS     10000 /* few modules call themselves */
+#define LOOK_TIMEOUT_MS     1000  /* it needs no user code, so an answer comes at once or never */
+#define ANSWER_BYTES_MAX    (16UL * 1024 * 1024) /* 4096 actions with some walkers each */
 
 struct seen_series { /* a row of the worker's last answer */
     char *action;

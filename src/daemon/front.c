@@ -186,7 +186,7 @@ void front_handle(const struct front *front, struct caller *caller, struct http_
         handle_walker(front, caller, request, slice_from(without_slash(path), wapi.size), WAY_WAPI);
     } else {
         const struct snapshot *snapshot = caller_snapshot(caller);
-        bool operation = slice_starts(path, SLICE("/js"));
+        bool operation = slice_starts(path, SLICE("/js")) || slice_starts(path, SLICE("/user/"));
         http_request_note(request)->kind = operation ? REQUEST_API : REQUEST_OTHER;
         api_http_handle(front->api, snapshot ? snapshot->auth : NULL, request);
     }

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "measure/histogram.h"
+#include "measure/json_put.h"
 #include "worker/registry.h"
 
 static struct json_object *names_of(const struct worker_action *action)
@@ -159,45 +160,60 @@ struct json_object *document_walker_figures(const struct registry *registry)
     return rows;
 }
 
-static struct json_object *buckets_of(const struct call_stats *stats)
+static void put_buckets(struct buf *out, const struct call_stats *stats)
 {
-    struct json_object *buckets = json_object_new_array();
     const struct histogram *latency = atomic_load(&stats->latency);
+    const char *comma = "";
     uint64_t count;
     for (size_t i = 0; latency && histogram_next(latency, &i, &count); i++) {
-        (void)json_object_array_add(buckets, json_object_new_int64((int64_t)i));
-        (void)json_object_array_add(buckets, json_object_new_int64((int64_t)count));
+        json_put_text(out, comma);
+        json_put_number(out, i);
+        json_put_text(out, ",");
+        json_put_number(out, count);
+        comma = ",";
     }
-    return buckets;
 }
 
-static void add_local_calls(struct json_object *rows, const struct worker_action *action,
-                            const char *walker, const struct call_stats *stats)
+static const char *put_local_calls(struct buf *out, const char *comma,
+                                   const struct worker_action *action, const char *walker,
+                                   const struct call_stats *stats)
 {
-    if (atomic_load(&stats->calls) == 0) {
-        return;
+    uint64_t calls = atomic_load(&stats->calls);
+    if (calls == 0) {
+        return comma;
     }
-    struct json_object *row = json_object_new_object();
-    json_set_str(row, "module", action->module->name);
-    json_set_str(row, "action", action->name);
-    json_set_str(row, "walker", walker);
-    json_set_int(row, "calls", (int64_t)atomic_load(&stats->calls));
-    json_set_int(row, "errors", (int64_t)atomic_load(&stats->errors));
-    json_set_int(row, "exec_ns", (int64_t)atomic_load(&stats->exec_ns));
-    json_set(row, "histogram", buckets_of(stats));
-    (void)json_object_array_add(rows, row);
+    json_put_text(out, comma);
+    json_put_text(out, "{\"module\":");
+    json_put_string(out, slice_str(action->module->name));
+    json_put_text(out, ",\"action\":");
+    json_put_string(out, slice_str(action->name));
+    if (walker) {
+        json_put_text(out, ",\"walker\":");
+        json_put_string(out, slice_str(walker));
+    }
+    json_put_text(out, ",\"calls\":");
+    json_put_number(out, calls);
+    json_put_text(out, ",\"errors\":");
+    json_put_number(out, atomic_load(&stats->errors));
+    json_put_text(out, ",\"exec_ns\":");
+    json_put_number(out, atomic_load(&stats->exec_ns));
+    json_put_text(out, ",\"histogram\":[");
+    put_buckets(out, stats);
+    json_put_text(out, "]}");
+    return ",";
 }
 
-struct json_object *document_local_calls(const struct registry *registry)
+void document_local_calls(const struct registry *registry, struct buf *out)
 {
-    struct json_object *rows = json_object_new_array();
+    const char *comma = "";
+    json_put_text(out, "{\"local_calls\":[");
     for (size_t i = 0; i < registry->action_count; i++) {
         const struct worker_action *action = registry->actions[i];
         const struct walker_stats *node = NULL;
-        add_local_calls(rows, action, NULL, &action->local.outside);
+        comma = put_local_calls(out, comma, action, NULL, &action->local.outside);
         while ((node = action_stats_next(&action->local, node))) {
-            add_local_calls(rows, action, node->walker, &node->stats);
+            comma = put_local_calls(out, comma, action, node->walker, &node->stats);
         }
     }
-    return rows;
+    json_put_text(out, "]}");
 }

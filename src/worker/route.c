@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/json.h"
 #include "http/docs_page.h"
 #include "http/server.h"
@@ -162,9 +163,10 @@ static void get_status(struct worker *worker, struct http_request *request)
 /* What of the status costs next to nothing and is asked for often. */
 static void get_figures(struct worker *worker, struct http_request *request)
 {
-    CLEANUP(json_put) struct json_object *body = json_object_new_object();
-    json_set(body, "local_calls", document_local_calls(worker->registry));
-    answer_json(request, json_text(body));
+    struct buf body = {0};
+    document_local_calls(worker->registry, &body);
+    answer(request, 200, "application/json", buf_slice(&body));
+    buf_done(&body);
 }
 
 static void get_openapi(struct worker *worker, struct http_request *request)
