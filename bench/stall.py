@@ -65,6 +65,7 @@ def check_stall(options):
     seconds = options.periods * options.every / 1000
     figures, wrong = {}, []
     with server(options.stall, options.every) as port:
+        time.sleep(options.every / 1000)  # from the first stall on each period has one
         for name, rate, more in (("open", options.rate, ()),
                                  ("open, poisson", options.rate, ("poisson",)),
                                  ("closed", 0, ())):
