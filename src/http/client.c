@@ -324,10 +324,12 @@ void http_client_send(struct http_client *client, const struct http_send *send, 
     loop_timer_set(client->loop, &client->timer,
                    loop_now_ms(client->loop) +
                        (waiting ? send->connect_timeout_ms : send->timeout_ms));
+    if (client->connect_error) { /* EAGAIN, too: that of a full backlog, no event ends it */
+        broke(client, client->connect_error);
+        return;
+    }
     ssize_t put = -EAGAIN;
-    if (client->connect_error) {
-        put = -client->connect_error;
-    } else if (!waiting) {
+    if (!waiting) {
         put = stream_write(&client->stream, send->head, send->body);
     }
     if (put < 0 && put != -EAGAIN) {

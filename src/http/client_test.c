@@ -218,6 +218,33 @@ static void tells_a_refused_connection(void)
     EXPECT_INT(ask(NOT_THERE, false).outcome, HTTP_UNSENT);
 }
 
+static void takes_a_full_backlog_for_a_refusal(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/jsorc-client-test-full-%d",
+                   (int)getpid());
+    (void)unlink(address.sun_path);
+    int listen_fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    int waiting_fd = socket(AF_UNIX, SOCK_STREAM, 0); /* fills the backlog of one, never accepted */
+    EXPECT_INT(bind(listen_fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    EXPECT_INT(listen(listen_fd, 0), 0);
+    EXPECT_INT(connect(waiting_fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    struct verdict verdict = {.loop = loop_new(NULL)};
+    verdict.client =
+        http_client_new(verdict.loop, (struct sockaddr *)&address, sizeof(address), NULL, NULL);
+    struct http_send send = {.head = SLICE("GET / HTTP/1.1\r\nHost: h\r\n\r\n"),
+                             .timeout_ms = 500,
+                             .connect_timeout_ms = 500};
+    http_client_send(verdict.client, &send, on_reply, &verdict);
+    loop_run(verdict.loop);
+    EXPECT_INT(verdict.outcome, HTTP_UNSENT);
+    verdict.client = http_client_free(verdict.client);
+    loop_free(verdict.loop);
+    (void)close(waiting_fd);
+    (void)close(listen_fd);
+    (void)unlink(address.sun_path);
+}
+
 static void tells_garbage_and_silence(void)
 {
     EXPECT_INT(ask(GARBAGE, true).outcome, HTTP_BROKEN);
@@ -239,4 +266,4 @@ TEST_MAIN(delivers_a_reply_and_can_be_used_again, sends_more_than_the_socket_tak
           never_gives_one_request_the_answer_of_another, takes_a_reply_that_the_close_ends,
           knows_what_a_unix_socket_closed_unread_was_never_executed,
           never_calls_unsent_what_the_server_may_have_read, tells_a_refused_connection,
-          tells_garbage_and_silence)
+          takes_a_full_backlog_for_a_refusal, tells_garbage_and_silence)
