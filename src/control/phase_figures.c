@@ -48,7 +48,7 @@ static size_t find_walker(const struct policy_problem *problem, const char *name
 
 static uint64_t good(const struct figure *row)
 {
-    return row->calls - row->errors;
+    return row->calls > row->errors ? row->calls - row->errors : 0;
 }
 
 /* ---- the problem ---- */

@@ -126,5 +126,22 @@ static void tells_what_happened_in_between(void)
     action_stats_done(&stats);
 }
 
+static void tells_a_failure_that_was_half_booked_before_as_no_more_than_its_call(void)
+{
+    begin(STATS_WALKERS_MAX);
+    atomic_store(&stats.outside.calls, 1);
+    CLEANUP(figures_free) struct figures *before = figures_new(0);
+    figures_add(before, "text", "text.split", PLACE_MODULE, &stats);
+    atomic_store(&stats.outside.calls, 2);
+    atomic_store(&stats.outside.errors, 2);
+    CLEANUP(figures_free) struct figures *after = figures_new(1);
+    figures_add(after, "text", "text.split", PLACE_MODULE, &stats);
+    CLEANUP(figures_free) struct figures *window = figures_since(after, before);
+    EXPECT_INT(window->rows[0].calls, 1);
+    EXPECT_INT(window->rows[0].errors, 1);
+    action_stats_done(&stats);
+}
+
 TEST_MAIN(keeps_a_series_for_each_walker, books_walkers_beyond_the_limit_together,
-          loses_nothing_when_threads_meet, tells_what_happened_in_between)
+          loses_nothing_when_threads_meet, tells_what_happened_in_between,
+          tells_a_failure_that_was_half_booked_before_as_no_more_than_its_call)

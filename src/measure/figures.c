@@ -38,6 +38,8 @@ static struct figure *append(struct figures *figures)
 void figures_add_series(struct figures *figures, const struct figure *names,
                         const struct call_stats *stats)
 {
+    /* Before the calls, which are counted first: so they are never fewer than the errors. */
+    uint64_t errors = atomic_load(&stats->errors);
     uint64_t calls = atomic_load(&stats->calls);
     unsigned in_flight = atomic_load(&stats->in_flight);
     if (calls == 0 && in_flight == 0) {
@@ -48,7 +50,7 @@ void figures_add_series(struct figures *figures, const struct figure *names,
     *row = *names;
     row->key = stats;
     row->calls = calls;
-    row->errors = atomic_load(&stats->errors);
+    row->errors = errors;
     row->latency_ns = atomic_load(&stats->latency_ns);
     row->executions = atomic_load(&stats->executions);
     row->exec_ns = atomic_load(&stats->exec_ns);
@@ -90,6 +92,8 @@ static void take_away(struct figure *from, const struct figure *earlier)
 {
     from->calls -= earlier->calls;
     from->errors -= earlier->errors;
+    /* A failure whose call alone was counted at the earlier moment comes in addition. */
+    from->errors = from->errors < from->calls ? from->errors : from->calls;
     from->latency_ns -= earlier->latency_ns;
     from->executions -= earlier->executions;
     from->exec_ns -= earlier->exec_ns;

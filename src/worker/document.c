@@ -178,6 +178,7 @@ static const char *put_local_calls(struct buf *out, const char *comma,
                                    const struct worker_action *action, const char *walker,
                                    const struct call_stats *stats)
 {
+    uint64_t errors = atomic_load(&stats->errors); /* before the calls: never more than these */
     uint64_t calls = atomic_load(&stats->calls);
     if (calls == 0) {
         return comma;
@@ -194,7 +195,7 @@ static const char *put_local_calls(struct buf *out, const char *comma,
     json_put_text(out, ",\"calls\":");
     json_put_number(out, calls);
     json_put_text(out, ",\"errors\":");
-    json_put_number(out, atomic_load(&stats->errors));
+    json_put_number(out, errors);
     json_put_text(out, ",\"exec_ns\":");
     json_put_number(out, atomic_load(&stats->exec_ns));
     json_put_text(out, ",\"histogram\":[");
