@@ -1,9 +1,12 @@
 """GET /metrics, judged by Prometheus' own tools."""
 
 import json
+import os
 import re
 import signal
 import subprocess
+import threading
+import time
 import urllib.parse
 import urllib.request
 
@@ -124,6 +127,30 @@ def test_only_a_worker_is_believed_which_walker_calls(flow):
     move(flow, "text", "remote")
     flow.post("/actions/text.upper", {"text": "a"}, headers={"X-Jsorc-Walker": "tidy"})
     assert read_metrics(flow)("jsorc_action_calls_total", walker="tidy") is None
+
+
+def test_they_come_in_time_however_often_they_are_asked_for(flow):
+    """Who asks does not put off the answer to those who asked before: of a worker, too, that
+    does not answer."""
+    move(flow, "text", "remote")
+    pod = next(row["pid"] for row in flow.op("jsorc_status")["workers"] if row["role"] == "pod")
+    took = []
+
+    def ask():
+        began = time.monotonic()
+        assert flow.get("/metrics").status == 200
+        took.append(time.monotonic() - began)
+
+    askers = [threading.Thread(target=ask) for _ in range(8)]
+    os.kill(pod, signal.SIGSTOP)
+    for asker in askers:
+        asker.start()
+        time.sleep(0.3)
+    os.kill(pod, signal.SIGCONT)
+    for asker in askers:
+        asker.join()
+    assert len(took) == len(askers)
+    assert 0.9 < max(took) < 1.8, "the worker is asked, for a second at most"
 
 
 def test_who_may_read_them(serve, text):

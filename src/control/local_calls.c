@@ -33,8 +33,10 @@ struct look {
     struct http_client *client; /* under way; NULL = none */
     uint64_t begun_ms;
     uint64_t number;
-    bool first; /* of an adopted worker */
-    bool last;  /* the worker is to be stopped then */
+    uint64_t next_number;   /* of the look to begin when this one has ended; 0 = none is wanted */
+    uint64_t next_since_ms; /* when it was first wanted */
+    bool first;             /* of an adopted worker */
+    bool last;              /* the worker is to be stopped then */
     uint64_t grace_ms;
     struct seen_series *seen;
     size_t seen_count;
@@ -134,11 +136,14 @@ static void merge_row(struct instance *instance, struct json_object *row)
         return; /* no action of ours */
     }
     struct seen_series *seen = seen_for(look, json_str(row, "action"), walker ? walker : "");
-    struct json_object *pairs = json_member(row, "histogram", json_type_array);
-    struct histogram *latency = histogram_from(pairs);
     int64_t calls = json_int(row, "calls", 0), errors = json_int(row, "errors", 0);
     int64_t exec_ns = json_int(row, "exec_ns", 0);
-    if (!look->first && calls > seen->calls) {
+    if (calls <= seen->calls) {
+        return; /* a call that was half booked then is added with the next one, not forgotten */
+    }
+    struct json_object *pairs = json_member(row, "histogram", json_type_array);
+    struct histogram *latency = histogram_from(pairs);
+    if (!look->first) {
         struct histogram *grown = histogram_from(pairs);
         histogram_subtract(grown, seen->latency);
         histogram_merge(call_stats_latency(stats), grown);
@@ -180,6 +185,8 @@ static void tell_refreshed(struct control *control)
             oldest = look->number;
         }
     }
+    /* All are taken out before any is told: who is told may ask again. */
+    struct refresh *ready = NULL, **ready_end = &ready;
     struct refresh **at = &control->refreshes;
     while (*at) {
         struct refresh *refresh = *at;
@@ -188,35 +195,48 @@ static void tell_refreshed(struct control *control)
             continue;
         }
         *at = refresh->next;
+        *ready_end = refresh;
+        ready_end = &refresh->next;
+        refresh->next = NULL;
+    }
+    while (ready) {
+        struct refresh *refresh = ready;
+        ready = refresh->next;
         refresh->done(refresh->arg);
         free(refresh);
     }
 }
 
+static void begin_look(struct instance *instance, uint64_t number, uint64_t timeout_ms);
+
 static void on_figures(void *arg, enum http_outcome outcome, const struct http_reply *reply)
 {
     struct instance *instance = arg;
+    struct control *control = instance->control;
     struct look *look = instance->look;
     if (outcome == HTTP_REPLIED && reply->status == 200) {
         merge(instance, reply->body);
     }
     look->client = http_client_free(look->client);
-    if (look->last && instance->pod && !instance->control->stopping) {
+    if (look->next_number > 0 && instance->pod) {
+        /* It has waited here, and who waits for it was promised an end. */
+        uint64_t waited_ms = clock_now_ms() - look->next_since_ms;
+        uint64_t number = look->next_number;
+        look->next_number = 0;
+        begin_look(instance, number, waited_ms < LOOK_TIMEOUT_MS ? LOOK_TIMEOUT_MS - waited_ms : 1);
+        return;
+    }
+    if (look->last && instance->pod && !control->stopping) {
         instance->pod->ops->stop(instance->pod, look->grace_ms);
     }
-    tell_refreshed(instance->control);
+    tell_refreshed(control);
 }
 
-static void begin_look(struct instance *instance)
+static void begin_look(struct instance *instance, uint64_t number, uint64_t timeout_ms)
 {
     struct look *look = instance->look;
     const struct target *target = instance->target;
-    if (!look->client) {
-        look->number = ++instance->control->last_look;
-    }
-    /* One under way is begun anew, as its answer would be older, and keeps its number: who waits
-     * for that has not got its answer yet. */
-    look->client = http_client_free(look->client);
+    look->number = number;
     look->begun_ms = clock_now_ms();
     look->client =
         http_client_new(instance->control->parts.loop, (const struct sockaddr *)&target->address,
@@ -224,10 +244,23 @@ static void begin_look(struct instance *instance)
     http_client_send(
         look->client,
         &(struct http_send){.head = SLICE("GET /jsorc/figures HTTP/1.1\r\nHost: localhost\r\n\r\n"),
-                            .timeout_ms = LOOK_TIMEOUT_MS,
-                            .connect_timeout_ms = LOOK_TIMEOUT_MS,
+                            .timeout_ms = timeout_ms,
+                            .connect_timeout_ms = timeout_ms,
                             .reply_bytes_max = ANSWER_BYTES_MAX},
         on_figures, instance);
+}
+
+/* A look that tells of all that has ended by now. What one under way tells may be older: it is
+ * let end, as it would never do if each new question began it anew, and one more follows. */
+static void want_look(struct instance *instance)
+{
+    struct look *look = instance->look;
+    if (!look->client) {
+        begin_look(instance, ++instance->control->last_look, LOOK_TIMEOUT_MS);
+    } else if (look->next_number == 0) {
+        look->next_number = ++instance->control->last_look;
+        look->next_since_ms = clock_now_ms();
+    }
 }
 
 static bool can_look(const struct instance *instance)
@@ -241,7 +274,7 @@ void look_if_due(struct instance *instance, uint64_t now_ms)
     uint64_t interval_ms = instance->runtime ? RUNTIME_INTERVAL_MS : POD_INTERVAL_MS;
     if (can_look(instance) && !instance->look->client &&
         now_ms - instance->look->begun_ms >= interval_ms) {
-        begin_look(instance);
+        want_look(instance);
     }
 }
 
@@ -252,7 +285,7 @@ bool look_and_stop(struct instance *instance, uint64_t grace_ms)
     }
     instance->look->last = true;
     instance->look->grace_ms = grace_ms;
-    begin_look(instance);
+    want_look(instance);
     return true;
 }
 
@@ -267,7 +300,7 @@ void control_figures_refresh(struct control *control, void (*done)(void *arg), v
     for (uint32_t i = 0; i < control->instance_count; i++) {
         struct instance *instance = control->instances[i];
         if (can_look(instance)) {
-            begin_look(instance);
+            want_look(instance);
         }
     }
     struct refresh *refresh = xcalloc(1, sizeof(*refresh));
