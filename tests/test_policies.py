@@ -252,3 +252,28 @@ def test_measured_memory_is_held_to_its_limit(serve, write):
     big = next(module for module in problem["modules"] if module["name"] == "big")
     assert 78e6 < big["mem_bytes"] < 100e6
     assert problem["budget_bytes"] <= 40 * 1024 * 1024
+
+
+def test_what_a_person_loads_stays(daemon, traffic):
+    assert choose(daemon, "evaluation", **EVALUATION)["success"] is True
+    wait_until(lambda: tried(daemon), 30, "a trial of light in a pod")
+    answer = daemon.op("jsorc_actions_load", name="light", mode="module", wait=True)
+    assert answer["success"] is True, answer
+    assert (mode(daemon), saved_place(daemon)) == ("module", "module")
+    before = policy(daemon)["state"]["phases"]
+    wait_until(lambda: policy(daemon)["state"]["phases"] >= before + 3, 20, "three phases")
+    assert mode(daemon) == "module", "no policy moves what a person placed"
+    assert choose(daemon, "evaluation", **EVALUATION)["success"] is True
+    wait_until(lambda: tried(daemon), 30, "a trial again: a policy that is set begins anew")
+
+
+def test_a_policy_waits_when_nothing_is_left_to_place(daemon, traffic, write):
+    assert choose(daemon, "evaluation", **EVALUATION)["success"] is True
+    wait_until(lambda: policy(daemon)["state"]["phases"] >= 1, 20, "a phase")
+    for name in ("light", "flow"):
+        assert daemon.op("jsorc_actions_unload", name=name)["success"] is True
+    wait_until(lambda: policy(daemon)["state"]["step"] == "waiting", 10, "the policy at rest")
+    assert policy(daemon)["policy"] == "Evaluation"
+    for name in ("light", "flow"):
+        assert daemon.op("jsorc_actions_load", name=name, mode="auto", wait=True)["success"] is True
+    wait_until(lambda: policy(daemon)["state"]["step"] == "measuring", 20, "the policy at work")

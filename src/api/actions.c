@@ -41,7 +41,7 @@ static void configure(struct op_call *call, const char *name, struct json_object
     int failed = action_config_check(entry, &err);
     if (!failed) {
         /* The config of a module that runs replaces its entry; where it runs stays. */
-        load.place = control_is_known(control, name) ? control_wanted(control, name) : PLACE_NONE;
+        load.place = control_is_known(control, name) ? control_kept(control, name) : PLACE_NONE;
         failed = control_load(control, &load, 0, NULL, NULL, &err);
     }
     op_return(call, success(!failed, failed ? err.text : NULL));
@@ -145,8 +145,10 @@ static void run_load(struct op_call *call)
     };
     if (strcasecmp(mode, "module") == 0 || strcasecmp(mode, "local") == 0) {
         load.place = PLACE_MODULE;
+        load.pin = true;
     } else if (strcasecmp(mode, "remote") == 0) {
         load.place = PLACE_REMOTE;
+        load.pin = true;
     } else if (strcasecmp(mode, "auto") == 0) {
         load.place = choose_place(control, name);
     } else {
@@ -186,7 +188,8 @@ const struct op op_jsorc_actions_load = {
     .params = {{"name", OP_STR, NULL, "the module's name, as configured or loaded before"},
                {"mode", OP_STR, NULL,
                 "where it shall run: module (or local) in the runtime worker, remote in a pod of "
-                "its own, auto by rule"},
+                "its own; while a policy runs, it leaves the module there until mode auto, which "
+                "lets the policy (without one, a rule) choose"},
                {"ctx", OP_DICT, "null", "arguments of the module's setup"},
                {"reload", OP_BOOL, "false",
                 "read its source anew where it runs already, calls going on meanwhile"},

@@ -75,7 +75,8 @@ static void run_record(struct op_call *call)
 {
     struct json_object *lines = NULL;
     struct err err = {0};
-    if (control_policy_record(op_api(call)->control, &lines, &err) < 0) {
+    int64_t limit = (int64_t)op_arg_number(call, "limit");
+    if (control_policy_record(op_api(call)->control, limit, &lines, &err) < 0) {
         op_fail(call, "%s", err.text);
         return;
     }
@@ -88,6 +89,7 @@ static void run_record(struct op_call *call)
 const struct op op_jsorc_actionpolicy_record = {
     .name = "jsorc_actionpolicy_record",
     .access = OP_ADMIN,
+    .params = {{"limit", OP_INT, "0", "only so many of the last lines, 0 = all"}},
     .help = "Give all that the policy was told and answered in its run, to explain or replay it.",
     .result = "{\"success\": true, \"lines\": [{\"at_ms\": 0, \"told\": \"{...}\", \"answer\": "
               "\"{...}\"}]}; the first line names policy, params and seed",
@@ -109,7 +111,10 @@ static void run_observe(struct op_call *call)
         op_fail(call, "seconds must be from 0 to %d", OBSERVE_S_MAX);
         return;
     }
-    control_policy_observe(op_api(call)->control, seconds, on_observed, call);
+    struct err err = {0};
+    if (control_policy_observe(op_api(call)->control, seconds, on_observed, call, &err) < 0) {
+        op_fail(call, "%s", err.text);
+    }
 }
 
 const struct op op_jsorc_actionpolicy_observe = {

@@ -9,7 +9,7 @@ static int run_record(struct cli *cli, struct json_object *values)
 {
     struct trace trace = {0};
     bool run = json_flag(values, "run", false);
-    int status = run ? trace_fetch(cli, &trace)
+    int status = run ? trace_fetch(cli, 0, &trace)
                      : trace_observe(cli, json_double(values, "seconds", 0), "adaptive", &trace);
     if (status == CLI_OK) {
         status = trace_write(cli, json_str(values, "file"), &trace);

@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "base/err.h"
@@ -7,6 +8,8 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/trace.h"
+
+#define LINES_LOOKED_AT 100 /* the last ones: each answer places all modules */
 
 /* The last line whose answer places the module; NULL = none does. *ret_answer is owned. */
 static struct json_object *find_decision(const struct trace *trace, const char *module,
@@ -77,12 +80,23 @@ static int show(struct cli *cli, struct json_object *view)
     printf("module         %s\n", json_str(view, "module"));
     printf("place          %s, %s\n", json_str(view, "place"),
            json_flag(view, "settled", false) ? "settled" : "on trial");
-    printf("policy         %s\n", json_str(view, "policy"));
+    printf("policy         %s%s\n", json_str(view, "policy"),
+           json_flag(view, "ended", false) ? ", which does not run any more: see 'jsorc status'"
+                                           : "");
     show_time(json_int(view, "at_ms", 0));
     printf("why            %s\n", json_str(view, "why"));
     show_members("figures behind it", json_member(view, "reason", json_type_object));
     show_members("told last", json_member(view, "told", json_type_object));
     return CLI_OK;
+}
+
+/* Another policy runs now, or none. */
+static bool has_ended(struct cli *cli, const struct trace *trace)
+{
+    CLEANUP(json_put) struct json_object *none = json_object_new_object(), *get = NULL;
+    const char *ran = json_str(trace->head, "policy");
+    return cli_op(cli, "jsorc_actionpolicy_get", none, &get) == CLI_OK && ran &&
+           strcasecmp(json_str(get, "policy"), ran) != 0;
 }
 
 static int replay(struct cli *cli, const struct trace *trace)
@@ -103,13 +117,15 @@ static int run(struct cli *cli, struct json_object *values)
     struct trace trace = {0};
     const char *module = json_str(values, "name");
     CLEANUP(json_put) struct json_object *answer = NULL, *view = NULL;
-    int status = trace_fetch(cli, &trace);
+    bool replays = json_flag(values, "replay", false);
+    int status = trace_fetch(cli, replays ? 0 : LINES_LOOKED_AT, &trace);
     if (status != CLI_OK) {
         return status;
     }
     struct json_object *line = find_decision(&trace, module, &answer);
     if (line) {
         view = view_of(&trace, module, line, answer);
+        json_set_bool(view, "ended", has_ended(cli, &trace));
         status = show(cli, view);
     } else {
         status = cli_fail_text(cli, CLI_FAILED,
@@ -117,7 +133,7 @@ static int run(struct cli *cli, struct json_object *values)
                                "lists the modules",
                                module);
     }
-    if (status == CLI_OK && json_flag(values, "replay", false)) {
+    if (status == CLI_OK && replays) {
         status = replay(cli, &trace);
     }
     trace_done(&trace);

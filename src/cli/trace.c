@@ -33,10 +33,11 @@ static int take_head(struct cli *cli, struct trace *trace)
     return CLI_OK;
 }
 
-int trace_fetch(struct cli *cli, struct trace *ret_trace)
+int trace_fetch(struct cli *cli, int64_t limit, struct trace *ret_trace)
 {
-    CLEANUP(json_put) struct json_object *none = json_object_new_object(), *result = NULL;
-    int status = cli_op(cli, "jsorc_actionpolicy_record", none, &result);
+    CLEANUP(json_put) struct json_object *params = json_object_new_object(), *result = NULL;
+    json_set_int(params, "limit", limit);
+    int status = cli_op(cli, "jsorc_actionpolicy_record", params, &result);
     if (status != CLI_OK) {
         return status;
     }
@@ -61,7 +62,7 @@ bool trace_fetch_if(struct cli *cli, const char *policy, struct trace *ret_trace
     const char *runs = json_str(get, "policy");
     int64_t phases = json_int(json_member(get, "state", json_type_object), "phases", 0);
     return runs && strcasecmp(runs, policy) == 0 && phases > 0 &&
-           trace_fetch(cli, ret_trace) == CLI_OK;
+           trace_fetch(cli, 0, ret_trace) == CLI_OK;
 }
 
 int trace_observe(struct cli *cli, double seconds, const char *policy, struct trace *ret_trace)
@@ -162,6 +163,11 @@ int trace_play(struct cli *cli, const struct trace *trace, struct policy_talk *t
                unsigned *ret_same, unsigned *ret_other)
 {
     unsigned same = 0, other = 0;
+    if (json_flag(trace->head, "continues", false)) {
+        return cli_fail_text(cli, CLI_FAILED,
+                             "this run goes on from an earlier record that is not kept: what the "
+                             "policy had learned there cannot be replayed");
+    }
     for (size_t i = 0; i < json_object_array_length(trace->lines); i++) {
         struct json_object *line = json_object_array_get_idx(trace->lines, i);
         CLEANUP(json_put) struct json_object *answer = NULL;

@@ -22,8 +22,9 @@ void trace_done(struct trace *trace);
 /* Each reports what went wrong and returns an enum cli_exit; *ret_trace is to be given to
  * trace_done. */
 
-/* The run of the policy in the daemon; CLI_FAILED when none has run. */
-int trace_fetch(struct cli *cli, struct trace *ret_trace);
+/* The run of the policy in the daemon, of its lines the last `limit` (0 = all); CLI_FAILED when
+ * none has run. */
+int trace_fetch(struct cli *cli, int64_t limit, struct trace *ret_trace);
 /* The run, if it is that policy's and it was told a measurement; false otherwise. Quiet. */
 bool trace_fetch_if(struct cli *cli, const char *policy, struct trace *ret_trace);
 /* What a policy would be told now: the problem, and what is measured in seconds (0 = since the

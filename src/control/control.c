@@ -28,6 +28,7 @@ struct control *control_new(const struct control_parts *parts,
     control->timer = (struct loop_timer){.fn = on_timer, .arg = control};
     control->wake_task = (struct loop_task){.fn = on_wake, .arg = control};
     control->started_ms = clock_unix_ms();
+    control->started_ns = clock_now_ns();
     control->must_publish = true;
     control->counts.moving = histogram_new();
     control->counts.turning = histogram_new();

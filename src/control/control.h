@@ -103,6 +103,7 @@ struct control_load {        /* texts are copied; objects are referenced */
     struct json_object *config; /* the action config's entry; NULL = as known */
     enum place place;           /* PLACE_NONE: only make it known */
     const char *loaded_by;      /* operation */
+    bool pin;                   /* no policy may move it */
     bool reload;                /* also when it is loaded there already */
 };
 
@@ -149,6 +150,8 @@ bool control_is_known(const struct control *control, const char *name);
 /* It was to be loaded once, whatever became of it. */
 bool control_was_asked(const struct control *control, const char *name);
 enum place control_wanted(const struct control *control, const char *name);
+/* As control_wanted, without what a policy only tries. */
+enum place control_kept(const struct control *control, const char *name);
 /* Calls reach it at place now. */
 bool control_serves(const struct control *control, const char *name, enum place place);
 /* Why it does not serve; NULL = no failure. Borrowed until the next turn. */
@@ -164,6 +167,14 @@ bool control_measures(const struct control *control);
 /* All series so far; owned by the caller. What walkers call within their worker is as old as the
  * last look at it (see control_figures_refresh). */
 struct figures *control_figures(const struct control *control);
+
+/* Requests so far, and those under way: runs of walkers, and calls of actions from outside. */
+struct control_traffic {
+    uint64_t calls;
+    unsigned in_flight;
+};
+
+struct control_traffic control_traffic(const struct control *control);
 
 /* Asks the workers for the calls inside them first: done runs when control_figures has all that
  * ended before this call, at the latest after a second; it may run before this returns. */
@@ -210,16 +221,20 @@ int control_policy_set(struct control *control, const char *name, struct json_ob
  * null when nothing runs. */
 struct json_object *control_policy_get(const struct control *control);
 
+#define CONTROL_OBSERVERS_MAX 64 /* each holds a copy of all figures */
+
 /* Measures for some seconds (0 = all since the daemon's start) and tells what a policy would be
- * told of it: [problem, measurement], as texts. done owns lines. Any number at a time. */
+ * told of it: [problem, measurement], as texts. done owns lines. -EBUSY: CONTROL_OBSERVERS_MAX do.
+ */
 typedef void (*control_lines_fn)(void *arg, struct json_object *lines);
-void control_policy_observe(struct control *control, double seconds, control_lines_fn done,
-                            void *arg);
+int control_policy_observe(struct control *control, double seconds, control_lines_fn done,
+                           void *arg, struct err *err);
 
 /* What the policy was told and answered in its present (or last) run: [{"at_ms", "told": TEXT,
- * "answer": TEXT}], the first line naming policy, params and seed. Store errors. */
-int control_policy_record(const struct control *control, struct json_object **ret_record,
-                          struct err *err);
+ * "answer": TEXT}], the first line naming policy, params and seed; of the others the last
+ * `limit`, 0 = all. Store errors. */
+int control_policy_record(const struct control *control, int64_t limit,
+                          struct json_object **ret_record, struct err *err);
 
 /* ---- views; all results are the caller's ---- */
 

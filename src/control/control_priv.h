@@ -43,6 +43,7 @@ struct module {
     struct json_object *ctx;
     enum place wanted;
     enum place kept; /* where it goes back to while `wanted` is a policy's trial; NONE = no trial */
+    bool pinned; /* a person loaded it there while a policy ran: it stays until told otherwise */
     uint32_t revision;
     int64_t position; /* order of loading */
     bool listed;      /* false: unloaded and forgotten, the entry only keeps figures */
@@ -178,6 +179,8 @@ struct control {
     atomic_bool woken;
     bool turning;
     int64_t started_ms;
+    uint64_t started_ns; /* monotonic */
+    bool released;       /* an orderly end has begun */
 
     bool stopping;
     void (*stopped)(void *arg);

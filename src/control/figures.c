@@ -30,6 +30,30 @@ struct figures *control_figures(const struct control *control)
     return figures;
 }
 
+static void add_traffic(struct control_traffic *traffic, const struct call_stats *stats)
+{
+    traffic->calls += atomic_load(&stats->calls);
+    traffic->in_flight += atomic_load(&stats->in_flight);
+}
+
+struct control_traffic control_traffic(const struct control *control)
+{
+    struct control_traffic traffic = {0};
+    const struct walker_stats *walker = NULL;
+    add_traffic(&traffic, &control->walker_stats.outside);
+    while ((walker = action_stats_next(&control->walker_stats, walker))) {
+        add_traffic(&traffic, &walker->stats);
+    }
+    for (uint32_t i = 0; i < control->module_count; i++) {
+        const struct module *module = control->modules[i];
+        for (size_t k = 0; k < module->action_count; k++) {
+            add_traffic(&traffic, &module->actions[k]->stats[0].outside);
+            add_traffic(&traffic, &module->actions[k]->stats[1].outside);
+        }
+    }
+    return traffic;
+}
+
 void figures_note_start(struct instance *instance)
 {
     uint64_t now_ms = clock_now_ms();

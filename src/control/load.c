@@ -172,6 +172,7 @@ int control_load(struct control *control, const struct control_load *load, uint6
     apply_load(module, load);
     module->wanted = load->place;
     module->kept = PLACE_NONE;
+    module->pinned = load->pin && control->phases.talk.name;
     module->position = position;
     control->last_position = position > control->last_position ? position : control->last_position;
     module->listed = true;

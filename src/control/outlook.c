@@ -1,7 +1,10 @@
 /* The lines that a policy would be told of the present traffic, for whoever wants to ask one: what
  * to do now, or what if. Nothing is changed by it. */
+#include <errno.h>
+
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/err.h"
 #include "control/control_priv.h"
 #include "control/phases.h"
 #include "measure/figures.h"
@@ -43,7 +46,8 @@ static void finish(struct outlook *outlook)
     struct json_object *lines = json_object_new_array();
     CLEANUP(figures_free) struct figures *after = control_figures(outlook->control);
     phase_problem(outlook->control, &problem, modules);
-    phase_measurement(&problem, outlook->before, after, phase_in_flight(after), &measurement);
+    phase_measurement(&problem, outlook->before, after, control_traffic(outlook->control).in_flight,
+                      &measurement);
     add_line(lines, policy_problem_write(&problem));
     add_line(lines, policy_measurement_write(&measurement, &problem));
     policy_measurement_done(&measurement);
@@ -72,9 +76,17 @@ static void on_timer(void *arg)
     control_figures_refresh(outlook->control, on_refreshed, outlook);
 }
 
-void control_policy_observe(struct control *control, double seconds, control_lines_fn done,
-                            void *arg)
+int control_policy_observe(struct control *control, double seconds, control_lines_fn done,
+                           void *arg, struct err *err)
 {
+    unsigned count = 0;
+    for (const struct outlook *other = control->outlooks; other; other = other->next) {
+        count++;
+    }
+    if (count >= CONTROL_OBSERVERS_MAX) {
+        return err_set(err, EBUSY, "%u measurements are under way; ask again when one has ended",
+                       count);
+    }
     struct outlook *outlook = xcalloc(1, sizeof(*outlook));
     *outlook = (struct outlook){.next = control->outlooks,
                                 .control = control,
@@ -84,12 +96,11 @@ void control_policy_observe(struct control *control, double seconds, control_lin
                                 .arg = arg};
     control->outlooks = outlook;
     if (seconds <= 0) { /* since the beginning, when nothing had happened */
-        outlook->before = figures_new((uint64_t)0);
-        outlook->before->at_ns =
-            clock_now_ns() - (uint64_t)(clock_unix_ms() - control->started_ms) * 1000000;
+        outlook->before = figures_new(control->started_ns);
         outlook->ending = true;
     }
     control_figures_refresh(control, on_refreshed, outlook);
+    return 0;
 }
 
 void outlooks_end(struct control *control, bool tell)

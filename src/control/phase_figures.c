@@ -107,7 +107,7 @@ static void add_modules(const struct control *control, struct policy_problem *pr
             .hop_s = hop,
             .load_s = load_time_of(control, module),
             .now = module->kept != PLACE_NONE ? module->kept : module->wanted,
-            .fixed = module->walkers || strcmp(module->kind, "server") == 0,
+            .fixed = module->walkers || module->pinned || strcmp(module->kind, "server") == 0,
         };
     }
 }
@@ -220,16 +220,6 @@ char *phase_shape(const struct policy_problem *problem)
 }
 
 /* ---- a measurement ---- */
-
-unsigned phase_in_flight(const struct figures *figures)
-{
-    unsigned in_flight = 0;
-    for (size_t i = 0; i < figures->count; i++) {
-        const struct figure *row = &figures->rows[i];
-        in_flight += !row->action || !row->walker ? row->in_flight : 0;
-    }
-    return in_flight;
-}
 
 struct sums {
     uint64_t latency_ns, exec_ns, executions;

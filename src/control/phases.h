@@ -20,6 +20,7 @@ enum phase_step {
     PHASE_BEGINNING, /* the workers are asked for their figures */
     PHASE_MEASURING, /* until the phase's time is over */
     PHASE_ENDING,    /* the workers are asked once more */
+    PHASE_FAILED,    /* what was measured could not be told; the error says why */
 };
 
 struct phases {
@@ -32,25 +33,44 @@ struct phases {
     bool done;
     double phase_s;
     placement_t given_up;                 /* cannot be brought where they are wanted */
+    bool resting;                         /* the last phase had no traffic */
+    uint64_t calls_before;                /* at the end of the placing */
     struct figures *before;               /* at the begin of the measuring; owned */
     unsigned in_flight_max;               /* seen in this phase */
     uint32_t modules[POLICY_MODULES_MAX]; /* the problem's, as indices of the control's */
+    unsigned changes[POLICY_MODULES_MAX]; /* of each module, as the policy left it */
     size_t module_count;
+    char *error; /* owned; NULL = none */
     char *shape; /* of the problem that the policy has: when it differs, the policy is told */
     struct pressure pressure;
-    double baseline_bytes; /* of the runtime worker without modules: the least seen; 0 = not yet */
-    int64_t baseline_of;   /* the generation */
-    double budget_bytes;   /* now */
-    double told_bytes;     /* the budget that the policy knows */
-    uint64_t looked_ms;    /* at the memory */
-    int64_t run;           /* in the store's decisions; 0 = none yet */
-    unsigned line_count;   /* of the run */
+    double beyond_bytes; /* of the runtime worker beyond its modules, as last measured */
+    double budget_bytes; /* now */
+    double told_bytes;   /* the budget that the policy knows */
+    uint64_t looked_ms;  /* at the memory */
+    int64_t run;         /* in the store's decisions; 0 = none yet */
+    unsigned line_count; /* of the run */
 };
 
 /* phases.c */
 void phases_turn(struct control *control, uint64_t now_ms);
+/* When the step ends by the clock; UINT64_MAX = it does not. */
+uint64_t phases_due_ms(const struct control *control);
+
+/* phase_place.c */
+void phase_apply(struct control *control, placement_t placement);
+/* What is in force is no trial any more, and is saved. */
+void phase_keep(struct control *control);
 /* Back to what applied before the policy tried things. */
-void phases_abandon(struct control *control);
+void phase_abandon(struct control *control);
+/* Modules that are not where they are wanted. *ret_failed: those of them that cannot get there. */
+placement_t phase_missing(const struct control *control, placement_t *ret_failed);
+/* No instance starts or drains. */
+bool phase_is_calm(const struct control *control);
+/* Modules came, went, or were loaded or moved by somebody since phase_apply. */
+bool phase_is_disturbed(const struct control *control);
+
+/* phase_record.c */
+void phase_record(struct control *control, const char *told, const char *answer);
 
 /* phase_budget.c: looks at the memory at most once a second. True when the budget has changed so
  * much that the policy should know. */
@@ -75,4 +95,3 @@ char *phase_shape(const struct policy_problem *problem);
 void phase_measurement(const struct policy_problem *problem, const struct figures *before,
                        const struct figures *after, unsigned in_flight_max,
                        struct policy_measurement *ret_measurement);
-unsigned phase_in_flight(const struct figures *figures);

@@ -20,12 +20,13 @@ void phases_done(struct phases *phases)
     (void)json_put(phases->answer);
     (void)figures_free(phases->before);
     free(phases->shape);
+    free(phases->error);
     *phases = (struct phases){0};
 }
 
 void phases_end(struct control *control)
 {
-    phases_abandon(control);
+    phase_abandon(control);
     phases_done(&control->phases);
 }
 
@@ -63,6 +64,9 @@ int control_policy_set(struct control *control, const char *name, struct json_ob
     json_set(kept, "params", json_ref(params));
     failed = store_meta_set(control->parts.store, META_KEY, json_text(kept), err);
     if (!failed) {
+        for (uint32_t i = 0; i < control->module_count; i++) {
+            control->modules[i]->pinned = false;
+        }
         begin(control, ops, params);
         *ret_name = ops->name;
     }
@@ -93,7 +97,7 @@ const char *phase_step_name(enum phase_step step)
         [PHASE_WAITING] = "waiting",     [PHASE_MEETING] = "waiting",
         [PHASE_PLACING] = "placing",     [PHASE_SETTLING] = "settling",
         [PHASE_BEGINNING] = "measuring", [PHASE_MEASURING] = "measuring",
-        [PHASE_ENDING] = "measuring"};
+        [PHASE_ENDING] = "measuring",    [PHASE_FAILED] = "failed"};
     return names[step];
 }
 
@@ -105,6 +109,9 @@ static struct json_object *state_of(const struct phases *phases)
     json_set_bool(state, "settled", phases->done);
     json_set_int(state, "phases", (int64_t)phases->round);
     json_set(state, "answer", json_ref(phases->answer));
+    if (phases->error) {
+        json_set_str(state, "error", phases->error);
+    }
     return state;
 }
 
@@ -127,14 +134,14 @@ static int add_line(void *arg, const struct store_decision *decision)
     return json_object_array_add(arg, line);
 }
 
-int control_policy_record(const struct control *control, struct json_object **ret_record,
-                          struct err *err)
+int control_policy_record(const struct control *control, int64_t limit,
+                          struct json_object **ret_record, struct err *err)
 {
     CLEANUP(json_put) struct json_object *lines = json_object_new_array();
     int64_t run = control->phases.run;
     int failed = run > 0 ? 0 : store_decision_last_run(control->parts.store, &run, err);
     if (!failed) {
-        failed = store_decision_each(control->parts.store, run, add_line, lines, err);
+        failed = store_decision_each(control->parts.store, run, limit, add_line, lines, err);
     }
     if (!failed) {
         *ret_record = TAKE(lines);

@@ -10,13 +10,6 @@
 #define RELIEF_SHARE    0.25 /* of the modules' memory that goes at once: a step that helps */
 #define WORKER_HEADROOM 0.9  /* of the runtime worker's limit: calls need memory, too */
 
-/* What the worker has come to hold beyond its modules as loaded: caches, leaks, calls under way. */
-static double growth(const struct pressure_seen *seen)
-{
-    double beyond = seen->runtime_bytes - seen->modules_bytes - seen->baseline_bytes;
-    return beyond > 0 ? beyond : 0; /* also when not measured */
-}
-
 static double lower(double a, double b)
 {
     return b < a ? b : a;
@@ -32,14 +25,15 @@ double pressure_budget(struct pressure *pressure, const struct pressure_seen *se
         pressure->budget_bytes = INFINITY;
     }
     if (tight) {
-        double relief = fmax(seen->modules_bytes * RELIEF_SHARE, short_of > 0 ? short_of : 0);
-        /* Once a hold: while what is under way has not helped yet, more would be guessing. */
-        if (isinf(pressure->budget_bytes)) {
-            pressure->budget_bytes = fmax(seen->modules_bytes - relief, 0);
+        if (isinf(pressure->budget_bytes) || now_ms - pressure->step_ms >= PRESSURE_STEP_MS) {
+            double relief = fmax(seen->modules_bytes * RELIEF_SHARE, short_of > 0 ? short_of : 0);
+            double next = fmax(seen->modules_bytes - relief, 0);
+            pressure->budget_bytes = lower(pressure->budget_bytes, next);
+            pressure->step_ms = now_ms;
         }
         pressure->until_ms = now_ms + PRESSURE_HOLD_MS;
     }
-    double own = seen->runtime_limit_bytes * WORKER_HEADROOM - seen->baseline_bytes - growth(seen);
+    double own = seen->runtime_limit_bytes * WORKER_HEADROOM - seen->beyond_bytes;
     double budget = lower(lower(seen->setting_bytes, own), pressure->budget_bytes);
     return budget > 0 ? budget : 0;
 }

@@ -9,19 +9,20 @@
 struct system_memory;
 
 #define PRESSURE_HOLD_MS                                                                           \
-    300000 /* a tightened budget lasts: what moved out does not come straight back */
+    300000 /* a tightened budget lasts: what moved out comes not straight back */
+#define PRESSURE_STEP_MS 30000 /* between two steps: what the last one did must show first */
 
 struct pressure {
     double budget_bytes; /* tightened; INFINITY = not */
     uint64_t until_ms;
+    uint64_t step_ms; /* of the last step */
 };
 
 struct pressure_seen {
     double setting_bytes; /* INFINITY = no limit */
     double runtime_limit_bytes;
-    double runtime_bytes;  /* PSS of the runtime worker; NAN = not measured */
-    double modules_bytes;  /* of its modules, as they were loaded */
-    double baseline_bytes; /* of the runtime worker without modules */
+    double modules_bytes; /* of what the runtime worker has loaded, as it was loaded */
+    double beyond_bytes;  /* that it holds beyond: itself, caches, leaks, calls under way */
 };
 
 /* Looks at the machine; *pressure is kept between looks. Returns the budget in bytes. */

@@ -10,18 +10,15 @@
 static const struct system_memory PLENTY = {1000 * MB, 600 * MB, 0};
 static const struct pressure_seen SEEN = {.setting_bytes = 300 * MB,
                                           .runtime_limit_bytes = 1000 * MB,
-                                          .runtime_bytes = 210 * MB,
                                           .modules_bytes = 200 * MB,
-                                          .baseline_bytes = 10 * MB};
+                                          .beyond_bytes = 10 * MB};
 
 static void is_the_setting_when_all_is_well(void)
 {
     struct pressure pressure = {.budget_bytes = INFINITY};
     EXPECT(pressure_budget(&pressure, &SEEN, &PLENTY, 1000) == 300 * MB);
-    struct pressure_seen seen = SEEN;
-    seen.runtime_bytes = NAN;
     struct system_memory unknown = {NAN, NAN, NAN};
-    EXPECT(pressure_budget(&pressure, &seen, &unknown, 1000) == 300 * MB);
+    EXPECT(pressure_budget(&pressure, &SEEN, &unknown, 1000) == 300 * MB);
 }
 
 static void counts_what_the_worker_has_grown_by(void)
@@ -30,9 +27,9 @@ static void counts_what_the_worker_has_grown_by(void)
     struct pressure_seen seen = SEEN;
     seen.runtime_limit_bytes = 400 * MB;
     EXPECT(pressure_budget(&pressure, &seen, &PLENTY, 1000) == 300 * MB);
-    seen.runtime_bytes = 350 * MB; /* 140 MB more than it had */
-    EXPECT(pressure_budget(&pressure, &seen, &PLENTY, 1000) == (360 - 10 - 140) * MB);
-    seen.runtime_bytes = 800 * MB;
+    seen.beyond_bytes = 150 * MB;
+    EXPECT(pressure_budget(&pressure, &seen, &PLENTY, 1000) == (360 - 150) * MB);
+    seen.beyond_bytes = 800 * MB;
     EXPECT(pressure_budget(&pressure, &seen, &PLENTY, 1000) == 0);
 }
 
@@ -51,6 +48,18 @@ static void tightens_once_and_holds(void)
     EXPECT(pressure_budget(&pressure, &SEEN, &waiting, 3000 + PRESSURE_HOLD_MS) == 150 * MB);
 }
 
+static void goes_on_while_it_lasts(void)
+{
+    struct pressure pressure = {.budget_bytes = INFINITY};
+    struct system_memory waiting = PLENTY;
+    struct pressure_seen seen = SEEN;
+    waiting.pressure_percent = 60;
+    EXPECT(pressure_budget(&pressure, &seen, &waiting, 1000) == 150 * MB);
+    seen.modules_bytes = 150 * MB; /* they have moved, and it did not help */
+    EXPECT(pressure_budget(&pressure, &seen, &waiting, 2000) == 150 * MB);
+    EXPECT(pressure_budget(&pressure, &seen, &waiting, 1000 + PRESSURE_STEP_MS) == 112.5 * MB);
+}
+
 static void moves_out_as_much_as_is_missing(void)
 {
     struct pressure pressure = {.budget_bytes = INFINITY};
@@ -59,4 +68,4 @@ static void moves_out_as_much_as_is_missing(void)
 }
 
 TEST_MAIN(is_the_setting_when_all_is_well, counts_what_the_worker_has_grown_by,
-          tightens_once_and_holds, moves_out_as_much_as_is_missing)
+          tightens_once_and_holds, goes_on_while_it_lasts, moves_out_as_much_as_is_missing)

@@ -138,8 +138,9 @@ static int waiter_state(const struct control *control, const struct waiter *wait
 static void save_place(struct control *control, const struct module *module)
 {
     struct err err = {0};
-    if (module->listed && store_module_set_place(control->parts.store, module->name,
-                                                 place_name(module->wanted), &err) < 0) {
+    enum place place = module->kept != PLACE_NONE ? module->kept : module->wanted;
+    if (module->listed &&
+        store_module_set_place(control->parts.store, module->name, place_name(place), &err) < 0) {
         log_warn("place was not saved", "module=%s error=\"%s\"", module->name, err.text);
     }
 }
@@ -218,6 +219,7 @@ static void tell_waiters(struct control *control, uint64_t now_ms)
 
 void control_release(struct control *control)
 {
+    control->released = true;
     refreshes_end(control, true);
     outlooks_end(control, true);
     while (control->waiters) {
@@ -246,6 +248,10 @@ static void schedule(struct control *control, uint64_t now_ms)
     bool busy = !publisher_settled(control->parts.publisher) || control->must_publish;
     for (uint32_t i = 0; i < control->instance_count; i++) {
         busy |= control->instances[i]->state == INSTANCE_DRAINING;
+    }
+    uint64_t phase_ms = phases_due_ms(control);
+    if (phase_ms > now_ms && phase_ms < due_ms) { /* one that is past waits for an event */
+        due_ms = phase_ms;
     }
     due_ms = busy ? now_ms + DRAIN_MS : due_ms;
     loop_timer_set(control->parts.loop, &control->timer, due_ms);

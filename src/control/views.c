@@ -292,6 +292,12 @@ enum place control_wanted(const struct control *control, const char *name)
     return module ? module->wanted : PLACE_NONE;
 }
 
+enum place control_kept(const struct control *control, const char *name)
+{
+    const struct module *module = module_find(control, name, NULL);
+    return !module ? PLACE_NONE : module->kept != PLACE_NONE ? module->kept : module->wanted;
+}
+
 bool control_serves(const struct control *control, const char *name, enum place place)
 {
     uint32_t index = 0;

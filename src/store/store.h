@@ -97,10 +97,10 @@ struct store_decision { /* texts are borrowed, as in store_module */
 int store_decision_add(struct store *store, const struct store_decision *decision, struct err *err);
 /* 0 = there is none. */
 int store_decision_last_run(struct store *store, int64_t *ret_run, struct err *err);
-/* Of one run, oldest first; as store_config_each. */
+/* Of one run, oldest first: its first line and the last `limit` (0 = all); as store_config_each. */
 typedef int (*store_decision_fn)(void *arg, const struct store_decision *decision);
-int store_decision_each(struct store *store, int64_t run, store_decision_fn fn, void *arg,
-                        struct err *err);
+int store_decision_each(struct store *store, int64_t run, int64_t limit, store_decision_fn fn,
+                        void *arg, struct err *err);
 
 /* ---- users ---- */
 

@@ -37,11 +37,14 @@ static int decision_row(void *arg, sqlite3_stmt *row)
                                });
 }
 
-int store_decision_each(struct store *store, int64_t run, store_decision_fn fn, void *arg,
-                        struct err *err)
+int store_decision_each(struct store *store, int64_t run, int64_t limit, store_decision_fn fn,
+                        void *arg, struct err *err)
 {
     struct decision_walk walk = {.fn = fn, .arg = arg};
     return store_query(store, err, (struct store_rows){decision_row, &walk},
-                       "SELECT run, at_ms, told, answer FROM decisions WHERE run = ?1 ORDER BY id",
-                       "i", run);
+                       "SELECT run, at_ms, told, answer FROM decisions WHERE run = ?1 AND "
+                       "(?2 <= 0 OR id = (SELECT min(id) FROM decisions WHERE run = ?1) OR id IN "
+                       "(SELECT id FROM decisions WHERE run = ?1 ORDER BY id DESC LIMIT ?2)) "
+                       "ORDER BY id",
+                       "ii", run, limit);
 }
