@@ -91,6 +91,15 @@ def test_calls_count_by_action_place_and_walker(flow):
     assert metrics("jsorc_http_request_duration_seconds_count", kind="walker") == 3
 
 
+def test_what_was_refused_counts_as_failed(flow):
+    assert flow.call("text.upper", text="abc").status == 200
+    assert flow.call("text.upper").status == 422
+    metrics, upper = read_metrics(flow), {"action": "text.upper"}
+    assert metrics("jsorc_action_calls_total", **upper) == 2
+    assert metrics("jsorc_action_errors_total", **upper) == 1
+    assert metrics("jsorc_action_duration_seconds_count", **upper) == 1
+
+
 def test_places_moves_and_memory_are_told(flow):
     move(flow, "text", "module")
     first = read_metrics(flow)

@@ -20,6 +20,7 @@
 #include "http/docs_page.h"
 #include "http/form.h"
 #include "measure/benchmark.h"
+#include "measure/call_stats.h"
 
 struct api_http *api_http_new(const struct api_http_config *config)
 {
@@ -129,7 +130,7 @@ static void op_done(void *arg, int status, bool failed, struct json_object *valu
     call->latency_ns = clock_now_ns() - call->begun_ns;
     if (benchmark) {
         benchmark_add(benchmark, BENCHMARK_LANE_CONTROL, slice_str(call->op->name),
-                      (struct slice){0}, call->latency_ns, failed || status >= 400);
+                      (struct slice){0}, call->latency_ns, failed || call_status_failed(status));
     }
     api_log_end(call, failed, value);
     answer_value(call->request, status, failed, value);

@@ -157,8 +157,7 @@ static void count(struct call *call, bool failed, const struct http_reply *reply
         add_to_stats(call, walker, &sample, reply);
     }
     if (benchmark_of(call)) {
-        add_to_benchmark(call, walker, sample.latency_ns,
-                         failed || (reply && reply->status >= 400));
+        add_to_benchmark(call, walker, sample.latency_ns, failed);
     }
 }
 
@@ -207,7 +206,7 @@ void call_answer(struct call *call, const struct http_reply *reply)
         timing_size = snprintf(timing, sizeof(timing), "Server-Timing: %.*s\r\n",
                                (int)reply->server_timing.size, reply->server_timing.data);
     }
-    count(call, reply->status >= 500, reply);
+    count(call, call_status_failed(reply->status), reply);
     http_respond(call->request, &(struct http_response){
                                     .status = reply->status,
                                     .content_type = type_size ? type : NULL,

@@ -3,13 +3,22 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct histogram;
 
+/* Whether an answer with this HTTP status counts as an error: the one rule for actions, walkers and
+ * the benchmark. A refusal (4xx) has executed nothing, so its duration says nothing of the action.
+ */
+static inline bool call_status_failed(int status)
+{
+    return status >= 400;
+}
+
 struct call_stats {
     atomic_uint_fast64_t calls;      /* answered, with any status, or failed */
-    atomic_uint_fast64_t errors;     /* of them: status >= 500, or no answer at all */
+    atomic_uint_fast64_t errors;     /* of them: call_status_failed, or no answer at all */
     atomic_uint_fast64_t latency_ns; /* sum over the calls without error */
     atomic_uint_fast64_t executions; /* of these: those whose worker told how long it took */
     atomic_uint_fast64_t exec_ns;    /* sum of what it told; the rest of latency_ns is the hop */

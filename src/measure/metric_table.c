@@ -41,7 +41,7 @@ const struct metric_row METRIC_TABLE[METRIC_COUNT] = {
                              "walker: that called, empty when none did, (others) beyond the limit "
                              "of walkers that are told apart. Calls within a worker count."},
     [METRIC_ACTION_ERRORS] = {"jsorc_action_errors_total", METRIC_COUNTER, BY_CALLER,
-                              "Calls that ended with a status of 500 or more, with an exception or "
+                              "Calls that ended with a status of 400 or more, with an exception or "
                               "without an answer."},
     [METRIC_ACTION_DURATION] = {"jsorc_action_duration_seconds", METRIC_HISTOGRAM, BY_CALLER,
                                 "Duration of calls without error as the caller sees it."},

@@ -142,7 +142,7 @@ void call_execute(const struct call_rules *rules, const struct job *job,
     }
     if (job->action) {
         worker_stat_add(&job->action->stat, answer->exec_ns,
-                        answer->failed || answer->status >= 400);
+                        answer->failed || call_status_failed(answer->status));
     }
 }
 
@@ -172,7 +172,7 @@ static size_t put_timing(char *at, uint64_t exec_ns)
  * that it failed; a failure whose status is good is told without a name, too. */
 static size_t put_walker(char *at, const struct worker_answer *answer)
 {
-    bool hidden = answer->failed && answer->status < 400;
+    bool hidden = answer->failed && !call_status_failed(answer->status);
     if ((answer->walker.size == 0 && !hidden) || answer->walker.size > STATS_NAME_MAX) {
         return 0;
     }

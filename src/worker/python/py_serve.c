@@ -1,6 +1,7 @@
 #include "worker/python/py_serve.h"
 
 #include "base/clock.h"
+#include "measure/call_stats.h"
 #include "worker/python/py_action.h"
 #include "worker/python/py_answer.h"
 #include "worker/python/py_context.h"
@@ -165,7 +166,7 @@ void py_serve_walker(void *arg, const struct worker_call *call, struct worker_an
     if (made && PyArg_ParseTuple(made, "iO", &status, &value)) {
         py_answer_value(answer, status, who, value);
         answer->exec_ns = context->exec_ns;
-        answer->failed = context->failed || answer->status >= 400;
+        answer->failed = context->failed || call_status_failed(answer->status);
         answer->walker = context->walker_name;
     } else {
         py_answer_exception(answer, who);
