@@ -52,6 +52,14 @@ def test_ready_line_and_status(worker, native_library):
     assert status["in_flight"] == 0
 
 
+@pytest.mark.parametrize("measure", [True, False])
+def test_nested_calls_are_counted_where_calls_are_measured(worker, measure):
+    one = worker(measure=measure)
+    assert one.post("/ask/", {"action": "native.echo", "text": "hi"}).json() == ["hi"]
+    rows = one.get("/jsorc/status").json()["local_calls"]
+    assert [(row["action"], row["calls"]) for row in rows] == [("native.echo", 1)] * measure
+
+
 def test_failure_line(worker):
     one = worker(ctx={"fail": True})
     assert one.ready == {"ready": False, "module": "native", "stage": "setup",

@@ -203,7 +203,7 @@ static const struct jsorc_value *invoke_local(struct native_call *call,
                                               struct worker_action *action, struct slice body)
 {
     struct worker_answer answer;
-    worker_action_call(action, body, &answer);
+    worker_action_call(call->module->worker, action, body, &answer);
     const struct jsorc_value *value = take_answer(call, worker_action_name(action), &answer);
     worker_answer_release(action, &answer);
     return value;

@@ -73,8 +73,8 @@ static void leave(const struct worker_loader *loader)
     }
 }
 
-void worker_action_call(struct worker_action *action, struct slice body,
-                        struct worker_answer *answer)
+void worker_action_call(const struct worker *worker, struct worker_action *action,
+                        struct slice body, struct worker_answer *answer)
 {
     static const struct call_rules rules = {.result_bytes_max = SIZE_MAX}; /* nothing is sent */
     struct job job = {
@@ -86,8 +86,10 @@ void worker_action_call(struct worker_action *action, struct slice body,
     enter(action->loader);
     call_execute(&rules, &job, answer);
     struct origin *origin = origin_current();
-    worker_count_call(action, origin ? origin_walker(origin) : (struct slice){0}, answer->exec_ns,
-                      answer->failed || answer->status >= 400);
+    if (worker_is_measured(worker)) {
+        worker_count_call(action, origin ? origin_walker(origin) : (struct slice){0},
+                          answer->exec_ns, answer->failed || call_status_failed(answer->status));
+    }
     if (!answer->content_type || strncmp(answer->content_type, "application/json", 16) != 0) {
         if (answer->release) {
             answer->release(answer->owner);

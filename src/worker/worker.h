@@ -241,11 +241,12 @@ bool worker_is_measured(const struct worker *worker);
 void worker_count_call(struct worker_action *action, struct slice walker, uint64_t exec_ns,
                        bool failed);
 
-/* Calls action here and now with a JSON object of arguments, counts it, and fills answer (preset
- * by this function). The caller has left its own loader (Python: released the GIL); the action's
- * loader is entered and left. The caller ends it with worker_answer_release. */
-void worker_action_call(struct worker_action *action, struct slice body,
-                        struct worker_answer *answer);
+/* Calls action here and now with a JSON object of arguments, counts it (unless the
+ * worker is not measured), and fills answer (preset by this function). The caller has left its own
+ * loader (Python: released the GIL); the action's loader is entered and left. The caller ends it
+ * with worker_answer_release. */
+void worker_action_call(const struct worker *worker, struct worker_action *action,
+                        struct slice body, struct worker_answer *answer);
 void worker_answer_release(const struct worker_action *action, struct worker_answer *answer);
 
 /* Calls any action through the daemon (POST /actions/NAME), on a connection that the thread keeps.

@@ -158,7 +158,8 @@ PyObject *py_call_native(PyObject *module, PyObject *args)
     struct worker_answer answer;
     struct py_behalf behalf;
     py_behalf_begin(&behalf);
-    Py_BEGIN_ALLOW_THREADS worker_action_call(action, (struct slice){body, (size_t)size}, &answer);
+    Py_BEGIN_ALLOW_THREADS worker_action_call(serving, action, (struct slice){body, (size_t)size},
+                                              &answer);
     Py_END_ALLOW_THREADS py_behalf_end(&behalf);
     PyObject *made = answer_tuple(&answer);
     Py_BEGIN_ALLOW_THREADS worker_answer_release(action, &answer);
