@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 
 import pytest
 from metrics import read_metrics
@@ -122,6 +123,20 @@ def test_operations_and_refusals_are_lines_too(flow):
     asked = flow.get("/nowhere?secret=1")
     assert line_of(flow, asked.headers["X-Request-Id"])["path"] == "/nowhere"
     assert "secret" not in flow.access_log.read_text()
+
+
+def test_what_is_no_request_is_a_line_that_tells_nothing_of_the_one_before(flow):
+    with socket.create_connection(("127.0.0.1", flow.port), 10) as client:
+        client.sendall(b"POST /actions/text.upper HTTP/1.1\r\nHost: localhost\r\n"
+                       b"X-Request-Id: before\r\nContent-Length: 13\r\n\r\n{\"text\": \"a\"}")
+        assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+        client.sendall(b"this is no request\r\n\r\n")
+        assert client.recv(4096).startswith(b"HTTP/1.1 400 ")
+    assert line_of(flow, "before")["name"] == "text.upper"
+    bad, = wait_until(lambda: [line for line in lines(flow) if line["status"] == 400])
+    assert bad["duration_ms"] < 1000
+    assert set(bad) == {"ts", "status", "duration_ms", "bytes_in", "bytes_out", "kind", "remote"}
+    assert read_metrics(flow)("jsorc_http_requests_total", kind="other", code="400") == 1
 
 
 def test_a_rotated_file_is_begun_anew(flow):

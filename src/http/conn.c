@@ -169,6 +169,13 @@ void conn_close(struct http_request *conn)
     free(conn);
 }
 
+/* What was noted belongs to the request before. */
+static void forget_note(struct http_request *conn)
+{
+    conn->start_ns = clock_now_ns();
+    conn->note = (struct http_note){0};
+}
+
 /* The loop answers by itself; the connection ends after the peer had time to read it. */
 static void refuse(struct http_request *conn, int status)
 {
@@ -182,6 +189,7 @@ static void refuse(struct http_request *conn, int status)
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         text = texts[i].status == status ? texts[i].text : text;
     }
+    forget_note(conn);
     conn->closing = true;
     conn->lingering = true;
     atomic_fetch_or(&conn->state, CONN_BUSY | CONN_DISPATCHING);
@@ -210,8 +218,7 @@ static bool dispatch(struct http_request *conn)
     conn->begun_ms = 0;
     conn->late = false;
     conn->continued = false;
-    conn->start_ns = clock_now_ns();
-    conn->note = (struct http_note){0};
+    forget_note(conn);
     atomic_fetch_or(&conn->state, CONN_BUSY | CONN_DISPATCHING);
     conn->server->handler(conn->server->arg, conn);
     unsigned before = atomic_fetch_and(&conn->state, ~(unsigned)CONN_DISPATCHING);

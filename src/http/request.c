@@ -27,7 +27,7 @@ enum request_method http_request_method(const struct http_request *request)
 
 const char *http_request_method_name(const struct http_request *request)
 {
-    return http_method_str(request->message.parser.method);
+    return request->message.head_done ? http_method_str(request->message.parser.method) : "";
 }
 
 struct slice http_request_path(const struct http_request *request)

@@ -67,9 +67,10 @@ unsigned http_server_connections(const struct http_server *server);
 
 /* All results are borrowed until http_respond. */
 enum request_method http_request_method(const struct http_request *request);
-const char *http_request_method_name(const struct http_request *request); /* as sent: "TRACE" */
-struct slice http_request_path(const struct http_request *request);       /* as sent, no query */
-struct slice http_request_query(const struct http_request *request);      /* without '?' */
+const char *http_request_method_name(
+    const struct http_request *request); /* as sent: "TRACE"; "" = unread */
+struct slice http_request_path(const struct http_request *request);  /* as sent, no query */
+struct slice http_request_query(const struct http_request *request); /* without '?' */
 struct slice http_request_body(const struct http_request *request);
 struct slice http_request_header(const struct http_request *request, const char *name);
 size_t http_request_header_count(const struct http_request *request);
@@ -102,7 +103,8 @@ struct http_note {
 struct http_note *http_request_note(struct http_request *request);
 const struct http_note *http_request_noted(const struct http_request *request);
 
-/* fn sees each answer before it is written, in the thread that answers. */
+/* fn sees each answer before it is written, in the thread that answers; also those of the server
+ * itself to what is no request, of which nothing is noted. */
 typedef void (*http_observe_fn)(void *arg, const struct http_request *request,
                                 const struct http_response *response);
 void http_server_observe(struct http_server *server, http_observe_fn fn, void *arg);
