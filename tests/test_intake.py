@@ -10,7 +10,7 @@ from pathlib import Path
 
 import conftest
 import pytest
-from programs import ROOT, Daemon, wait_until
+from programs import JSORC, ROOT, Daemon, wait_until
 
 EXAMPLE = ROOT / "examples" / "intake"
 MODULES = {"ocr", "filetype", "language", "sentiment", "keywords", "stats", "walkers"}
@@ -98,6 +98,23 @@ def walk(intake, walker, **ctx):
     reply = intake.post(f"/walkers/{walker}", {"ctx": ctx})
     assert reply.status == 200 and reply.json()["success"], reply.body
     return reply.json()["report"][0]
+
+
+def test_the_load_test_runs_on_the_real_models(intake, python, tmp_path):
+    run = subprocess.run(
+        [JSORC, "loadtest", "synthetic_apps", "--real", Path(intake.sources[0]), "--python", python,
+         "--policy", "all_remote,all_local", "--repeat", "1", "--experiment-duration", "1",
+         "--warmup", "0.2", "--out", tmp_path / "out", "--fail-on", "errors>0"],
+        capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+    cells = json.loads(run.stdout)["intake"]
+    for place, key in (("remote", "all_remote"), ("local", "all_local")):
+        assert cells[key]["walker_level"]["walker_run"]["intake"]["count"] > 5
+        assert set(cells[key]["repetitions"][0]["placements"][0]["placement"].values()) == {place}
+        calls = cells[key]["action_level"][0]["actions_stats"]
+        # A third of the documents are files, two thirds are English.
+        assert calls["stats.count"]["count"] > calls["sentiment.score"]["count"] \
+            > calls["filetype.identify"]["count"] > 0
 
 
 # ---- the example as a whole

@@ -12,7 +12,8 @@ from programs import ROOT
 
 FOLDER = ROOT / "src" / "cli" / "loadtest"
 MODULES = json.loads((FOLDER / "modules.json").read_text())
-FLOWS = {path.stem: json.loads(path.read_text()) for path in (FOLDER / "flows").glob("*.json")}
+FLOWS = {path.stem: json.loads(path.read_text()) for path in (FOLDER / "flows").glob("*.json")
+         if not path.stem.startswith("real_")}
 
 # Calls a run, as the original's programs make them, and as their authors meant. The article has
 # 5739 characters, 12 segments; the questions' text 1200, 3 segments.

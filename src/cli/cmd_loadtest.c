@@ -289,6 +289,11 @@ static const struct param PARAMS[] = {
      .fallback = "\"real\"",
      .choices = "real meant",
      .help = "the calls that the original's programs make, or those that their authors meant"},
+    {.name = "real",
+     .placeholder = "DIR",
+     .values = VALUES_FOLDER,
+     .help = "instead of the applications the real models of examples/intake in DIR, with stats.so "
+             "built there; --python is the interpreter that has them"},
     {.name = "time_scale",
      .type = OP_FLOAT,
      .placeholder = "FACTOR",

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/err.h"
@@ -11,6 +12,8 @@
 #include "cli/loadtest/files.h"
 
 #define MODULES_FILE "modules.json"
+#define REAL_PREFIX  "real_"
+#define FLOW_MODULE  "jsorc_flow" /* the walkers over stand-ins */
 
 /* A module is one line: what it is comes with its setup. */
 static const char MODULE_TEXT[] = "from jsorc_standin import setup  # noqa: F401\n";
@@ -35,10 +38,12 @@ static void app_init(struct app *app, const struct init_file *file)
 {
     const char *dot = ends_with(file->name, ".json");
     app->flow = parse(file);
-    app->name = xstrndup(file->name, (size_t)(dot - file->name));
+    const char *name = json_str(app->flow, "name"), *walkers = json_str(app->flow, "walkers");
+    app->name = name ? xstrdup(name) : xstrndup(file->name, (size_t)(dot - file->name));
+    app->walkers = walkers ? walkers : FLOW_MODULE;
     struct json_object *modules = json_member(app->flow, "modules", json_type_array);
     app->module_count = json_object_array_length(modules);
-    assert(app->module_count <= APP_MODULES_MAX);
+    assert(app->module_count <= APP_MODULES_MAX && app_request_count(app) <= APP_REQUESTS_MAX);
     for (size_t i = 0; i < app->module_count; i++) {
         app->modules[i] = json_object_get_string(json_object_array_get_idx(modules, i));
     }
@@ -50,6 +55,8 @@ void apps_init(struct apps *apps)
     for (const struct init_file *file = LOADTEST_FILES; file->name; file++) {
         if (strcmp(file->name, MODULES_FILE) == 0) {
             apps->modules = parse(file);
+        } else if (strncmp(file->name, REAL_PREFIX, strlen(REAL_PREFIX)) == 0) {
+            app_init(&apps->real, file);
         } else if (ends_with(file->name, ".json")) {
             assert(apps->count < APPS_MAX);
             app_init(&apps->items[apps->count++], file);
@@ -57,12 +64,18 @@ void apps_init(struct apps *apps)
     }
 }
 
+static void app_done(struct app *app)
+{
+    (void)json_put(app->flow);
+    free(app->name);
+}
+
 void apps_done(struct apps *apps)
 {
     for (size_t i = 0; i < apps->count; i++) {
-        (void)json_put(apps->items[i].flow);
-        free((char *)(uintptr_t)apps->items[i].name);
+        app_done(&apps->items[i]);
     }
+    app_done(&apps->real);
     (void)json_put(apps->modules);
     *apps = (struct apps){0};
 }
@@ -84,37 +97,25 @@ static struct json_object *module_of(const struct apps *apps, const char *name)
     return module;
 }
 
-struct json_object *app_config(const struct apps *apps, const char *module, const char *folder,
-                               const struct app_scale *scale)
+struct json_object *app_config(const struct apps *apps, const struct app *app, const char *module,
+                               const char *folder, const struct app_scale *scale)
 {
     struct json_object *config = json_object_new_object();
-    CLEANUP(str_free) char *path = xasprintf("%s/%s.py", folder, module);
+    const char *from = app->folder ? app->folder : folder;
+    CLEANUP(str_free) char *path = xasprintf("%s/%s.py", from, module);
+    if (app->folder && access(path, F_OK) < 0) { /* then it is one in C */
+        free(path);
+        path = xasprintf("%s/%s.so", from, module);
+    }
     json_set_str(config, "module", path);
-    json_set_double(config, "local_mem_requirement",
-                    json_double(module_of(apps, module), "memory_mb", 0) * scale->memory);
+    if (!app->folder && strcmp(module, app->walkers) != 0) {
+        json_set_double(config, "local_mem_requirement",
+                        json_double(module_of(apps, module), "memory_mb", 0) * scale->memory);
+    }
     return config;
 }
 
-struct json_object *app_flow_config(const char *folder)
-{
-    struct json_object *config = json_object_new_object();
-    CLEANUP(str_free) char *path = xasprintf("%s/" FLOW_MODULE ".py", folder);
-    json_set_str(config, "module", path);
-    return config;
-}
-
-struct json_object *app_ctx(const struct apps *apps, const char *module,
-                            const struct app_scale *scale)
-{
-    struct json_object *from = module_of(apps, module), *ctx = json_object_new_object();
-    json_set_str(ctx, "group", json_str(from, "group"));
-    json_set_double(ctx, "memory_mb", json_double(from, "memory_mb", 0) * scale->memory);
-    json_set(ctx, "actions", json_ref(json_member(from, "actions", json_type_object)));
-    json_set_double(ctx, "time_scale", scale->time);
-    return ctx;
-}
-
-struct json_object *app_flow_ctx(const struct app *app, const struct app_scale *scale)
+static struct json_object *flow_ctx(const struct app *app, const struct app_scale *scale)
 {
     struct json_object *ctx = json_object_new_object(), *flows = json_object_new_object();
     struct json_object *flow = json_object_new_object(), *report = NULL;
@@ -129,6 +130,45 @@ struct json_object *app_flow_ctx(const struct app *app, const struct app_scale *
     json_set(flows, app->name, flow);
     json_set(ctx, "flows", flows);
     return ctx;
+}
+
+struct json_object *app_ctx(const struct apps *apps, const struct app *app, const char *module,
+                            const struct app_scale *scale)
+{
+    if (app->folder) {
+        return json_object_new_object();
+    }
+    if (strcmp(module, app->walkers) == 0) {
+        return flow_ctx(app, scale);
+    }
+    struct json_object *from = module_of(apps, module), *ctx = json_object_new_object();
+    json_set_str(ctx, "group", json_str(from, "group"));
+    json_set_double(ctx, "memory_mb", json_double(from, "memory_mb", 0) * scale->memory);
+    json_set(ctx, "actions", json_ref(json_member(from, "actions", json_type_object)));
+    json_set_double(ctx, "time_scale", scale->time);
+    return ctx;
+}
+
+/* NULL = one, with empty arguments, as the original's programs take none. */
+static struct json_object *requests_of(const struct app *app)
+{
+    return json_member(app->flow, "requests", json_type_array);
+}
+
+size_t app_request_count(const struct app *app)
+{
+    struct json_object *requests = requests_of(app);
+    return requests ? json_object_array_length(requests) : 1;
+}
+
+struct json_object *app_request(const struct app *app, size_t i)
+{
+    struct json_object *body = json_object_new_object(), *requests = requests_of(app);
+    json_set_str(body, "name", app->name);
+    json_set(body, "ctx",
+             requests ? json_ref(json_object_array_get_idx(requests, i))
+                      : json_object_new_object());
+    return body;
 }
 
 static int write_file(const char *folder, const char *name, const char *text, struct err *err)

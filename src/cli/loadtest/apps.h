@@ -6,13 +6,15 @@
 struct err;
 struct json_object;
 
-#define APPS_MAX        16
-#define APP_MODULES_MAX 8 /* the largest has 5; 2^8 placements are the most that one tries */
-#define FLOW_MODULE     "jsorc_flow" /* the walkers */
+#define APPS_MAX         16
+#define APP_MODULES_MAX  8 /* the largest has 5; 2^8 placements are the most that one tries */
+#define APP_REQUESTS_MAX 16
 
 struct app {
-    const char *name; /* borrowed from the table of files */
+    char *name; /* of its walker; owned */
     struct json_object *flow;
+    const char *folder;  /* borrowed; where its real modules are; NULL = stand-ins */
+    const char *walkers; /* borrowed; name of the module that has its walker */
     size_t module_count;
     const char *modules[APP_MODULES_MAX]; /* borrowed from flow */
 };
@@ -20,6 +22,7 @@ struct app {
 struct apps {
     size_t count;
     struct app items[APPS_MAX];  /* by name */
+    struct app real;             /* examples/intake, once its folder is given */
     struct json_object *modules; /* name -> {group, memory_mb, actions}; owned */
 };
 
@@ -36,19 +39,18 @@ struct app_scale {
     double memory;
 };
 
-/* The action config of a module, whose file lies in folder; owned by the caller. */
-struct json_object *app_config(const struct apps *apps, const char *module, const char *folder,
-                               const struct app_scale *scale);
+/* The action config of a module of app, or of app->walkers. Stand-ins lie in folder. Owned by the
+ * caller. */
+struct json_object *app_config(const struct apps *apps, const struct app *app, const char *module,
+                               const char *folder, const struct app_scale *scale);
 
 /* The ctx of its setup; owned by the caller. */
-struct json_object *app_ctx(const struct apps *apps, const char *module,
+struct json_object *app_ctx(const struct apps *apps, const struct app *app, const char *module,
                             const struct app_scale *scale);
 
-/* The action config of FLOW_MODULE; owned by the caller. */
-struct json_object *app_flow_config(const char *folder);
-
-/* The ctx of FLOW_MODULE's setup, with the walker of app alone; owned by the caller. */
-struct json_object *app_flow_ctx(const struct app *app, const struct app_scale *scale);
+/* The body of the i-th kind of request, 0 <= i < app_request_count; owned by the caller. */
+size_t app_request_count(const struct app *app);
+struct json_object *app_request(const struct app *app, size_t i);
 
 /* Writes the Python files of all modules into folder. */
 int apps_write(const struct apps *apps, const char *folder, struct err *err);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/err.h"
@@ -167,7 +168,22 @@ static int read_fail_on(struct json_object *values, struct options *options, str
     return 0;
 }
 
-int options_read(const struct apps *apps, struct json_object *values, struct options *ret,
+/* The models of examples/intake in folder instead of the applications on stand-ins. */
+static int read_real(struct apps *apps, const char *folder, struct options *options,
+                     struct err *err)
+{
+    CLEANUP(str_free) char *walkers = xasprintf("%s/%s.py", folder, apps->real.walkers);
+    if (access(walkers, R_OK) < 0) {
+        return err_errno(err, errno, "--real is the folder of examples/intake: '%s'", walkers);
+    }
+    apps->real.folder = folder;
+    options->apps[0] = &apps->real;
+    options->app_count = 1;
+    options->scale.memory = 1; /* nothing is scaled: --mem is meant as it is */
+    return 0;
+}
+
+int options_read(struct apps *apps, struct json_object *values, struct options *ret,
                  struct err *err)
 {
     struct options options = {
@@ -187,11 +203,15 @@ int options_read(const struct apps *apps, struct json_object *values, struct opt
     };
     struct reading reading = {apps, &options};
     const char *policies = json_str(values, "policy"), *names = json_str(values, "experiment");
-    const char *variant = json_str(values, "variant");
+    const char *variant = json_str(values, "variant"), *real = json_str(values, "real");
     int failed = each_word(policies && *policies ? policies : "all_remote,all_local", add_policy,
                            &reading, err);
-    failed = failed ? failed : each_word(names && *names ? names : "all", add_app, &reading, err);
     failed = failed ? failed : read_numbers(values, &options, err);
+    if (!failed && real) {
+        failed = read_real(apps, real, &options, err);
+    } else if (!failed) {
+        failed = each_word(names && *names ? names : "all", add_app, &reading, err);
+    }
     failed = failed ? failed : read_fail_on(values, &options, err);
     if (!failed && variant && strcmp(variant, "real") != 0 && strcmp(variant, "meant") != 0) {
         failed = err_set(err, EINVAL, "--variant is real or meant");

@@ -52,7 +52,7 @@ struct options {
 };
 
 /* values: of the command line, borrowed as long as the options. 0 or -EINVAL. */
-int options_read(const struct apps *apps, struct json_object *values, struct options *ret,
+int options_read(struct apps *apps, struct json_object *values, struct options *ret,
                  struct err *err);
 
 /* "all_local", "evaluation-mem-4096": as the original names its results; owned by the caller. */

@@ -45,7 +45,7 @@ int placing_check(const struct cell_context *context, const struct app *app, str
     int failed = bed_op(context->bed, "jsorc_actions_status", of_name(""), &status, err);
     struct json_object *modes = json_member(status, "action_status", json_type_object);
     for (size_t i = 0; i <= app->module_count && !failed; i++) {
-        const char *name = i < app->module_count ? app->modules[i] : FLOW_MODULE;
+        const char *name = i < app->module_count ? app->modules[i] : app->walkers;
         if (json_object_object_get_ex(modes, name, NULL)) {
             failed = err_set(err, EEXIST,
                              "the daemon has a module '%s' already; unload it, or "
@@ -75,19 +75,14 @@ int placing_load(const struct cell_context *context, const struct app *app, unsi
     const struct app_scale *scale = &context->options->scale;
     const char *folder = context->bed->folder;
     int failed = 0;
-    for (size_t i = 0; i < app->module_count && !failed; i++) {
-        const char *name = app->modules[i];
-        failed = configure(context, name, app_config(context->apps, name, folder, scale), err);
+    for (size_t i = 0; i <= app->module_count && !failed; i++) {
+        bool last = i == app->module_count;
+        const char *name = last ? app->walkers : app->modules[i];
+        failed = configure(context, name, app_config(context->apps, app, name, folder, scale), err);
         if (!failed) {
-            failed = load(context, name, remote & (1U << i), app_ctx(context->apps, name, scale),
-                          false, err);
+            failed = load(context, name, !last && remote & (1U << i),
+                          app_ctx(context->apps, app, name, scale), last, err);
         }
-    }
-    if (!failed) {
-        failed = configure(context, FLOW_MODULE, app_flow_config(folder), err);
-    }
-    if (!failed) {
-        failed = load(context, FLOW_MODULE, false, app_flow_ctx(app, scale), true, err);
     }
     return failed ? failed : placing_move(context, app, remote, err);
 }
@@ -96,7 +91,7 @@ int placing_unload(const struct cell_context *context, const struct app *app, st
 {
     int failed = 0;
     for (size_t i = 0; i <= app->module_count; i++) {
-        const char *name = i < app->module_count ? app->modules[i] : FLOW_MODULE;
+        const char *name = i < app->module_count ? app->modules[i] : app->walkers;
         CLEANUP(json_put) struct json_object *status = NULL;
         struct err now = {0};
         int bad = bed_op(context->bed, "jsorc_actions_status", of_name(name), &status, &now);

@@ -78,19 +78,45 @@ static void book(struct shot *shot, const struct load_result *result)
         histogram_count(result->lag) > 0 ? histogram_quantile(result->lag, 0.99) / 1e6 : NAN;
 }
 
+struct kinds {
+    struct load_kind items[APP_REQUESTS_MAX];
+    char *heads[APP_REQUESTS_MAX];                /* owned */
+    struct json_object *bodies[APP_REQUESTS_MAX]; /* owned */
+    unsigned count;
+};
+
+static struct kinds kinds_of(const struct app *app)
+{
+    struct kinds kinds = {.count = (unsigned)app_request_count(app)};
+    for (unsigned i = 0; i < kinds.count; i++) {
+        kinds.bodies[i] = app_request(app, i);
+        const char *body = json_text(kinds.bodies[i]);
+        kinds.heads[i] = xasprintf("POST /js/walker_run HTTP/1.1\r\nHost: localhost\r\n"
+                                   "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+                                   strlen(body));
+        kinds.items[i] = (struct load_kind){.name = app->name,
+                                            .head = slice_str(kinds.heads[i]),
+                                            .body = slice_str(body),
+                                            .weight = 1};
+    }
+    return kinds;
+}
+
+static void kinds_done(struct kinds *kinds)
+{
+    for (unsigned i = 0; i < kinds->count; i++) {
+        free(kinds->heads[i]);
+        (void)json_put(kinds->bodies[i]);
+    }
+}
+
 int shoot(const struct cell_context *context, const struct app *app, const struct aim *aim,
           struct shot *ret_shot, struct err *err)
 {
     const struct options *options = context->options;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", context->bed->endpoint.socket);
-    CLEANUP(str_free) char *body = xasprintf("{\"name\":\"%s\",\"ctx\":{}}", app->name);
-    CLEANUP(str_free)
-    char *head = xasprintf("POST /js/walker_run HTTP/1.1\r\nHost: localhost\r\n"
-                           "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-                           strlen(body));
-    struct load_kind kind = {
-        .name = app->name, .head = slice_str(head), .body = slice_str(body), .weight = 1};
+    struct kinds kinds = kinds_of(app);
     struct shot shot = {.started = (double)clock_unix_ms() / 1000};
     struct shooting shooting = {.shot = &shot,
                                 .aim = aim,
@@ -101,8 +127,8 @@ int shoot(const struct cell_context *context, const struct app *app, const struc
     struct load_plan plan = {
         .address = (const struct sockaddr *)&address,
         .address_size = sizeof(address),
-        .kinds = &kind,
-        .kind_count = 1,
+        .kinds = kinds.items,
+        .kind_count = kinds.count,
         .connections = options->clients,
         .rate_per_s = options->rate_per_s,
         .poisson = options->poisson,
@@ -120,6 +146,7 @@ int shoot(const struct cell_context *context, const struct app *app, const struc
     };
     struct load_result result = {0};
     int failed = load_run(&plan, &result, err);
+    kinds_done(&kinds);
     if (failed) {
         samples_done(&shot.samples);
         return failed;
