@@ -62,7 +62,7 @@ class Clients:
         connection, n = http.client.HTTPConnection("127.0.0.1", port, timeout=60), index
         while not self.over.is_set():
             n += len(self.threads)
-            connection.request("POST", f"/walkers/{walker}", json.dumps({"n": n}),
+            connection.request("POST", f"/walkers/{walker}", json.dumps({"ctx": {"n": n}}),
                                {"Content-Type": "application/json"})
             response = connection.getresponse()
             body = json.loads(response.read())
@@ -92,7 +92,8 @@ def place_of(answer):
 
 def settled(daemon):
     now = state(daemon)
-    return now["settled"] and now["answer"]["why"] in ("best", "still best") and now["answer"]
+    return now["phases"] > 0 and now["settled"] and \
+        now["answer"]["why"] in ("best", "still best") and now["answer"]
 
 
 def run_once(folder, phase_s):

@@ -40,7 +40,7 @@ def daemon(serve, write):
 def keep_running(daemon, over, wrong):
     while not over.is_set():
         try:
-            reply = daemon.post("/walkers/sums", {"n": 3})
+            reply = daemon.post("/walkers/sums", {"ctx": {"n": 3}})
         except (OSError, http.client.HTTPException) as error:
             wrong.append(error)
             continue

@@ -19,6 +19,11 @@ def _failure(reports, *errors):
     return {"report": reports, "success": False, "errors": list(errors)}
 
 
+_PACKAGE = os.path.dirname(__file__)
+_OPTIONS = {"name", "snt", "nd", "ctx", "_req_ctx", "is_async", "profiling", "detailed",
+            "global_sync", "key", "als", "aid", "async"}
+
+
 def _ctx(body):
     """The dict of the walker's arguments; a JSON text is allowed as everywhere in the API."""
     ctx = body.get("ctx")
@@ -70,7 +75,10 @@ def _run_one(context, name, action, ctx, body):
         value = _jsorc.bind_call(action, ctx)
     except _jsorc.InvalidArguments as error:
         context.failed = True
-        return _failure(reports, *(f"{name}: {text}" for text in _invalid_lines(error)))
+        flat = sorted(set(body) - _OPTIONS) if not ctx else []
+        hint = [f'{name}: arguments go into "ctx", as in {{"ctx": {{"{flat[0]}": ...}}}}'] \
+            if flat else []
+        return _failure(reports, *(f"{name}: {text}" for text in _invalid_lines(error)), *hint)
     except HTTPError as error:  # the walker's own answer: nothing has gone wrong in it
         context.status_code = error.status
         detail = error.detail
@@ -95,10 +103,12 @@ def _invalid_lines(error):
 def _error_line(name, error):
     """As the original words it: FILE:WALKER - line L, col C - rule R - MESSAGE."""
     message = f"{type(error).__name__}: {_answers.text_of(error)}"
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None or trace.tb_frame.f_code is _run_one.__code__:
+    trace, at = None, error.__traceback__
+    while at is not None:  # the innermost line of the user's
+        if os.path.dirname(at.tb_frame.f_code.co_filename) != _PACKAGE:
+            trace = at
+        at = at.tb_next
+    if trace is None:
         return f"{name} - {message}"
     code = trace.tb_frame.f_code
     file = os.path.basename(code.co_filename)

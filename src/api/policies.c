@@ -1,6 +1,7 @@
 /* Which policy chooses the placement, and what it was told and answered. */
 #include <ctype.h>
 #include <errno.h>
+#include <string.h>
 
 #include "api/api.h"
 #include "api/op.h"
@@ -27,7 +28,8 @@ static void run_set(struct op_call *call)
     CLEANUP(str_free) char *message = NULL;
     int failed = control_policy_set(op_api(call)->control, name, params, &found, &err);
     if (failed == -ENOENT) {
-        message = xasprintf("Policy %s not found. %s", name, err.text);
+        const char *rest = strstr(err.text, "; "); /* which there are */
+        message = xasprintf("Policy %s not found.%s", name, rest ? rest + 1 : "");
     } else if (failed) {
         message = xstrdup(err.text);
     } else {

@@ -12,9 +12,10 @@
 #include "cli/table.h"
 #include "cli/trace.h"
 
-#define POLICY_ASKED "adaptive"
-#define MB           (1024.0 * 1024.0)
-#define SECONDS      5.0 /* measured when nothing is said */
+#define POLICY_ASKED  "adaptive"
+#define MB            (1024.0 * 1024.0)
+#define LATENCY_S_MAX 1e5
+#define SECONDS       5.0 /* measured when nothing is said */
 
 /* ---- what is shown ---- */
 
@@ -62,6 +63,21 @@ static struct json_object *modules_of(const struct policy_problem *problem, plac
     return modules;
 }
 
+static bool is_unknown(const struct policy_problem *problem)
+{
+    bool unknown = false;
+    for (size_t i = 0; i < problem->module_count; i++) {
+        unknown |= isnan(problem->modules[i].mem_bytes) && !problem->modules[i].fixed;
+    }
+    return unknown;
+}
+
+/* An overloaded system answers never; that is no figure. */
+static double known(double latency_s)
+{
+    return latency_s < LATENCY_S_MAX ? latency_s : NAN;
+}
+
 /* load: times what was measured; budget_bytes: NAN = as it is. */
 static struct json_object *view_of(const struct trace *trace, struct policy *policy,
                                    double budget_bytes, double load)
@@ -77,10 +93,11 @@ static struct json_object *view_of(const struct trace *trace, struct policy *pol
     json_set_str(view, "policy", policy_ops(policy)->name);
     json_set(view, "modules", modules_of(problem, now, outlook.best));
     json_set_double(view, "measured_latency_s", json_double(measured, "mean_latency_s", NAN));
-    json_set_double(view, "expected_now_s", outlook.now_s);
-    json_set_double(view, "expected_proposed_s", outlook.best_s);
+    json_set_double(view, "expected_now_s", known(outlook.now_s));
+    json_set_double(view, "expected_proposed_s", known(outlook.best_s));
     json_set_double(view, "memory_now_bytes", policy_memory(problem, now));
     json_set_double(view, "memory_proposed_bytes", policy_memory(problem, outlook.best));
+    json_set_bool(view, "memory_unknown", is_unknown(problem));
     json_set_double(view, "budget_bytes",
                     isfinite(problem->budget_bytes) ? problem->budget_bytes : NAN);
     if (load == 1 && isnan(budget_bytes)) {
@@ -148,6 +165,9 @@ static int show(struct cli *cli, struct json_object *view)
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
             show_figure(rows[i].title, json_double(view, rows[i].member, -1), rows[i].scale,
                         rows[i].unit);
+        }
+        if (json_flag(view, "memory_unknown", false)) {
+            printf("of some modules the memory is not known yet: it counts as none\n");
         }
         struct json_object *next = json_member(view, "next", json_type_object);
         if (next) {

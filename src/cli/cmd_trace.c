@@ -5,12 +5,15 @@
 #include "cli/commands.h"
 #include "cli/trace.h"
 
+#define SECONDS 5.0
+
 static int run_record(struct cli *cli, struct json_object *values)
 {
     struct trace trace = {0};
     bool run = json_flag(values, "run", false);
-    int status = run ? trace_fetch(cli, 0, &trace)
-                     : trace_observe(cli, json_double(values, "seconds", 0), "adaptive", &trace);
+    int status =
+        run ? trace_fetch(cli, 0, &trace)
+            : trace_observe(cli, json_double(values, "seconds", SECONDS), "adaptive", &trace);
     if (status == CLI_OK) {
         status = trace_write(cli, json_str(values, "file"), &trace);
     }
@@ -27,8 +30,9 @@ static const struct param RECORD_PARAMS[] = {
     {.name = "seconds",
      .type = OP_FLOAT,
      .placeholder = "SECONDS",
-     .fallback = "0",
-     .help = "how long to measure the present traffic; 0 = all since the daemon's start"},
+     .fallback = "5",
+     .help = "how long to measure the present traffic; 0 = all since the daemon's start, wherever "
+             "modules were meanwhile"},
     {.name = "run",
      .kind = PARAM_FLAG,
      .type = OP_BOOL,
@@ -86,7 +90,8 @@ static const struct param REPLAY_PARAMS[] = {
     {.name = "policy",
      .placeholder = "NAME",
      .choices = "adaptive evaluation default",
-     .help = "another policy than the one that was recorded"},
+     .help = "another policy than the one that was recorded; from its first answer on that places "
+             "a module elsewhere than it was, what it is told does not belong to its answers"},
     {.name = NULL},
 };
 

@@ -217,6 +217,9 @@ int64_t control_runtime_pss_kb(const struct control *control);
 int control_policy_set(struct control *control, const char *name, struct json_object *params,
                        const char **ret_name, struct err *err);
 
+/* 0 when there is such a policy that takes params (may be NULL), else as control_policy_set. */
+int control_policy_check(const char *name, struct json_object *params, struct err *err);
+
 /* {"policy", "params", "state": {"step", "elapsed_s", "settled", "phases", "answer"}}; state is
  * null when nothing runs. */
 struct json_object *control_policy_get(const struct control *control);

@@ -56,11 +56,16 @@ static uint64_t good(const struct figure *row)
 static double memory_of(const struct control *control, const struct module *module)
 {
     struct control_costs costs;
-    if (control_costs(control, module->name, PLACE_MODULE, &costs) && costs.mem_kb > 0) {
+    if (control_costs(control, module->name, PLACE_MODULE, &costs)) {
         return (double)costs.mem_kb * 1024;
     }
     int64_t declared_mb = control_memory_mb(control, module->name);
-    return declared_mb > 0 ? (double)declared_mb * 1024 * 1024 : NAN;
+    if (declared_mb > 0) {
+        return (double)declared_mb * 1024 * 1024;
+    }
+    /* A pod's: with the interpreter, so rather too much. */
+    bool known = control_costs(control, module->name, PLACE_REMOTE, &costs) && costs.pss_kb > 0;
+    return known ? (double)costs.pss_kb * 1024 : NAN;
 }
 
 static double load_time_of(const struct control *control, const struct module *module)

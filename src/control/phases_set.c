@@ -44,7 +44,7 @@ static void begin(struct control *control, const struct policy_ops *ops, struct 
 }
 
 /* A policy without modules: tells whether it takes the parameters. */
-static int check(const char *name, struct json_object *params, struct err *err)
+int control_policy_check(const char *name, struct json_object *params, struct err *err)
 {
     struct policy_problem nothing = {.budget_bytes = INFINITY, .phase_s = 1};
     CLEANUP(policy_free) struct policy *policy = NULL;
@@ -54,7 +54,7 @@ static int check(const char *name, struct json_object *params, struct err *err)
 int control_policy_set(struct control *control, const char *name, struct json_object *params,
                        const char **ret_name, struct err *err)
 {
-    int failed = check(name, params, err);
+    int failed = control_policy_check(name, params, err);
     if (failed) {
         return failed;
     }
@@ -84,7 +84,7 @@ void phases_restore(struct control *control)
     }
     const char *name = kept ? json_str(kept, "name") : fallback;
     struct json_object *params = json_member(kept, "params", json_type_object);
-    if (name && check(name, params, &err) == 0) {
+    if (name && control_policy_check(name, params, &err) == 0) {
         begin(control, policy_find(name), params);
     } else if (name) {
         log_warn("the policy was not restored", "policy=%s error=\"%s\"", name, err.text);

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/state.h"
 #include "base/yaml.h"
+#include "control/control.h"
 
 static void *field(struct settings *settings, const struct setting *row)
 {
@@ -343,6 +344,9 @@ int settings_read(struct settings *settings, int argc, char **argv, struct err *
     }
     if (!settings->state) {
         settings->state = state_folder(NULL);
+    }
+    if (control_policy_check(settings->policy, NULL, err) < 0) {
+        return err_wrap(err, "setting 'policy'");
     }
     if (!settings->tls_cert != !settings->tls_key) {
         return err_set(err, EINVAL, "tls_cert and tls_key are needed both or not at all");

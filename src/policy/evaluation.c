@@ -248,6 +248,11 @@ static void ask(const void *opaque, struct policy_answer *ret_answer)
     } else if (state->resting && state->rest_known) {
         ret_answer->placement = state->rest;
     }
+    /* Asked for shorter trials than the daemon's phase, it gets them. */
+    double wanted_s = state->params[state->settled ? PERF_PHASE : EVAL_PHASE];
+    if (wanted_s > 0 && wanted_s < ret_answer->phase_s) {
+        ret_answer->phase_s = wanted_s;
+    }
     ret_answer->done = state->settled;
     ret_answer->why = state->why;
     ret_answer->reason = state->reason;
