@@ -20,13 +20,18 @@ struct outlook {
     void *arg;
 };
 
-static void forget(struct outlook *outlook)
+static void unlist(struct outlook *outlook)
 {
     struct outlook **at = &outlook->control->outlooks;
     while (*at != outlook) {
         at = &(*at)->next;
     }
     *at = outlook->next;
+}
+
+/* It is on no list any more. */
+static void forget(struct outlook *outlook)
+{
     loop_timer_clear(outlook->control->parts.loop, &outlook->timer);
     (void)figures_free(outlook->before);
     free(outlook);
@@ -38,6 +43,7 @@ static void add_line(struct json_object *lines, struct json_object *line)
     (void)json_put(line);
 }
 
+/* Tells what was measured; ends it. */
 static void finish(struct outlook *outlook)
 {
     struct policy_problem problem;
@@ -61,6 +67,7 @@ static void on_refreshed(void *arg)
     struct outlook *outlook = arg;
     struct control *control = outlook->control;
     if (outlook->ending) {
+        unlist(outlook);
         finish(outlook);
         return;
     }
@@ -107,6 +114,7 @@ void outlooks_end(struct control *control, bool tell)
 {
     while (control->outlooks) {
         struct outlook *outlook = control->outlooks;
+        control->outlooks = outlook->next;
         if (tell) {
             outlook->before = outlook->before ? outlook->before : control_figures(control);
             finish(outlook);
