@@ -5,7 +5,7 @@ import re
 import subprocess
 
 import pytest
-from programs import ROOT
+from programs import ROOT, wait_until
 
 pytestmark = pytest.mark.sanitize
 
@@ -223,3 +223,10 @@ def test_pages_of_other_sites_are_refused(server):
     assert status("http://evil.example") == 403
     assert status("null") == 403
     assert status(f"http://evil.example:{server.port}", f"evil.example:{server.port}") == 403
+
+
+def test_a_request_id_that_could_forge_log_fields_is_not_logged(server):
+    server.post("/say/", {"text": "x"}, headers={"X-Request-Id": "a level=error"})
+    server.post("/say/", {"text": "y"}, headers={"X-Request-Id": "good-1"})
+    wait_until(lambda: 'text="the text is y" request_id=good-1\n' in server.log_text())
+    assert 'text="the text is x"\n' in server.log_text()

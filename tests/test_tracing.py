@@ -219,10 +219,13 @@ def test_native_actions_are_measured_logged_and_traced(collector, serve, native_
         for _ in range(20):
             assert daemon.post("/actions/native.ask", body, headers=headers).json() == ["x"]
         daemon.get("/metrics")
+    daemon.post("/actions/native.say", {"text": "hello"}, headers=headers)
+    wait_until(lambda: 'text="the text is hello" request_id=native-1' in
+               daemon.worker_log("native"))
     asked = read_metrics(daemon)
     calls = "jsorc_action_calls_total"
     for place in ("module", "remote"):
         assert asked(calls, action="native.ask", place=place) == 20
         assert asked(calls, action="native.echo", place=place) == 20, "within the worker"
-    spans_of(collector, TRACE, 3 * 40)
-    wait_until(lambda: log.read_text().count('"request_id": "native-1"') == 40)
+    spans_of(collector, TRACE, 3 * 41)
+    wait_until(lambda: log.read_text().count('"request_id": "native-1"') == 41)

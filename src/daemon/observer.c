@@ -20,18 +20,6 @@ void observer_done(struct observer *observer)
     observer->requests = request_stats_free(observer->requests);
 }
 
-/* Of a client's id only what is harmless in a header, a log and a query is taken. */
-static bool is_id(struct slice id)
-{
-    bool good = id.size > 0 && id.size <= HTTP_REQUEST_ID_MAX;
-    for (size_t i = 0; good && i < id.size; i++) {
-        char c = id.data[i];
-        good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-               c == '-' || c == '_' || c == '.' || c == ':' || c == '/' || c == '+' || c == '=';
-    }
-    return good;
-}
-
 static void make_id(struct observer *observer, struct http_note *note)
 {
     uint64_t number = random_next(&observer->random);
@@ -42,8 +30,8 @@ static void make_id(struct observer *observer, struct http_note *note)
 void observer_begin(struct observer *observer, struct http_request *request)
 {
     struct http_note *note = http_request_note(request);
-    struct slice given = http_request_header(request, "X-Request-Id");
-    if (is_id(given)) {
+    struct slice given = http_request_id(request);
+    if (given.size > 0) {
         memcpy(note->request_id, given.data, given.size);
         note->request_id[given.size] = '\0';
     } else {

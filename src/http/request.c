@@ -67,6 +67,18 @@ void http_request_header_at(const struct http_request *request, size_t index, st
     *value = http_message_span(&request->message, request->message.values[index]);
 }
 
+struct slice http_request_id(const struct http_request *request)
+{
+    struct slice id = http_request_header(request, "X-Request-Id");
+    bool good = id.size <= HTTP_REQUEST_ID_MAX;
+    for (size_t i = 0; good && i < id.size; i++) {
+        char c = id.data[i];
+        good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+               c == '-' || c == '_' || c == '.' || c == ':' || c == '/' || c == '+' || c == '=';
+    }
+    return good ? id : (struct slice){0};
+}
+
 int http_request_listener(const struct http_request *request)
 {
     return request->listener_kind;

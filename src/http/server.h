@@ -84,7 +84,10 @@ uint64_t http_request_start_ns(const struct http_request *request); /* handed to
 /* The client hung up: the answer will be thrown away. */
 bool http_request_gone(const struct http_request *request);
 
-#define HTTP_REQUEST_ID_MAX 64 /* as long as two UUIDs; a client's longer one is not taken */
+#define HTTP_REQUEST_ID_MAX 64 /* as long as two UUIDs; a longer one is not taken */
+
+/* The header X-Request-Id, if it is harmless in a header, a log and a query; else empty. */
+struct slice http_request_id(const struct http_request *request);
 
 /* What a handler finds out about a request, for the observer; empty at first. Texts are borrowed
  * and live until the answer. */

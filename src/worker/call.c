@@ -211,10 +211,11 @@ void call_run(const struct call_rules *rules, struct call_state *state, const st
     be_inside(state, job->loader);
     call_execute(rules, job, &answer);
     if (rules->verbose) {
-        struct slice id = http_request_header(job->input.request, "X-Request-Id");
+        struct slice id = http_request_id(job->input.request);
         log_info("call", "action=%.*s status=%d exec_ms=%.3f bytes=%zu request_id=%.*s",
                  (int)job->input.name.size, job->input.name.data, answer.status,
-                 (double)answer.exec_ns / 1e6, answer.body.size, (int)id.size, id.data);
+                 (double)answer.exec_ns / 1e6, answer.body.size, (int)id.size,
+                 id.size > 0 ? id.data : "");
     }
     bool stay = (more && answer.exec_ns < STAY_NS) || !job->loader->leave;
     if (stay) {

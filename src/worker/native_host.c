@@ -142,8 +142,12 @@ static void host_vlog(struct jsorc_call *pub, enum jsorc_log_level level, const 
     char text[LOG_TEXT_MAX];
     (void)vsnprintf(text, sizeof(text), format, args);
     bool known = (size_t)level < sizeof(levels) / sizeof(levels[0]);
-    log_line(known ? levels[level] : LOG_ERROR, "module says", "module=%s text=\"%s\"",
-             native_call_of(pub)->module->name, text);
+    const struct native_call *call = native_call_of(pub);
+    struct slice id = call->input && call->input->request ? http_request_id(call->input->request)
+                                                          : (struct slice){0};
+    log_line(known ? levels[level] : LOG_ERROR, "module says", "module=%s text=\"%s\"%s%.*s",
+             call->module->name, text, id.size > 0 ? " request_id=" : "", (int)id.size,
+             id.size > 0 ? id.data : "");
 }
 
 static bool host_gone(struct jsorc_call *pub)

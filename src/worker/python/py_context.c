@@ -69,7 +69,7 @@ static PyObject *context_request_id(PyObject *self, void *closure)
     const struct py_context *context = (const struct py_context *)self;
     (void)closure;
     struct slice id = context->call && context->call->request
-                          ? http_request_header(context->call->request, "X-Request-Id")
+                          ? http_request_id(context->call->request)
                           : (struct slice){0};
     return id.size > 0 ? header_text(id) : Py_NewRef(Py_None);
 }
