@@ -4,6 +4,7 @@ import os
 import signal
 
 import pytest
+from metrics import read_metrics
 from placement import module_status, move, workers
 from programs import wait_until
 
@@ -105,3 +106,59 @@ def test_an_adopted_worker_is_counted_from_its_adoption(flow):
     calls_of(flow, "text", "text.upper")
     run(flow, "many", count=4)
     assert calls_of(flow, "text", "text.upper") == 4
+
+
+# ---- whose calls they are
+
+OUTER = """
+import threading
+import jsorc
+
+@jsorc.action
+def plain(count=2):
+    for _ in range(count):
+        jsorc.call("text.upper", "a")
+
+@jsorc.action
+async def awaited(count=2):
+    for _ in range(count):
+        await jsorc.call_async("text.upper", "a")
+
+@jsorc.action
+def threaded():
+    thread = threading.Thread(target=jsorc.call, args=("text.upper", "a"))
+    thread.start()
+    thread.join()
+"""
+OUTER += "\n@jsorc.action\ndef " + "n" * 190 + "():\n    jsorc.call('text.upper', 'a')\n"
+OUTER_FLOW = """
+import jsorc
+
+@jsorc.walker
+def through(action):
+    jsorc.call(action)
+"""
+
+
+@pytest.mark.parametrize("inner_place", ["module", "remote"])
+@pytest.mark.parametrize("outer_place", ["module", "remote"])
+def test_calls_of_an_action_are_those_of_the_request_that_it_serves(
+        serve, text, write, outer_place, inner_place):
+    daemon = serve(text, write("outer.py", OUTER), write("flow.py", OUTER_FLOW))
+    move(daemon, "outer", outer_place)
+    move(daemon, "text", inner_place)
+    for action in ("plain", "awaited", "threaded", "n" * 190):
+        assert daemon.call(f"outer.{action}").status == 200
+    for action in ("plain", "awaited"):
+        run(daemon, "through", action=f"outer.{action}")
+    metrics = read_metrics(daemon)
+
+    def calls(walker):
+        return metrics("jsorc_action_calls_total", action="text.upper", walker=walker)
+
+    assert calls("") in (0, None), "none of them is a request"
+    assert calls("/actions/outer.plain") == 2
+    assert calls("/actions/outer.awaited") == 2
+    assert calls("through") == 4
+    assert calls("(others)") == 2, "of a thread without a request, and of too long a name"
+    assert metrics("jsorc_action_calls_total", action="outer.plain", walker="") == 1

@@ -112,7 +112,8 @@ static void handle_action(const struct front *front, struct caller *caller,
         return;
     }
     http_request_note(request)->user_id = who.user_id;
-    /* Only our own workers are believed which of their walkers calls. */
+    /* Only our own workers are believed which of their walkers, or which
+     * action that a request is for, calls. */
     struct slice walker = http_request_listener(request) == LISTEN_LOCAL
                               ? http_request_header(request, "X-Jsorc-Walker")
                               : (struct slice){0};

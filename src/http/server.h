@@ -94,7 +94,8 @@ struct slice http_request_id(const struct http_request *request);
 struct http_note {
     int kind;                                 /* as the handlers number them */
     struct slice name;                        /* of the action or the operation */
-    struct slice walker;                      /* that runs, or that calls the action */
+    struct slice walker;                      /* that runs, or that calls the action (or
+                                                 the path of an action that does) */
     const char *place;                        /* of the action's module; NULL = none */
     uint64_t hop_began_ns;                    /* sent on to a worker; 0 = was not */
     uint64_t exec_ns;                         /* how long it ran there; 0 = not told */

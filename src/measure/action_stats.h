@@ -7,7 +7,7 @@
 
 #define STATS_WALKERS_MAX 64         /* of one action and place; further ones share a series */
 #define STATS_SERIES_MAX  4096       /* of walkers in all: about 2 KB each */
-#define STATS_NAME_MAX    200        /* bytes of a walker's name; longer ones do not exist */
+#define STATS_NAME_MAX    200        /* bytes of a walker's name; longer ones share a series */
 #define STATS_OTHER       "(others)" /* the walker's name in that series; no walker can have it */
 #define STATS_CHAINS      16
 

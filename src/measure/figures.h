@@ -18,10 +18,11 @@ struct figure {
     const char *module; /* names: borrowed for the daemon's life. NULL in a walker's row */
     const char *action; /* NULL in a walker's row */
     enum place place;
-    const char *walker; /* that called it; NULL = called from outside. "(others)": beyond the limits
-                           of action_stats.h. In a walker's row NULL = runs of unknown walkers */
-    uint64_t calls;     /* that ended */
-    uint64_t errors;    /* of them */
+    const char *walker;  /* that called it, "/actions/NAME" = a request for that action did; NULL =
+                            called from outside. "(others)": beyond the limits of action_stats.h, or
+                            of no request. In a walker's row NULL = runs of unknown walkers */
+    uint64_t calls;      /* that ended */
+    uint64_t errors;     /* of them */
     uint64_t latency_ns; /* sum over calls without error */
     uint64_t executions; /* of those calls: whose execution time is known */
     uint64_t exec_ns;    /* sum of execution times; the rest of the latency is the hop */

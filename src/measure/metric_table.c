@@ -38,8 +38,9 @@ const struct metric_row METRIC_TABLE[METRIC_COUNT] = {
 
     [METRIC_ACTION_CALLS] = {"jsorc_action_calls_total", METRIC_COUNTER, BY_CALLER,
                              "Calls that ended. place: module (in the runtime worker) or remote; "
-                             "walker: that called, empty when none did, (others) beyond the limit "
-                             "of walkers that are told apart. Calls within a worker count."},
+                             "walker: that called, /actions/NAME when a request for that action "
+                             "did, empty for a request itself, (others) beyond the limit of what "
+                             "is told apart. Calls within a worker count."},
     [METRIC_ACTION_ERRORS] = {"jsorc_action_errors_total", METRIC_COUNTER, BY_CALLER,
                               "Calls that ended with a status of 400 or more, with an exception or "
                               "without an answer."},

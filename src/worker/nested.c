@@ -85,10 +85,9 @@ void worker_action_call(const struct worker *worker, struct worker_action *actio
     };
     enter(action->loader);
     call_execute(&rules, &job, answer);
-    struct origin *origin = origin_current();
     if (worker_is_measured(worker)) {
-        worker_count_call(action, origin ? origin_walker(origin) : (struct slice){0},
-                          answer->exec_ns, answer->failed || call_status_failed(answer->status));
+        worker_count_call(action, origin_walker(origin_current()), answer->exec_ns,
+                          answer->failed || call_status_failed(answer->status));
     }
     if (!answer->content_type || strncmp(answer->content_type, "application/json", 16) != 0) {
         if (answer->release) {
@@ -220,13 +219,12 @@ int worker_remote_call(struct worker *worker, struct slice name, struct slice bo
         return -ENOTCONN;
     }
     char line_buffer[ORIGIN_LINES_MAX];
-    struct origin *origin = origin_current();
-    struct slice lines = origin ? origin_lines(origin, line_buffer) : (struct slice){0};
+    struct slice lines = origin_lines(origin_current(), line_buffer);
     CLEANUP(str_free) char *path = escape(name);
     CLEANUP(str_free)
     char *head = xasprintf("POST /actions/%s HTTP/1.1\r\nHost: jsorc\r\n"
                            "Content-Type: application/json\r\n%.*sContent-Length: %zu\r\n\r\n",
-                           path, (int)lines.size, lines.size ? lines.data : "", body.size);
+                           path, (int)lines.size, lines.data, body.size);
     struct http_send send = {
         .head = slice_str(head),
         .body = body,

@@ -1,6 +1,7 @@
 #include "worker/origin.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "http/server.h"
 #include "worker/worker_priv.h"
@@ -12,8 +13,7 @@ void origin_begin(struct origin *origin, const struct http_request *request)
     *origin = (struct origin){.request = request, .outer = current};
     if (!request && current) {
         origin->request = current->request;
-        origin->walker = current->walker;
-        origin->looked = current->looked;
+        origin->walker = origin_walker(current);
         origin->lines = current->lines;
     }
     current = origin;
@@ -29,16 +29,38 @@ struct origin *origin_current(void)
     return current;
 }
 
+/* "/actions" and the path without its last slash; too long a name is nobody's. */
+static struct slice path_of(struct origin *origin)
+{
+    static const struct slice start = SLICE("/actions");
+    struct slice path = http_request_path(origin->request);
+    path.size -= path.size > 0 && path.data[path.size - 1] == '/';
+    if (start.size + path.size > STATS_NAME_MAX) {
+        return SLICE(STATS_OTHER);
+    }
+    memcpy(origin->path, start.data, start.size);
+    memcpy(origin->path + start.size, path.data, path.size);
+    return (struct slice){origin->path, start.size + path.size};
+}
+
+/* Only the daemon, which speaks through our Unix socket, is believed. */
+static struct slice told_walker(const struct http_request *request)
+{
+    return http_request_listener(request) == LISTENER_UNIX
+               ? http_request_header(request, "X-Jsorc-Walker")
+               : (struct slice){0};
+}
+
 struct slice origin_walker(struct origin *origin)
 {
-    /* Only the daemon, which speaks through our Unix socket, is believed. */
-    if (origin->walker.size == 0 && !origin->looked) {
-        origin->looked = true;
-        if (origin->request && http_request_listener(origin->request) == LISTENER_UNIX) {
-            origin->walker = http_request_header(origin->request, "X-Jsorc-Walker");
+    if (origin && origin->walker.size == 0 && origin->request) {
+        origin->walker = told_walker(origin->request);
+        if (origin->walker.size == 0 && origin->for_action) {
+            origin->walker = path_of(origin);
         }
     }
-    return origin->walker;
+    bool told = origin && origin->walker.size > 0 && origin->walker.size <= STATS_NAME_MAX;
+    return told ? origin->walker : SLICE(STATS_OTHER);
 }
 
 static size_t put_line(char *lines, size_t used, const char *name, struct slice value)
@@ -53,11 +75,11 @@ static size_t put_line(char *lines, size_t used, const char *name, struct slice 
 struct slice origin_lines(struct origin *origin, char *lines)
 {
     static const char *const passed[] = {"X-Request-Id", "traceparent", "tracestate"};
-    if (origin->lines.size > 0) {
+    if (origin && origin->lines.size > 0) {
         return origin->lines;
     }
     size_t used = put_line(lines, 0, "X-Jsorc-Walker", origin_walker(origin));
-    for (size_t i = 0; origin->request && i < sizeof(passed) / sizeof(passed[0]); i++) {
+    for (size_t i = 0; origin && origin->request && i < sizeof(passed) / sizeof(passed[0]); i++) {
         used = put_line(lines, used, passed[i], http_request_header(origin->request, passed[i]));
     }
     return (struct slice){lines, used};

@@ -1,15 +1,20 @@
 /* On whose behalf a thread works: the request that it answers and the walker that it runs. Calls
- * from inside the process are counted for that walker, and calls that leave it tell it on. */
+ * from inside the process are counted for that walker, and calls that leave it tell it on. A
+ * request for one action is as a walker whose name is the path that it came by ("/actions/a.b"). */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/slice.h"
+#include "measure/action_stats.h"
 
 struct http_request;
 
 struct origin {                         /* on the stack of what executes a call */
     const struct http_request *request; /* borrowed; NULL = none */
-    struct slice walker;                /* borrowed; empty = none, or in the request */
-    bool looked;                        /* whether it is in the request is known */
+    struct slice walker;                /* borrowed, or in path; empty = in the request */
+    bool for_action;                    /* the request is for one action */
+    char path[STATS_NAME_MAX + 1];      /* that of an action's request */
     struct slice lines;                 /* header lines made beforehand; else from the request */
     struct origin *outer;
 };
@@ -21,10 +26,14 @@ void origin_end(struct origin *origin);
 /* NULL = this thread executes no call. */
 struct origin *origin_current(void);
 
-/* The walker that runs here, or the one elsewhere that called this action. Empty = none. */
+/* The walker that runs here, the one elsewhere that called this action, or the action's path when
+ * the request comes from outside; STATS_OTHER where none can be told, and where origin is NULL: a
+ * call from inside is never taken for a request. Of 1 .. STATS_NAME_MAX bytes; borrowed as
+ * long as origin lasts. */
 struct slice origin_walker(struct origin *origin);
 
 #define ORIGIN_LINES_MAX 2048
 
-/* What a call sent on tells of where it comes from, as header lines in lines[ORIGIN_LINES_MAX]. */
+/* What a call sent on tells of where it comes from, as header lines in lines[ORIGIN_LINES_MAX].
+ * origin: NULL = none. */
 struct slice origin_lines(struct origin *origin, char *lines);

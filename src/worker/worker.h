@@ -236,8 +236,8 @@ const char *worker_action_params(const struct worker_action *action); /* as give
 
 bool worker_is_measured(const struct worker *worker);
 
-/* Counts a call from inside the process for the action and for the walker (a walker's name; empty =
- * none). Without locks, and without allocation but for the first of its kind. */
+/* Counts a call from inside the process for the action and for the walker (as origin_walker
+ * tells it). Without locks, and without allocation but for the first of its kind. */
 void worker_count_call(struct worker_action *action, struct slice walker, uint64_t exec_ns,
                        bool failed);
 

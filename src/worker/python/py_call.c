@@ -60,9 +60,7 @@ static PyObject *keywords(PyObject *const *values, PyObject *names)
 
 static void count(const struct py_action *action, uint64_t exec_ns, bool failed)
 {
-    struct origin *origin = origin_current();
-    struct slice walker = origin ? origin_walker(origin) : (struct slice){0};
-    worker_count_call(action->entry, walker, exec_ns, failed);
+    worker_count_call(action->entry, origin_walker(origin_current()), exec_ns, failed);
 }
 
 static PyObject *invoke_here(const struct py_action *action, PyObject *args, PyObject *kwargs)

@@ -140,6 +140,8 @@ struct py_context *py_current_context(struct py_current *current)
         return NULL;
     }
     context->call = current->call;
+    struct slice owner = origin_walker(origin_current());
+    memcpy(context->owner, owner.data, owner.size);
     context->action = current->action ? Py_NewRef(current->action->name) : NULL;
     context->reports = PyList_New(0);
     if (!context->reports) {
@@ -173,13 +175,16 @@ void py_behalf_begin(struct py_behalf *behalf)
         return;
     }
     const struct py_context *context = (const struct py_context *)found;
+    /* The request and the context may end before the GIL is ours again: all that they tell is
+     * copied now. An action's context knows no walker, but who called the action. */
     struct origin there = {.request = context->call ? context->call->request : NULL,
-                           .walker = context->walker_name};
-    /* The request may end before the GIL is ours again: all that it tells is copied now. */
+                           .walker = context->walker_name.size > 0 ? context->walker_name
+                                                                   : slice_str(context->owner)};
+    struct slice walker = origin_walker(&there);
+    memcpy(behalf->walker, walker.data, walker.size);
     struct slice lines = origin_lines(&there, behalf->lines);
     origin_begin(&behalf->origin, NULL);
-    behalf->origin.walker = context->walker_name;
-    behalf->origin.looked = true;
+    behalf->origin.walker = (struct slice){behalf->walker, walker.size};
     behalf->origin.lines = lines;
     behalf->begun = true;
 }

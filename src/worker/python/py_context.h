@@ -21,6 +21,7 @@ struct py_context {
     bool failed;                    /* count the run as an error */
     unsigned long long exec_ns;     /* of the walker's function */
     struct slice walker_name;       /* as walker, of the worker that runs it; lives as long */
+    char owner[STATS_NAME_MAX + 1]; /* of the call, as origin_walker told it at first */
     const struct worker_call *call; /* borrowed; NULL once the call is over */
 };
 
@@ -46,6 +47,7 @@ struct py_context *py_current_context(struct py_current *current);
 struct py_behalf { /* on the stack; begin .. end as brackets */
     bool begun;
     struct origin origin;
+    char walker[STATS_NAME_MAX + 1];
     char lines[ORIGIN_LINES_MAX];
 };
 
