@@ -13,7 +13,7 @@
 #define BOTTOM   44.0
 #define TICK_MAX 12
 #define ROW      26.0
-#define NAME     190.0 /* left of the rows of chart_ratios and chart_bands */
+#define NAME     270.0 /* left of the rows of chart_ratios and chart_bands */
 
 struct axis {
     enum chart_scale scale;
@@ -209,7 +209,7 @@ void chart_lines(struct buf *out, const struct chart *chart)
         const struct chart_line *line = &chart->lines[i];
         add_line(out, line, &x, &y);
         add_text(out, at, TOP - 10, "end", line->name);
-        at -= 8 + 6.8 * (double)strlen(line->name);
+        at -= 10 + 7.6 * (double)strlen(line->name); /* about, in that font */
         buf_printf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"12\" height=\"4\" fill=\"%s\"/>\n",
                    at - 8, TOP - 15, line->colour);
         at -= 20;
