@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/table.h"
 #include "policy/policy_json.h"
 
 #define POLICY_DEFAULT_NAME "adaptive"
@@ -149,4 +150,61 @@ const struct command COMMAND_POLICY_ADVISE = {
     .exits = EXITS,
     .offline = true,
     .run = run,
+};
+
+/* ---- policy list ---- */
+
+static struct json_object *params_of(const struct policy_ops *ops, struct table *table)
+{
+    struct json_object *params = json_object_new_array();
+    if (!ops->params[0].name) {
+        table_cell(table, ops->name, COLOUR_NONE);
+        for (int i = 0; i < 4; i++) {
+            table_cell(table, "", COLOUR_NONE);
+        }
+    }
+    for (size_t i = 0; ops->params[i].name; i++) {
+        const struct policy_param *row = &ops->params[i];
+        struct json_object *param = json_object_new_object();
+        json_set_str(param, "name", row->name);
+        policy_set_number(param, "default", row->fallback);
+        policy_set_number(param, "min", row->min);
+        policy_set_number(param, "max", row->max);
+        json_set_str(param, "help", row->help);
+        (void)json_object_array_add(params, param);
+        table_cell(table, i == 0 ? ops->name : "", COLOUR_NONE);
+        table_cell(table, row->name, COLOUR_NONE);
+        table_cell_format(table, COLOUR_NONE, "%g", row->fallback);
+        table_cell_format(table, COLOUR_NONE, "%g..%g", row->min, row->max);
+        table_cell(table, row->help, COLOUR_NONE);
+    }
+    return params;
+}
+
+static int run_list(struct cli *cli, struct json_object *values)
+{
+    static const char *const columns[] = {"policy", "parameter", "default", "range", "meaning"};
+    CLEANUP(table_free) struct table *table = table_new();
+    CLEANUP(json_put) struct json_object *list = json_object_new_array();
+    struct err err = {0};
+    (void)values;
+    for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
+        table_column(table, columns[i], TABLE_LEFT);
+    }
+    for (size_t i = 0; POLICY_TABLE[i]; i++) {
+        struct json_object *item = json_object_new_object();
+        json_set_str(item, "policy", POLICY_TABLE[i]->name);
+        json_set_str(item, "summary", POLICY_TABLE[i]->summary);
+        json_set(item, "params", params_of(POLICY_TABLE[i], table));
+        (void)json_object_array_add(list, item);
+    }
+    return output_table(&cli->output, table, list, &err) < 0 ? cli_fail(cli, CLI_FAILED, &err)
+                                                             : CLI_OK;
+}
+
+const struct command COMMAND_POLICY_LIST = {
+    .words = "policy list",
+    .summary = "Show the policies and their parameters",
+    .offline = true,
+    .run = run_list,
 };

@@ -21,6 +21,7 @@ extern const struct command COMMAND_LOGS;
 extern const struct command COMMAND_MAN;
 extern const struct command COMMAND_PLAN;
 extern const struct command COMMAND_POLICY_ADVISE;
+extern const struct command COMMAND_POLICY_LIST;
 extern const struct command COMMAND_PUBLOGIN;
 extern const struct command COMMAND_SCRIPT;
 extern const struct command COMMAND_SERVE;

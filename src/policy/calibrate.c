@@ -19,8 +19,8 @@
 
 #define QUICK_ROUNDS  2    /* for each nature; the last round only looks how well it fits */
 #define QUICK_CALLS   3000 /* simulated for a record in each round */
-#define LONG_ROUNDS   4    /* for the natures that fit best */
-#define LONG_CALLS    8000
+#define LONG_ROUNDS   3    /* for the natures that fit best */
+#define LONG_CALLS    5000
 #define LONG_COUNT    3
 #define LATENCY_ERROR 0.05 /* of a good twin: relative, standard deviation */
 #define HUBER         3.0  /* standard deviations from which on an error is none that noise makes */

@@ -10,8 +10,8 @@
 #define SCREENED_MAX    40000 /* placements that a search screens: about 0.2 s */
 #define FOUND_MAX       4096
 #define MVA_STEPS       30
-#define QUICK_CALLS     5000  /* simulated for each candidate */
-#define LONG_CALLS      30000 /* for the best of them and for the measured ones */
+#define QUICK_CALLS     3000  /* simulated for each candidate */
+#define LONG_CALLS      20000 /* for the best of them and for the measured ones */
 #define LONG_COUNT      16
 #define OPTIMISM_SIGMAS                                                                            \
     1.5                    /* what is hoped is that many standard deviations from what is likely   \

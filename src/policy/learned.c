@@ -170,7 +170,13 @@ struct record *learned_add(struct learned *learned, placement_t placement,
     record->errors += seen->errors;
     record->phases += 1;
     for (size_t i = 0; i < seen->action_count; i++) {
-        merge_action(&record->actions[i], &seen->actions[i]);
+        struct policy_action_figures action = seen->actions[i];
+        if (isnan(action.exec_s)) { /* nobody says: all that is not hop */
+            double hop_s = learned->problem->modules[i].hop_s;
+            bool hops = !placement_local(placement, i) && !isnan(hop_s);
+            action.exec_s = fmax(action.mean_s - (hops ? hop_s : 0), action.mean_s / 10);
+        }
+        merge_action(&record->actions[i], &action);
         if (seen->actions[i].calls > 0) {
             list_unlisted(learned, i);
         }
