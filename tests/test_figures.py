@@ -1,5 +1,6 @@
 """What is measured of calls, wherever they run: nothing is lost and nothing counted twice."""
 
+import json
 import os
 import signal
 
@@ -162,3 +163,40 @@ def test_calls_of_an_action_are_those_of_the_request_that_it_serves(
     assert calls("through") == 4
     assert calls("(others)") == 2, "of a thread without a request, and of too long a name"
     assert metrics("jsorc_action_calls_total", action="outer.plain", walker="") == 1
+
+
+INNER = """
+import time
+import jsorc
+
+@jsorc.action
+def nap():
+    time.sleep(0.01)
+
+@jsorc.action
+def same():
+    jsorc.call("inner.nap")
+"""
+NAPS = """
+import jsorc
+
+@jsorc.action
+def nap():
+    jsorc.call("inner.nap")
+"""
+
+
+@pytest.mark.parametrize("inner_place", ["module", "remote"])
+@pytest.mark.parametrize("outer_place", ["module", "remote"])
+def test_what_nested_calls_take_is_the_time_of_those(serve, write, outer_place, inner_place):
+    daemon = serve(write("inner.py", INNER), write("outer.py", NAPS), write("flow.py", OUTER_FLOW))
+    move(daemon, "outer", outer_place)
+    move(daemon, "inner", inner_place)
+    timing = daemon.call("outer.nap").headers["Server-Timing"]
+    whole, nested = (float(part.split("dur=")[1]) for part in timing.split(", "))
+    assert 10 <= nested <= whole
+    run(daemon, "through", action="outer.nap")
+    figures = json.loads(daemon.op("jsorc_actionpolicy_observe", seconds=0)["lines"][1])
+    assert figures["actions"]["inner"]["exec_s"] >= 0.01
+    assert figures["actions"]["outer"]["exec_s"] < 0.008, "its own time alone"
+    assert figures["actions"]["outer"]["mean_s"] < 0.009, "so what is left is its own hop"

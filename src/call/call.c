@@ -136,6 +136,7 @@ static void add_to_stats(struct call *call, struct slice walker, struct call_sam
     }
     note->exec_ns = reply ? call_exec_ns(reply->server_timing) : 0;
     sample->exec_ns = note->exec_ns;
+    sample->nested_ns = reply ? call_nested_ns(reply->server_timing) : 0;
     sample->bytes_in = http_request_body(call->request).size;
     sample->bytes_out = reply ? reply->body.size : 0;
     call_stats_add(stats, sample);
@@ -202,7 +203,7 @@ void call_answer(struct call *call, const struct http_reply *reply)
     }
     type[type_size] = '\0';
     int timing_size = 0;
-    if (reply->server_timing.size > 0 && reply->server_timing.size < 64) {
+    if (reply->server_timing.size > 0 && reply->server_timing.size < 80) {
         timing_size = snprintf(timing, sizeof(timing), "Server-Timing: %.*s\r\n",
                                (int)reply->server_timing.size, reply->server_timing.data);
     }

@@ -110,3 +110,5 @@ bool call_foreign_error(const struct target *target, const struct http_reply *re
 
 /* Execution time told by Server-Timing ("exec;dur=MS", W3C Server Timing), in ns; 0 = not told. */
 uint64_t call_exec_ns(struct slice server_timing);
+/* What of it passed in calls of other actions (", nested;dur=MS" behind it); 0 = none. */
+uint64_t call_nested_ns(struct slice server_timing);

@@ -179,13 +179,13 @@ bool call_foreign_error(const struct target *target, const struct http_reply *re
     return true;
 }
 
-uint64_t call_exec_ns(struct slice server_timing)
+/* The time behind key, in ns; 0 = none that makes sense. */
+static uint64_t timing_ns(struct slice text, struct slice key)
 {
-    static const struct slice key = {"exec;dur=", 9};
-    if (!slice_starts(server_timing, key)) {
+    if (!slice_starts(text, key)) {
         return 0;
     }
-    struct slice text = slice_from(server_timing, key.size);
+    text = slice_from(text, key.size);
     uint64_t ns = 0, unit = 1000000; /* of the digit before the point; ms */
     size_t at = 0;
     for (; at < text.size && text.data[at] >= '0' && text.data[at] <= '9'; at++) {
@@ -202,4 +202,21 @@ uint64_t call_exec_ns(struct slice server_timing)
     }
     bool ends = at == text.size || text.data[at] == ';' || text.data[at] == ',';
     return ends ? ns : 0;
+}
+
+uint64_t call_exec_ns(struct slice server_timing)
+{
+    return timing_ns(server_timing, SLICE("exec;dur="));
+}
+
+uint64_t call_nested_ns(struct slice server_timing)
+{
+    const char *comma =
+        server_timing.size > 0 ? memchr(server_timing.data, ',', server_timing.size) : NULL;
+    uint64_t exec_ns = call_exec_ns(server_timing);
+    uint64_t nested_ns =
+        comma ? timing_ns(slice_from(server_timing, (size_t)(comma - server_timing.data)),
+                          SLICE(", nested;dur="))
+              : 0;
+    return nested_ns < exec_ns ? nested_ns : exec_ns;
 }

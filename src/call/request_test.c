@@ -9,6 +9,10 @@ static void reads_the_execution_time_of_a_worker(void)
     EXPECT_INT(call_exec_ns(SLICE("exec;dur=0.004")), 4000);
     EXPECT_INT(call_exec_ns(SLICE("exec;dur=12.345678901")), 12345678);
     EXPECT_INT(call_exec_ns(SLICE("exec;dur=3, db;dur=2")), 3000000);
+    EXPECT_INT(call_nested_ns(SLICE("exec;dur=3, nested;dur=2.5")), 2500000);
+    EXPECT_INT(call_nested_ns(SLICE("exec;dur=3, nested;dur=9")), 3000000);
+    EXPECT_INT(call_nested_ns(SLICE("exec;dur=3, db;dur=2")), 0);
+    EXPECT_INT(call_nested_ns(SLICE("exec;dur=3")), 0);
     static const char *const rows[] = {"",           "exec",     "exec;dur=",      "exec;dur=-1",
                                        "exec;dur=x", "db;dur=3", "exec;dur=1e300", "exec;dur=nan"};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -26,6 +26,7 @@ struct seen_series { /* a row of the worker's last answer */
     int64_t calls;
     int64_t errors;
     int64_t exec_ns;
+    int64_t nested_ns;
     struct histogram *latency;
 };
 
@@ -137,7 +138,7 @@ static void merge_row(struct instance *instance, struct json_object *row)
     }
     struct seen_series *seen = seen_for(look, json_str(row, "action"), walker ? walker : "");
     int64_t calls = json_int(row, "calls", 0), errors = json_int(row, "errors", 0);
-    int64_t exec_ns = json_int(row, "exec_ns", 0);
+    int64_t exec_ns = json_int(row, "exec_ns", 0), nested_ns = json_int(row, "nested_ns", 0);
     if (calls <= seen->calls) {
         return; /* a call that was half booked then is added with the next one, not forgotten */
     }
@@ -152,6 +153,7 @@ static void merge_row(struct instance *instance, struct json_object *row)
         add(&stats->errors, errors, seen->errors);
         add(&stats->executions, calls - errors, seen->calls - seen->errors);
         add(&stats->exec_ns, exec_ns, seen->exec_ns);
+        add(&stats->nested_ns, nested_ns, seen->nested_ns);
         add(&stats->latency_ns, exec_ns, seen->exec_ns);
     }
     histogram_free(seen->latency);
@@ -159,6 +161,7 @@ static void merge_row(struct instance *instance, struct json_object *row)
     seen->calls = calls;
     seen->errors = errors;
     seen->exec_ns = exec_ns;
+    seen->nested_ns = nested_ns;
 }
 
 static void merge(struct instance *instance, struct slice body)

@@ -22,6 +22,7 @@ struct call_stats {
     atomic_uint_fast64_t latency_ns; /* sum over the calls without error */
     atomic_uint_fast64_t executions; /* of these: those whose worker told how long it took */
     atomic_uint_fast64_t exec_ns;    /* sum of what it told; the rest of latency_ns is the hop */
+    atomic_uint_fast64_t nested_ns;  /* of exec_ns: in calls of other actions, which count there */
     atomic_uint_fast64_t bytes_in;   /* request bodies */
     atomic_uint_fast64_t bytes_out;  /* answer bodies */
     atomic_uint in_flight;           /* begun and not ended */
@@ -32,7 +33,8 @@ void call_stats_done(struct call_stats *stats);
 
 struct call_sample {
     uint64_t latency_ns;
-    uint64_t exec_ns; /* 0 = not told */
+    uint64_t exec_ns;   /* 0 = not told */
+    uint64_t nested_ns; /* at most exec_ns */
     uint64_t bytes_in;
     uint64_t bytes_out;
     int failed; /* 0 or 1; failed calls stay out of the latency */

@@ -54,6 +54,7 @@ void figures_add_series(struct figures *figures, const struct figure *names,
     row->latency_ns = atomic_load(&stats->latency_ns);
     row->executions = atomic_load(&stats->executions);
     row->exec_ns = atomic_load(&stats->exec_ns);
+    row->nested_ns = atomic_load(&stats->nested_ns);
     row->bytes_in = atomic_load(&stats->bytes_in);
     row->bytes_out = atomic_load(&stats->bytes_out);
     row->in_flight = in_flight;
@@ -82,6 +83,7 @@ static void add_up(struct figure *into, const struct figure *row)
     into->latency_ns += row->latency_ns;
     into->executions += row->executions;
     into->exec_ns += row->exec_ns;
+    into->nested_ns += row->nested_ns;
     into->bytes_in += row->bytes_in;
     into->bytes_out += row->bytes_out;
     into->in_flight += row->in_flight;
@@ -97,6 +99,7 @@ static void take_away(struct figure *from, const struct figure *earlier)
     from->latency_ns -= earlier->latency_ns;
     from->executions -= earlier->executions;
     from->exec_ns -= earlier->exec_ns;
+    from->nested_ns -= earlier->nested_ns;
     from->bytes_in -= earlier->bytes_in;
     from->bytes_out -= earlier->bytes_out;
     histogram_subtract(from->latency, earlier->latency);

@@ -26,6 +26,7 @@ struct figure {
     uint64_t latency_ns; /* sum over calls without error */
     uint64_t executions; /* of those calls: whose execution time is known */
     uint64_t exec_ns;    /* sum of execution times; the rest of the latency is the hop */
+    uint64_t nested_ns;  /* of exec_ns: in calls of other actions, whose rows have it, too */
     uint64_t bytes_in;
     uint64_t bytes_out;
     unsigned in_flight;        /* now, also in a difference */

@@ -62,7 +62,7 @@ struct policy_problem {
 struct policy_action_figures {
     double calls;  /* that succeeded */
     double errors; /* that failed; not in the means */
-    double mean_s; /* as the caller saw it */
+    double mean_s; /* as the caller saw it; neither has what calls of other actions took */
     double exec_s; /* as the worker executed it */
 };
 

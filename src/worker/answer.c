@@ -22,6 +22,7 @@ static void hold(struct worker_answer *answer, int status, struct json_object *b
         .content_type = "application/json",
         .body = slice_str(json_text(body)),
         .exec_ns = answer->exec_ns,
+        .nested_ns = answer->nested_ns,
         .release = put_owner,
         .owner = body,
     };

@@ -17,7 +17,7 @@
 
 #define STAY_NS    100000 /* a longer call leaves the loader before its answer is written */
 #define HOLD_BYTES 65536  /* a larger answer is released at once */
-#define TIMING_MAX 64     /* bytes of the Server-Timing line */
+#define TIMING_MAX 96     /* bytes of the Server-Timing line */
 #define WALKER_MAX (STATS_NAME_MAX + 40) /* bytes of the X-Jsorc-Walker line */
 #define OWN_LINES  (TIMING_MAX + WALKER_MAX)
 
@@ -129,6 +129,7 @@ void call_execute(const struct call_rules *rules, const struct job *job,
     if (answer->exec_ns == 0) {
         answer->exec_ns = clock_now_ns() - start_ns;
     }
+    answer->nested_ns = origin.nested_ns < answer->exec_ns ? origin.nested_ns : answer->exec_ns;
     if (answer->status < 200 || answer->status > 599) {
         release(answer);
         worker_answer_error(answer, 500, "status", "the action answered with an impossible status");
@@ -147,26 +148,41 @@ void call_execute(const struct call_rules *rules, const struct job *job,
     }
 }
 
-/* "Server-Timing: exec;dur=12.345678\r\n", the time in ms; without printf, as each answer has it.
- */
-static size_t put_timing(char *at, uint64_t exec_ns)
+static size_t put(char *at, const char *text)
 {
-    static const char head[] = "Server-Timing: exec;dur=";
+    size_t size = strlen(text);
+    memcpy(at, text, size);
+    return size;
+}
+
+static size_t put_ms(char *at, uint64_t ns)
+{
     char digits[24];
-    size_t count = 0, size = sizeof(head) - 1;
-    memcpy(at, head, size);
+    size_t count = 0, size = 0;
     do {
-        digits[count++] = (char)('0' + exec_ns % 10);
-        exec_ns /= 10;
+        digits[count++] = (char)('0' + ns % 10);
+        ns /= 10;
         if (count == 6) {
             digits[count++] = '.';
         }
-    } while (exec_ns > 0 || count < 8);
+    } while (ns > 0 || count < 8);
     while (count > 0) {
         at[size++] = digits[--count];
     }
-    memcpy(at + size, "\r\n", 2);
-    return size + 2;
+    return size;
+}
+
+/* "Server-Timing: exec;dur=12.345678, nested;dur=1.234567\r\n", times in ms, the second only where
+ * there are nested calls; without printf, as each answer has it. */
+static size_t put_timing(char *at, const struct worker_answer *answer)
+{
+    size_t size = put(at, "Server-Timing: exec;dur=");
+    size += put_ms(at + size, answer->exec_ns);
+    if (answer->nested_ns > 0) {
+        size += put(at + size, ", nested;dur=");
+        size += put_ms(at + size, answer->nested_ns);
+    }
+    return size + put(at + size, "\r\n");
 }
 
 /* "X-Jsorc-Walker: NAME\r\n": whoever sent the request cannot always know which walker ran, nor
@@ -190,7 +206,7 @@ static void respond(const struct job *job, const struct worker_answer *answer)
     if (answer->headers.size > sizeof(buffer) - OWN_LINES) {
         lines = allocated = xcalloc(1, OWN_LINES + answer->headers.size);
     }
-    size_t size = put_timing(lines, answer->exec_ns);
+    size_t size = put_timing(lines, answer);
     size += put_walker(lines + size, answer);
     if (answer->headers.size > 0) {
         memcpy(lines + size, answer->headers.data, answer->headers.size);

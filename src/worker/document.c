@@ -198,6 +198,8 @@ static const char *put_local_calls(struct buf *out, const char *comma,
     json_put_number(out, errors);
     json_put_text(out, ",\"exec_ns\":");
     json_put_number(out, atomic_load(&stats->exec_ns));
+    json_put_text(out, ",\"nested_ns\":");
+    json_put_number(out, atomic_load(&stats->nested_ns));
     json_put_text(out, ",\"histogram\":[");
     put_buckets(out, stats);
     json_put_text(out, "]}");

@@ -7,6 +7,7 @@
 #include <sys/un.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "http/blocking.h"
@@ -36,12 +37,13 @@ bool worker_is_measured(const struct worker *worker)
 }
 
 void worker_count_call(struct worker_action *action, struct slice walker, uint64_t exec_ns,
-                       bool failed)
+                       uint64_t nested_ns, bool failed)
 {
     worker_stat_add(&action->stat, exec_ns, failed);
     call_stats_add(
         action_stats_of(&action->local, walker),
-        &(struct call_sample){.latency_ns = exec_ns, .exec_ns = exec_ns, .failed = failed});
+        &(struct call_sample){
+            .latency_ns = exec_ns, .exec_ns = exec_ns, .nested_ns = nested_ns, .failed = failed});
 }
 
 const char *worker_action_name(const struct worker_action *action)
@@ -85,9 +87,10 @@ void worker_action_call(const struct worker *worker, struct worker_action *actio
     };
     enter(action->loader);
     call_execute(&rules, &job, answer);
+    origin_add_nested(answer->exec_ns);
     if (worker_is_measured(worker)) {
         worker_count_call(action, origin_walker(origin_current()), answer->exec_ns,
-                          answer->failed || call_status_failed(answer->status));
+                          answer->nested_ns, answer->failed || call_status_failed(answer->status));
     }
     if (!answer->content_type || strncmp(answer->content_type, "application/json", 16) != 0) {
         if (answer->release) {
@@ -234,7 +237,9 @@ int worker_remote_call(struct worker *worker, struct slice name, struct slice bo
     };
     struct http_reply reply;
     crew_thread_leaves(worker->crew);
+    uint64_t start_ns = clock_now_ns();
     int failed = code_of(http_blocking_call(client, &send, &reply, &cause), &cause);
+    origin_add_nested(clock_now_ns() - start_ns);
     crew_thread_returns(worker->crew);
     if (failed) {
         return err_set(err, -failed, "action '%.*s': %s", (int)name.size, name.data, cause.text);

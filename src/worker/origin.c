@@ -24,6 +24,13 @@ void origin_end(struct origin *origin)
     current = origin->outer;
 }
 
+void origin_add_nested(uint64_t nested_ns)
+{
+    if (current) {
+        current->nested_ns += nested_ns;
+    }
+}
+
 struct origin *origin_current(void)
 {
     return current;

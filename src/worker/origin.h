@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/slice.h"
 #include "measure/action_stats.h"
@@ -15,6 +16,7 @@ struct origin {                         /* on the stack of what executes a call 
     struct slice walker;                /* borrowed, or in path; empty = in the request */
     bool for_action;                    /* the request is for one action */
     char path[STATS_NAME_MAX + 1];      /* that of an action's request */
+    uint64_t nested_ns;                 /* what its calls of other actions took, from its thread */
     struct slice lines;                 /* header lines made beforehand; else from the request */
     struct origin *outer;
 };
@@ -22,6 +24,9 @@ struct origin {                         /* on the stack of what executes a call 
 /* Makes it the thread's until origin_end. Without a request, that of the outer call goes on. */
 void origin_begin(struct origin *origin, const struct http_request *request);
 void origin_end(struct origin *origin);
+
+/* The current call, if there is one, has waited for another one for that long. */
+void origin_add_nested(uint64_t nested_ns);
 
 /* NULL = this thread executes no call. */
 struct origin *origin_current(void);

@@ -67,6 +67,7 @@ struct worker_answer {
     struct slice walker;      /* told to the daemon: it ran; lives until release; empty = none */
     bool failed;              /* count as an error though the status is below 400 */
     uint64_t exec_ns;         /* time in the user's function alone; 0 = time around call() */
+    uint64_t nested_ns;       /* of that: in calls of other actions; filled by who calls */
     void (*release)(void *owner); /* between enter and leave, after the answer was written */
     void *owner;
 };
@@ -239,7 +240,7 @@ bool worker_is_measured(const struct worker *worker);
 /* Counts a call from inside the process for the action and for the walker (as origin_walker
  * tells it). Without locks, and without allocation but for the first of its kind. */
 void worker_count_call(struct worker_action *action, struct slice walker, uint64_t exec_ns,
-                       bool failed);
+                       uint64_t nested_ns, bool failed);
 
 /* Calls action here and now with a JSON object of arguments, counts it (unless the
  * worker is not measured), and fills answer (preset by this function). The caller has left its own

@@ -58,9 +58,9 @@ static PyObject *keywords(PyObject *const *values, PyObject *names)
     return dict;
 }
 
-static void count(const struct py_action *action, uint64_t exec_ns, bool failed)
+static void count(const struct py_action *action, uint64_t exec_ns, uint64_t nested_ns, bool failed)
 {
-    worker_count_call(action->entry, origin_walker(origin_current()), exec_ns, failed);
+    worker_count_call(action->entry, origin_walker(origin_current()), exec_ns, nested_ns, failed);
 }
 
 static PyObject *invoke_here(const struct py_action *action, PyObject *args, PyObject *kwargs)
@@ -78,9 +78,15 @@ static PyObject *call_here(const struct py_action *action, PyObject *args, PyObj
     }
     struct py_behalf behalf;
     py_behalf_begin(&behalf);
+    struct origin *origin = origin_current();
+    uint64_t outer_ns = origin ? origin->nested_ns : 0; /* the calls before this one */
     uint64_t start_ns = clock_now_ns();
     PyObject *result = invoke_here(action, args, kwargs);
-    count(action, clock_now_ns() - start_ns, result == NULL);
+    uint64_t exec_ns = clock_now_ns() - start_ns;
+    count(action, exec_ns, origin ? origin->nested_ns - outer_ns : 0, result == NULL);
+    if (origin) {
+        origin->nested_ns = outer_ns + exec_ns; /* its own nested calls are part of it */
+    }
     py_behalf_end(&behalf);
     return result;
 }
@@ -221,7 +227,7 @@ PyObject *py_call_count(PyObject *module, PyObject *args)
     }
     struct py_behalf behalf;
     py_behalf_begin(&behalf);
-    count((struct py_action *)found, exec_ns, failed);
+    count((struct py_action *)found, exec_ns, 0, failed);
     py_behalf_end(&behalf);
     return Py_NewRef(Py_None);
 }
