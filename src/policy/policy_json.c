@@ -11,12 +11,15 @@
 #include "base/err.h"
 #include "base/json.h"
 
+#define INTEGER_MAX 9e18 /* of 64 bits; beyond it 17 digits need an exponent */
+
 struct json_object *policy_number(double number)
 {
     if (!isfinite(number)) {
         return NULL;
     }
-    if (fabs(number) < 1e15 && number == (double)(int64_t)number) {
+    /* Its digits alone would be read as an integer, so it is one. */
+    if (fabs(number) < INTEGER_MAX && number == (double)(int64_t)number) {
         return json_object_new_int64((int64_t)number);
     }
     char text[32];

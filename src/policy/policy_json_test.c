@@ -16,13 +16,27 @@ static struct json_object *parsed(const char *text)
 
 static void numbers_read_back_as_they_were(void)
 {
-    static const double numbers[] = {
-        0,         1,    0.1,  1.0 / 3,           2e-9, -5, 1e300, 1e15, 123456.5,
-        0x1p-1074, M_PI, 1e22, 4503599627370497.5};
+    static const double numbers[] = {0,
+                                     1,
+                                     0.1,
+                                     1.0 / 3,
+                                     2e-9,
+                                     -5,
+                                     1e300,
+                                     1e15,
+                                     123456.5,
+                                     0x1p-1074,
+                                     M_PI,
+                                     1e22,
+                                     4503599627370497.5,
+                                     1000000000000001,
+                                     0x1p62,
+                                     0x1p63};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         CLEANUP(json_put) struct json_object *value = policy_number(numbers[i]);
         CLEANUP(json_put) struct json_object *again = parsed(json_text(value));
         EXPECT(json_object_get_double(again) == numbers[i]);
+        EXPECT(json_object_equal(value, again));
     }
     EXPECT(policy_number(NAN) == NULL);
     EXPECT(policy_number(INFINITY) == NULL);
