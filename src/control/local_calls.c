@@ -227,9 +227,7 @@ static void on_figures(void *arg, enum http_outcome outcome, const struct http_r
         uint64_t number = look->next_number;
         look->next_number = 0;
         begin_look(instance, number, waited_ms < LOOK_TIMEOUT_MS ? LOOK_TIMEOUT_MS - waited_ms : 1);
-        return;
-    }
-    if (look->last && instance->pod && !control->stopping) {
+    } else if (look->last && instance->pod && !control->stopping) {
         instance->pod->ops->stop(instance->pod, look->grace_ms);
     }
     tell_refreshed(control);
