@@ -107,7 +107,9 @@ def test_the_figures_are_the_kernels(daemon):
     total = int(Path("/proc/meminfo").read_text().split()[1]) * 1024
     assert host["mem_total_bytes"] == total
     assert 0 < host["mem_active_bytes"] < total
-    assert 0 < host["cpu_cores"] <= os.cpu_count() * 1.2
+    # The kernel counts in ticks: a short interval may have none.
+    busiest = max(state["nodes"][socket.gethostname()]["cpu_cores"] for state in found)
+    assert 0 < busiest <= os.cpu_count() * 1.2
 
     pss = int(Path(f"/proc/{pid}/smaps_rollup").read_text().split("\nPss:")[1].split()[0]) * 1024
     pods = found[-1]["prometheus"]
