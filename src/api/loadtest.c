@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -18,6 +17,7 @@
 #include "api/api.h"
 #include "api/op.h"
 #include "base/alloc.h"
+#include "base/child.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -192,26 +192,9 @@ static void make_arguments(const struct op_call *call, const struct api *api, co
 
 static int spawn(struct loadtest *test, const struct arguments *arguments, struct err *err)
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    (void)sigemptyset(&none);
-    (void)sigfillset(&all);
-    (void)posix_spawn_file_actions_init(&actions);
-    (void)posix_spawnattr_init(&attributes);
-    (void)posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    (void)posix_spawn_file_actions_adddup2(&actions, test->out_fd, STDOUT_FILENO);
-    (void)posix_spawn_file_actions_adddup2(&actions, test->err_fd, STDERR_FILENO);
-    (void)posix_spawnattr_setsigmask(&attributes, &none);
-    (void)posix_spawnattr_setsigdefault(&attributes, &all);
-    (void)posix_spawnattr_setpgroup(&attributes, 0);
-    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                                                    POSIX_SPAWN_SETPGROUP);
-    int failed = posix_spawn(&test->pid, arguments->list[0], &actions, &attributes,
-                             (char *const *)(uintptr_t)arguments->list, environ);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    (void)posix_spawnattr_destroy(&attributes);
-    return failed ? err_errno(err, failed, "cannot start the load test") : 0;
+    const struct child_fd fds[] = {{test->out_fd, STDOUT_FILENO}, {test->err_fd, STDERR_FILENO}};
+    int failed = child_spawn((char *const *)(uintptr_t)arguments->list, NULL, fds, 2, &test->pid);
+    return failed ? err_errno(err, -failed, "cannot start the load test") : 0;
 }
 
 static int start(struct loadtest *test, const struct arguments *arguments, struct err *err)

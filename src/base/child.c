@@ -14,25 +14,30 @@
 
 #define READ_BYTES 65536
 
-static int start(const struct child_run *run, int out, int errors, pid_t *ret_pid)
+int child_spawn(char *const *args, char *const *environment, const struct child_fd *fds,
+                size_t fd_count, pid_t *ret_pid)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    sigset_t none;
+    sigset_t none, all;
     (void)sigemptyset(&none);
+    (void)sigfillset(&all);
     (void)posix_spawn_file_actions_init(&actions);
     (void)posix_spawnattr_init(&attributes);
     (void)posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    (void)posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-    (void)posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
+    for (size_t i = 0; i < fd_count; i++) {
+        (void)posix_spawn_file_actions_adddup2(&actions, fds[i].from, fds[i].to);
+    }
     (void)posix_spawnattr_setsigmask(&attributes, &none);
+    (void)posix_spawnattr_setsigdefault(&attributes, &all);
     (void)posix_spawnattr_setpgroup(&attributes, 0);
-    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-    int failed = posix_spawnp(ret_pid, run->args[0], &actions, &attributes, run->args,
-                              run->environment ? run->environment : environ);
+    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                                    POSIX_SPAWN_SETPGROUP);
+    int failed = posix_spawnp(ret_pid, args[0], &actions, &attributes, args,
+                              environment ? environment : environ);
     (void)posix_spawn_file_actions_destroy(&actions);
     (void)posix_spawnattr_destroy(&attributes);
-    return failed;
+    return -failed;
 }
 
 /* Takes what is there. 1 = more may come, 0 = end, -EFBIG, -ENOMEM. */
@@ -89,11 +94,12 @@ int child_capture(const struct child_run *run, struct buf *out, struct buf *erro
     }
     CLEANUP_FD int errors_fd = error_ends[0];
     pid_t pid = 0;
-    int failed = start(run, out_ends[1], error_ends[1], &pid);
+    const struct child_fd fds[] = {{out_ends[1], STDOUT_FILENO}, {error_ends[1], STDERR_FILENO}};
+    int failed = child_spawn(run->args, run->environment, fds, 2, &pid);
     (void)fd_close(out_ends[1]);
     (void)fd_close(error_ends[1]);
     if (failed) {
-        return err_errno(err, failed, "cannot start '%s'", run->args[0]);
+        return err_errno(err, -failed, "cannot start '%s'", run->args[0]);
     }
     failed = read_both(run, out_fd, errors_fd, out, errors);
     if (failed) {

@@ -1,12 +1,24 @@
-/* Runs a program to its end and returns what it wrote: for jobs, as it blocks. */
+/* Other programs: started, or run to their end. */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 
 struct err;
+
+struct child_fd {
+    int from;
+    int to; /* its number in the child */
+};
+
+/* Starts args[0] (looked for in PATH; args ended by NULL) with standard input from /dev/null, fds
+ * and no other descriptor that is O_CLOEXEC, no signal blocked or ignored, and in a process group
+ * of its own, so that it can be ended with its children. environment NULL = ours. 0 or -errno. */
+int child_spawn(char *const *args, char *const *environment, const struct child_fd *fds,
+                size_t fd_count, pid_t *ret_pid);
 
 struct child_run {
     char *const *args;        /* args[0] is looked for in PATH; ended by NULL */
@@ -15,7 +27,8 @@ struct child_run {
     size_t output_bytes_max;  /* of each stream; beyond, it is killed */
 };
 
-/* Exit status (0..255), or -errno: -ETIMEDOUT, -EFBIG (too much output), -ECHILD (ended by a
+/* Runs it to its end and keeps what it wrote: for jobs, as it blocks. Exit status (0..255), or
+ * -errno: -ETIMEDOUT, -EFBIG (too much output), -ECHILD (ended by a
  * signal), or of starting it. Both buffers are the caller's to free. */
 int child_capture(const struct child_run *run, struct buf *out, struct buf *errors,
                   struct err *err);

@@ -2,13 +2,13 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/child.h"
 #include "base/environment.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -90,29 +90,13 @@ static int pipes_open(struct pipes *pipes, const struct process_pod *pod, struct
 static int spawn(pid_t *ret_pid, char *const *args, char *const *environment,
                  const struct pipes *pipes)
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    (void)sigemptyset(&none);
-    (void)sigfillset(&all);
-    (void)posix_spawn_file_actions_init(&actions);
-    (void)posix_spawnattr_init(&attributes);
-    (void)posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    (void)posix_spawn_file_actions_adddup2(&actions, pipes->log, STDOUT_FILENO);
-    (void)posix_spawn_file_actions_adddup2(&actions, pipes->log, STDERR_FILENO);
-    (void)posix_spawn_file_actions_adddup2(&actions, pipes->notify_write, CHILD_NOTIFY_FD);
-    if (pipes->lifeline >= 0) {
-        (void)posix_spawn_file_actions_adddup2(&actions, pipes->lifeline, CHILD_LIFELINE_FD);
-    }
-    (void)posix_spawnattr_setsigmask(&attributes, &none);
-    (void)posix_spawnattr_setsigdefault(&attributes, &all);
-    (void)posix_spawnattr_setpgroup(&attributes, 0); /* its own group: stopped with its children */
-    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                                                    POSIX_SPAWN_SETPGROUP);
-    int failed = posix_spawnp(ret_pid, args[0], &actions, &attributes, args, environment);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    (void)posix_spawnattr_destroy(&attributes);
-    return failed;
+    const struct child_fd fds[] = {
+        {pipes->log, STDOUT_FILENO},
+        {pipes->log, STDERR_FILENO},
+        {pipes->notify_write, CHILD_NOTIFY_FD},
+        {pipes->lifeline, CHILD_LIFELINE_FD},
+    };
+    return child_spawn(args, environment, fds, pipes->lifeline >= 0 ? 4 : 3, ret_pid);
 }
 
 /* The sanitizers reserve terabytes and cannot live under a limit. gcc and clang tell differently.
@@ -198,7 +182,7 @@ int process_spawn(struct process_pod *pod, const struct pod_spec *spec, struct e
     free(python_path);
     if (failed) {
         pipes_done(&pipes);
-        return err_errno(err, failed, "cannot start '%s'", args[0]);
+        return err_errno(err, -failed, "cannot start '%s'", args[0]);
     }
     bound_process(pid, spec->memory_max_mb);
     pod->base.pid = pid;
