@@ -1,10 +1,5 @@
 /* The adaptive policy in simulated systems, and told by hand what a simulation never shows. */
-#include <math.h>
-
-#include "base/json.h"
-#include "base/test.h"
-#include "policy/policy.h"
-#include "policy/policy_json.h"
+#include "policy/policy_testtalk.h"
 #include "policy/sim.h"
 
 /* Local calls take twice what remote ones do, but 8 users share one runtime worker. */
@@ -14,36 +9,10 @@
     "\"budget_mb\":800,\"walkers\":[{\"name\":\"w\",\"calls\":[\"a\",\"b\",\"c\"]}],"              \
     "\"users\":8}"
 
-static struct policy *started(const char *problem_text)
-{
-    CLEANUP(json_put) struct json_object *object = NULL;
-    struct policy_problem problem = {0};
-    struct policy *policy = NULL;
-    EXPECT_INT(json_parse(slice_str(problem_text), &object, NULL), 0);
-    EXPECT_INT(policy_problem_read(object, &problem, NULL), 0);
-    EXPECT_INT(policy_new("adaptive", &problem, NULL, 1, &policy, NULL), 0);
-    policy_problem_done(&problem);
-    return policy;
-}
-
-static struct policy_answer asked(const struct policy *policy)
-{
-    struct policy_answer answer;
-    policy_ask(policy, &answer);
-    return answer;
-}
-
-/* Tells a latency (NAN: no traffic) with nothing else. */
+/* latency_s: NAN = no traffic. */
 static void told(struct policy *policy, double latency_s, double errors, placement_t not_placed)
 {
-    struct policy_measurement seen;
-    policy_measurement_init(&seen, policy_problem(policy));
-    seen.mean_latency_s = latency_s;
-    seen.throughput_s = isnan(latency_s) ? 0 : 8 / latency_s;
-    seen.errors = errors;
-    seen.not_placed = not_placed;
-    policy_tell(policy, &seen);
-    policy_measurement_done(&seen);
+    told_both(policy, latency_s, isnan(latency_s) ? 0 : 8 / latency_s, errors, not_placed);
 }
 
 static uint32_t settle(const struct sim_instance *instance, struct policy *policy, uint64_t phase)
@@ -75,7 +44,7 @@ static void settles_near_the_oracle_in_few_phases(void)
 
 static void never_asks_for_more_than_the_budget(void)
 {
-    CLEANUP(policy_free) struct policy *policy = started(THREE_MODULES);
+    CLEANUP(policy_free) struct policy *policy = started("adaptive", THREE_MODULES, "{}");
     for (int i = 0; i < 6; i++) {
         EXPECT(policy_feasible(policy_problem(policy), asked(policy).placement));
         told(policy, 0.1 + 0.01 * i, 0, 0);
@@ -85,7 +54,7 @@ static void never_asks_for_more_than_the_budget(void)
 
 static void a_failing_placement_is_not_kept(void)
 {
-    CLEANUP(policy_free) struct policy *policy = started(THREE_MODULES);
+    CLEANUP(policy_free) struct policy *policy = started("adaptive", THREE_MODULES, "{}");
     placement_t failing = asked(policy).placement;
     told(policy, 0.001, 20000, 0); /* the fastest by far */
     for (int i = 0; i < 5 && !asked(policy).done; i++) {
@@ -98,7 +67,7 @@ static void a_failing_placement_is_not_kept(void)
 
 static void what_nothing_but_fails_is_not_tried_twice(void)
 {
-    CLEANUP(policy_free) struct policy *policy = started(THREE_MODULES);
+    CLEANUP(policy_free) struct policy *policy = started("adaptive", THREE_MODULES, "{}");
     for (int i = 0; i < 4 && !asked(policy).done; i++) {
         told(policy, NAN, 100, 0);
     }
@@ -107,7 +76,7 @@ static void what_nothing_but_fails_is_not_tried_twice(void)
 
 static void a_place_that_cannot_be_reached_is_not_asked_for_again(void)
 {
-    CLEANUP(policy_free) struct policy *policy = started(THREE_MODULES);
+    CLEANUP(policy_free) struct policy *policy = started("adaptive", THREE_MODULES, "{}");
     placement_t first = asked(policy).placement;
     told(policy, NAN, 0, 1); /* a could not be brought there */
     for (int i = 0; i < 4; i++) {
@@ -119,7 +88,7 @@ static void a_place_that_cannot_be_reached_is_not_asked_for_again(void)
 
 static void no_traffic_ends_a_trial_and_settles_nothing(void)
 {
-    CLEANUP(policy_free) struct policy *policy = started(THREE_MODULES);
+    CLEANUP(policy_free) struct policy *policy = started("adaptive", THREE_MODULES, "{}");
     placement_t first = asked(policy).placement;
     told(policy, 0.1, 0, 0);
     EXPECT(asked(policy).placement != first);
@@ -139,8 +108,10 @@ static void begins_where_the_modules_are(void)
 {
     CLEANUP(policy_free)
     struct policy *policy =
-        started("{\"modules\":[{\"name\":\"a\",\"place\":\"remote\"},{\"name\":\"b\",\"place\":"
-                "\"module\"}],\"walkers\":[{\"name\":\"w\",\"calls\":[\"a\"]}],\"users\":1}");
+        started("adaptive",
+                "{\"modules\":[{\"name\":\"a\",\"place\":\"remote\"},{\"name\":\"b\",\"place\":"
+                "\"module\"}],\"walkers\":[{\"name\":\"w\",\"calls\":[\"a\"]}],\"users\":1}",
+                "{}");
     EXPECT_INT(asked(policy).placement, 2);
     EXPECT_STR(asked(policy).why, "first");
 }
@@ -149,9 +120,11 @@ static void fixed_modules_stay(void)
 {
     CLEANUP(policy_free)
     struct policy *policy =
-        started("{\"modules\":[{\"name\":\"a\",\"place\":\"remote\",\"fixed\":true},{\"name\":"
+        started("adaptive",
+                "{\"modules\":[{\"name\":\"a\",\"place\":\"remote\",\"fixed\":true},{\"name\":"
                 "\"b\",\"place\":\"module\",\"fixed\":true},{\"name\":\"c\"}],\"budget_mb\":0,"
-                "\"walkers\":[{\"name\":\"w\",\"calls\":[\"a\",\"b\",\"c\"]}],\"users\":4}");
+                "\"walkers\":[{\"name\":\"w\",\"calls\":[\"a\",\"b\",\"c\"]}],\"users\":4}",
+                "{}");
     for (int i = 0; i < 5; i++) {
         EXPECT_INT(asked(policy).placement & 3, 2);
         told(policy, 0.1, 0, 0);
@@ -179,7 +152,7 @@ static void a_steady_hour_makes_no_moves(void)
 
 static void a_new_module_is_looked_at_with_what_is_known(void)
 {
-    CLEANUP(policy_free) struct policy *policy = started(THREE_MODULES);
+    CLEANUP(policy_free) struct policy *policy = started("adaptive", THREE_MODULES, "{}");
     for (int i = 0; i < 6; i++) {
         told(policy, 0.1, 0, 0);
     }

@@ -1,47 +1,14 @@
 /* The original's rule, driven by tables of latencies. */
-#include <math.h>
-
-#include "base/json.h"
-#include "base/test.h"
-#include "policy/policy.h"
-#include "policy/policy_json.h"
+#include "policy/policy_testtalk.h"
 
 #define TWO_MODULES                                                                                \
     "{\"modules\":[{\"name\":\"a\",\"mem_mb\":400},{\"name\":\"b\",\"mem_mb\":700}],"              \
     "\"walkers\":[{\"name\":\"w\",\"calls\":[\"a\",\"b\"]}],\"users\":1}"
 
-static struct policy *started(const char *problem_text, const char *params_text)
-{
-    CLEANUP(json_put) struct json_object *object = NULL;
-    CLEANUP(json_put) struct json_object *params = NULL;
-    struct policy_problem problem = {0};
-    struct policy *policy = NULL;
-    EXPECT_INT(json_parse(slice_str(problem_text), &object, NULL), 0);
-    EXPECT_INT(json_parse(slice_str(params_text), &params, NULL), 0);
-    EXPECT_INT(policy_problem_read(object, &problem, NULL), 0);
-    EXPECT_INT(policy_new("evaluation", &problem, params, 1, &policy, NULL), 0);
-    policy_problem_done(&problem);
-    return policy;
-}
-
-static struct policy_answer asked(const struct policy *policy)
-{
-    struct policy_answer answer;
-    policy_ask(policy, &answer);
-    return answer;
-}
-
 /* latency_s: NAN = no traffic. */
 static void told(struct policy *policy, double latency_s, double errors, placement_t not_placed)
 {
-    struct policy_measurement seen;
-    policy_measurement_init(&seen, policy_problem(policy));
-    seen.mean_latency_s = latency_s;
-    seen.throughput_s = isnan(latency_s) ? NAN : 10;
-    seen.errors = errors;
-    seen.not_placed = not_placed;
-    policy_tell(policy, &seen);
-    policy_measurement_done(&seen);
+    told_both(policy, latency_s, isnan(latency_s) ? NAN : 10, errors, not_placed);
 }
 
 static void enumerates_what_fits_local_first(void)
@@ -57,7 +24,8 @@ static void enumerates_what_fits_local_first(void)
         {"{}", {3, 1, 2, 0}, 4},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        CLEANUP(policy_free) struct policy *policy = started(TWO_MODULES, rows[i].params);
+        CLEANUP(policy_free)
+        struct policy *policy = started("evaluation", TWO_MODULES, rows[i].params);
         for (int j = 0; j < rows[i].count; j++) {
             EXPECT_INT(asked(policy).placement, rows[i].order[j]);
             EXPECT(!asked(policy).done);
@@ -84,7 +52,7 @@ static void keeps_the_fastest_that_does_not_fail(void)
         {{4, 3, 0.1, 2}, {0, 0, 0.5, 0}, {0}, 2},    /* one in 200 is no failing placement */
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        CLEANUP(policy_free) struct policy *policy = started(TWO_MODULES, "{}");
+        CLEANUP(policy_free) struct policy *policy = started("evaluation", TWO_MODULES, "{}");
         for (int j = 0; j < 4; j++) {
             told(policy, rows[i].latency_s[j], rows[i].errors[j], rows[i].not_placed[j]);
         }
@@ -95,7 +63,7 @@ static void keeps_the_fastest_that_does_not_fail(void)
 
 static void goes_back_while_there_is_no_traffic(void)
 {
-    CLEANUP(policy_free) struct policy *policy = started(TWO_MODULES, "{}");
+    CLEANUP(policy_free) struct policy *policy = started("evaluation", TWO_MODULES, "{}");
     told(policy, 1, 0, 0);                  /* 3 */
     told(policy, NAN, 0, 0);                /* 1 is on trial */
     EXPECT_INT(asked(policy).placement, 3); /* the best so far */
@@ -114,7 +82,8 @@ static void goes_back_while_there_is_no_traffic(void)
 
 static void holds_a_placement_for_eval_phase(void)
 {
-    CLEANUP(policy_free) struct policy *policy = started(TWO_MODULES, "{\"eval_phase\":30}");
+    CLEANUP(policy_free)
+    struct policy *policy = started("evaluation", TWO_MODULES, "{\"eval_phase\":30}");
     for (int i = 0; i < 3; i++) {
         EXPECT_INT(asked(policy).placement, 3);
         told(policy, 1, 0, 0);
@@ -140,7 +109,8 @@ static int rested(struct policy *policy)
 static void the_pause_doubles_when_a_round_confirms(void)
 {
     CLEANUP(policy_free)
-    struct policy *policy = started(TWO_MODULES, "{\"perf_phase\":100,\"perf_phase_max\":300}");
+    struct policy *policy =
+        started("evaluation", TWO_MODULES, "{\"perf_phase\":100,\"perf_phase_max\":300}");
     EXPECT_INT(rested(policy), 10);
     EXPECT_INT(rested(policy), 20);
     EXPECT_INT(rested(policy), 30); /* the end of it */
@@ -149,7 +119,7 @@ static void the_pause_doubles_when_a_round_confirms(void)
 
 static void no_round_begins_without_traffic(void)
 {
-    CLEANUP(policy_free) struct policy *policy = started(TWO_MODULES, "{}");
+    CLEANUP(policy_free) struct policy *policy = started("evaluation", TWO_MODULES, "{}");
     for (int i = 0; i < 4; i++) {
         told(policy, 1, 0, 0);
     }
@@ -164,7 +134,8 @@ static void fixed_modules_are_not_tried(void)
 {
     CLEANUP(policy_free)
     struct policy *policy =
-        started("{\"modules\":[{\"name\":\"a\",\"place\":\"module\",\"fixed\":true},"
+        started("evaluation",
+                "{\"modules\":[{\"name\":\"a\",\"place\":\"module\",\"fixed\":true},"
                 "{\"name\":\"b\"},{\"name\":\"c\",\"place\":\"remote\",\"fixed\":true}]}",
                 "{}");
     EXPECT_INT(asked(policy).placement, 3);
