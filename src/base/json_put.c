@@ -1,10 +1,11 @@
-#include "measure/json_put.h"
+#include "base/json_put.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/digits.h"
 #include "base/utf8.h"
 
 static void put(struct buf *out, const char *data, size_t size)
@@ -21,13 +22,8 @@ void json_put_text(struct buf *out, const char *text)
 
 void json_put_number(struct buf *out, uint64_t number)
 {
-    char digits[24];
-    size_t at = sizeof(digits);
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    put(out, digits + at, sizeof(digits) - at);
+    char digits[DIGITS_MAX];
+    put(out, digits, digits_put(digits, number));
 }
 
 static bool is_plain(struct slice text)

@@ -4,6 +4,7 @@
 
 #include "action/target.h"
 #include "base/alloc.h"
+#include "base/digits.h"
 #include "base/utf8.h"
 #include "call/caller_priv.h"
 #include "http/server.h"
@@ -44,13 +45,8 @@ static void put_text(struct head *head, const char *text)
 
 static void put_number(struct head *head, size_t number)
 {
-    char digits[24];
-    size_t at = sizeof(digits);
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    put(head, (struct slice){digits + at, sizeof(digits) - at});
+    char digits[DIGITS_MAX];
+    put(head, (struct slice){digits, digits_put(digits, number)});
 }
 
 /* A line that the call can do without: left out when it is empty or too long. */

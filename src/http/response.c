@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/digits.h"
 #include "base/json.h"
 #include "http/server_priv.h"
 
@@ -46,20 +47,6 @@ static size_t put(char *at, const char *text, size_t size)
 
 #define PUT(at, literal) put(at, literal, sizeof(literal) - 1)
 
-static size_t put_number(char *at, size_t number)
-{
-    char digits[24];
-    size_t count = 0;
-    do {
-        digits[count++] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    for (size_t i = 0; i < count; i++) {
-        at[i] = digits[count - 1 - i];
-    }
-    return count;
-}
-
 size_t response_head(char *head, const struct http_response *response, bool http_1_0,
                      bool keep_alive)
 {
@@ -79,7 +66,7 @@ size_t response_head(char *head, const struct http_response *response, bool http
     }
     if (response->status >= 200 && response->status != 204 && response->status != 304) {
         at += PUT(at, "Content-Length: ");
-        at += put_number(at, response->body.size);
+        at += digits_put(at, response->body.size);
         at += PUT(at, "\r\n");
     }
     if (!keep_alive) {

@@ -14,10 +14,10 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json_put.h"
 #include "base/log.h"
 #include "measure/batch.h"
 #include "measure/exchange.h"
-#include "measure/json_put.h"
 
 struct access_log {
     struct batch *batch; /* owned */

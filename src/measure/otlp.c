@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/json_put.h"
 #include "measure/exchange.h"
-#include "measure/json_put.h"
 
 enum span_kind { SPAN_INTERNAL = 1, SPAN_SERVER = 2, SPAN_CLIENT = 3 }; /* of trace.proto */
 

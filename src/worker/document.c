@@ -1,8 +1,8 @@
 #include "worker/document.h"
 
 #include "base/json.h"
+#include "base/json_put.h"
 #include "measure/histogram.h"
-#include "measure/json_put.h"
 #include "worker/registry.h"
 
 static struct json_object *names_of(const struct worker_action *action)
