@@ -12,10 +12,9 @@
 #include "cli/table.h"
 #include "cli/trace.h"
 
-#define POLICY_ASKED  "adaptive"
-#define MB            (1024.0 * 1024.0)
-#define LATENCY_S_MAX 1e5
-#define SECONDS       5.0 /* measured when nothing is said */
+#define POLICY_ASKED "adaptive"
+#define MB           (1024.0 * 1024.0)
+#define SECONDS      5.0 /* measured when nothing is said */
 
 /* ---- what is shown ---- */
 
@@ -72,12 +71,6 @@ static bool is_unknown(const struct policy_problem *problem)
     return unknown;
 }
 
-/* An overloaded system answers never; that is no figure. */
-static double known(double latency_s)
-{
-    return latency_s < LATENCY_S_MAX ? latency_s : NAN;
-}
-
 /* load: times what was measured; budget_bytes: NAN = as it is. */
 static struct json_object *view_of(const struct trace *trace, struct policy *policy,
                                    double budget_bytes, double load)
@@ -93,8 +86,8 @@ static struct json_object *view_of(const struct trace *trace, struct policy *pol
     json_set_str(view, "policy", policy_ops(policy)->name);
     json_set(view, "modules", modules_of(problem, now, outlook.best));
     json_set_double(view, "measured_latency_s", json_double(measured, "mean_latency_s", NAN));
-    json_set_double(view, "expected_now_s", known(outlook.now_s));
-    json_set_double(view, "expected_proposed_s", known(outlook.best_s));
+    json_set_double(view, "expected_now_s", outlook.now_s);
+    json_set_double(view, "expected_proposed_s", outlook.best_s);
     json_set_double(view, "memory_now_bytes", policy_memory(problem, now));
     json_set_double(view, "memory_proposed_bytes", policy_memory(problem, outlook.best));
     json_set_bool(view, "memory_unknown", is_unknown(problem));
@@ -230,7 +223,9 @@ static int ask(struct cli *cli, struct json_object *values, double budget_bytes,
     struct policy_talk talk = trace_talk(&trace, policy);
     status = trace_play(cli, &trace, &talk, NULL, NULL);
     if (status == CLI_OK && !talk.policy) {
-        status = cli_fail_text(cli, CLI_FAILED, "the trace tells no problem");
+        status = cli_fail_text(cli, CLI_FAILED,
+                               "the trace has no line with 'modules', so it tells no placement; "
+                               "'jsorc trace record FILE' makes one that does");
     }
     if (status == CLI_OK) {
         CLEANUP(json_put)
@@ -273,9 +268,8 @@ static int run_what_if(struct cli *cli, struct json_object *values)
          .type = OP_FLOAT,                                                                         \
          .placeholder = "SECONDS",                                                                 \
          .fallback = "5",                                                                          \
-         .help = "how long to measure first, 0 = all since the daemon's start; when not given, "   \
-                 "what the "                                                                       \
-                 "policy that runs knows, or 5"},                                                  \
+         .help =                                                                                   \
+             "seconds to measure first; when not given, what the policy that runs knows, or 5"},   \
         {.name = "from",                                                                           \
          .placeholder = "FILE",                                                                    \
          .values = VALUES_FILE,                                                                    \

@@ -286,6 +286,14 @@ void adaptive_plan_again(struct adaptive *state)
     keep(state, failing ? best->placement : state->home, "still best", kept);
 }
 
+/* NAN = nothing is known of it, or it never answers: its queue would grow for ever. The margin is
+ * for what corrections do to the twin's figure. */
+static double expected_s(const struct candidate *candidate)
+{
+    double latency_s = candidate ? exp(candidate->mean) : NAN;
+    return latency_s < OVERLOAD_S / 10 ? latency_s : NAN;
+}
+
 void adaptive_outlook(void *opaque, placement_t now, double load,
                       struct policy_outlook *ret_outlook)
 {
@@ -305,6 +313,6 @@ void adaptive_outlook(void *opaque, placement_t now, double load,
     }
     const struct candidate *best = best_of(state), *here = find(state, now);
     ret_outlook->best = best ? best->placement : state->home;
-    ret_outlook->best_s = best ? exp(best->mean) : NAN;
-    ret_outlook->now_s = here ? exp(here->mean) : NAN;
+    ret_outlook->best_s = expected_s(best);
+    ret_outlook->now_s = expected_s(here);
 }

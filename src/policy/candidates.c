@@ -16,7 +16,6 @@
 #define OPTIMISM_SIGMAS                                                                            \
     1.5                    /* what is hoped is that many standard deviations from what is likely   \
                             */
-#define OVERLOAD_S     1e6 /* latency that stands for a queue that grows for ever */
 #define DISTANCE_SCALE 3.0 /* between two placements that differ in all that matters */
 #define DISTANCE_MIN   0.02
 

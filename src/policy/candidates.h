@@ -5,6 +5,7 @@
 #include "policy/krige.h"
 #include "policy/learned.h"
 
+#define OVERLOAD_S     1e6 /* latency that stands for a queue that grows for ever */
 #define CANDIDATES_MAX 128 /* all of 7 modules; of more, those that formulas find the best */
 
 struct candidate {
