@@ -206,9 +206,6 @@ struct control_costs {
 bool control_costs(const struct control *control, const char *name, enum place place,
                    struct control_costs *ret);
 
-/* Of the runtime worker that serves now; 0 = none, or not measured yet. */
-int64_t control_runtime_pss_kb(const struct control *control);
-
 /* ---- policies (policy/policy.h): what chooses the placement when no person does ---- */
 
 /* Runs that policy from now on, and after a restart; what the former one has on trial is undone.

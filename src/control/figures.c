@@ -101,18 +101,6 @@ bool control_costs(const struct control *control, const char *name, enum place p
     return module->costs_known[at];
 }
 
-int64_t control_runtime_pss_kb(const struct control *control)
-{
-    int64_t pss_kb = 0;
-    for (uint32_t i = 0; i < control->instance_count; i++) {
-        const struct instance *instance = control->instances[i];
-        if (instance->runtime && instance->state == INSTANCE_READY) {
-            pss_kb = instance->memory.pss_kb; /* the newest one is the last */
-        }
-    }
-    return pss_kb;
-}
-
 size_t control_workers(const struct control *control, struct control_worker *ret, size_t max)
 {
     size_t count = 0;

@@ -12,9 +12,8 @@
 #include "measure/figures.h"
 
 #define ACTION_PATH "/actions/"
-#define REPEATS_MAX                                                                                \
-    64 /* of one module in a walker's list; the measured ratio goes on from there                  \
-        */
+/* Of one module in a walker's list; the measured ratio goes on from there. */
+#define REPEATS_MAX     64
 #define OWNER_BYTES_MAX (STATS_NAME_MAX + sizeof(ACTION_PATH))
 
 static double seconds(uint64_t ns)

@@ -73,6 +73,8 @@ static void wait_anew(struct control *control, uint64_t now_ms)
     phases->module_count = 0;
     phases->given_up = 0;
     phases->run = 0;
+    phases->done = false;
+    phases->answer = json_put(phases->answer);
     enter(phases, PHASE_WAITING, now_ms);
 }
 
@@ -156,6 +158,9 @@ static void on_refreshed(void *arg)
     uint64_t now_ms = clock_now_ms();
     if (control->released) {
         return;
+    }
+    if (control->phases.step == PHASE_ENDING && phase_is_disturbed(control)) {
+        str_replace(&control->phases.shape, NULL); /* what was measured is of no one placement */
     }
     if (control->phases.step == PHASE_MEETING) {
         enter(&control->phases, PHASE_WAITING, now_ms);
