@@ -324,7 +324,10 @@ static void run_report(struct op_call *call)
 {
     const struct loadtest *test = find(op_api(call)->loadtests, (int64_t)op_arg_number(call, "id"));
     if (!test) {
-        op_return(call, failure("there is no such load test"));
+        op_return(call,
+                  failure("no such load test is kept: the ids are those that jsorc_loadtest gave "
+                          "since the daemon's start, the last 16 of them; without one, the "
+                          "last is told"));
         return;
     }
     struct json_object *result = json_object_new_object();

@@ -41,7 +41,6 @@ struct call *call_new(struct caller *caller, struct http_request *request, struc
     call->form = NULL;
     call->action_stats = NULL;
     call->stats = NULL;
-    caller->in_flight++;
     return call;
 }
 
@@ -54,7 +53,6 @@ void call_end(struct call *call)
     call->form = json_put(call->form);
     call->next = caller->free_calls;
     caller->free_calls = call;
-    caller->in_flight--;
 }
 
 void call_book(struct call *call, struct action_stats *stats)

@@ -43,11 +43,6 @@ const struct snapshot *caller_snapshot(const struct caller *caller)
     return caller->snapshot;
 }
 
-unsigned caller_in_flight(const struct caller *caller)
-{
-    return caller->in_flight;
-}
-
 unsigned caller_parked(const struct caller *caller)
 {
     return atomic_load(&caller->parked_count);

@@ -70,8 +70,6 @@ struct walker_call {
 void caller_walker(struct caller *caller, struct http_request *request,
                    const struct walker_call *walker);
 
-unsigned caller_in_flight(const struct caller *caller);
-
 /* Any thread. */
 unsigned caller_parked(const struct caller *caller);
 uint64_t caller_failures(const struct caller *caller, enum call_outcome outcome);

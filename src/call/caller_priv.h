@@ -65,7 +65,6 @@ struct caller {
     struct loop_timer parked_timer;
 
     struct call *free_calls;
-    unsigned in_flight;
     atomic_uint_fast64_t failures[CALL_OUTCOMES];
 };
 

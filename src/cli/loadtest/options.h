@@ -24,7 +24,6 @@ const char *cell_policy_text(enum cell_policy policy);
 
 #define REPEAT_MAX  100
 #define FAIL_ON_MAX 32
-#define CELLS_MAX   (APPS_MAX * CELL_POLICIES)
 #define SCALE_MAX   1000.0
 #define CLIENTS_MAX 1024
 #define SECONDS_MAX 86400.0
