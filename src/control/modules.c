@@ -236,7 +236,9 @@ void module_failed(struct control *control, uint32_t index, const char *error, c
     free(module->error);
     module->error = hint ? xasprintf("%s; %s", error, hint) : xstrdup(error);
     control->must_publish = true;
-    log_warn("module did not start", "module=%s error=\"%s\"", module->name, module->error);
+    if (!control->released) { /* else its worker has felt the end before it was told */
+        log_warn("module did not start", "module=%s error=\"%s\"", module->name, module->error);
+    }
 }
 
 /* ---- after a restart ---- */

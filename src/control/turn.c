@@ -66,6 +66,9 @@ static void act(struct control *control, uint64_t now_ms)
     for (uint32_t i = 0; i < plan->stop_count; i++) {
         instance_stop(ended[i], now_ms);
     }
+    if (control->released) { /* what would start now would only have to end */
+        return;
+    }
     /* Old workers that do not end fill the table: what is to be started waits for its place. */
     uint32_t room = DECIDE_INSTANCES_MAX - control->instance_count;
     for (uint32_t i = 0; i < plan->start_remote_count && room > 1; i++, room--) {
