@@ -186,11 +186,8 @@ static void restore_policy(struct bed *bed)
     }
 }
 
-void bed_restore(struct bed *bed)
+static void restore_modules(struct bed *bed)
 {
-    if (bed->policy) {
-        restore_policy(bed);
-    }
     CLEANUP(json_put) struct json_object *status = NULL;
     struct err err = {0};
     if (!bed->before || bed_op(bed, "jsorc_actions_status", of_name(""), &status, &err) < 0) {
@@ -211,6 +208,15 @@ void bed_restore(struct bed *bed)
             (void)fprintf(stderr, "jsorc: warning: module '%s' was not put back: %s\n", name,
                           err.text);
         }
+    }
+}
+
+void bed_restore(struct bed *bed)
+{
+    restore_modules(bed);
+    if (bed->policy) { /* last: to be loaded by name while a policy runs pins a module to its place
+                        */
+        restore_policy(bed);
     }
 }
 
