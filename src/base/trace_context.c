@@ -1,24 +1,6 @@
 #include "base/trace_context.h"
 
-#include <stdlib.h>
-#include <sys/random.h>
-
-uint64_t random_next(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
-uint64_t random_seed(void)
-{
-    uint64_t seed;
-    if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed)) {
-        abort(); /* without signals, not for 8 bytes: getrandom(2) */
-    }
-    return seed;
-}
+#include "base/random.h"
 
 /* Only lower case is allowed. */
 static int digit(char c)
@@ -79,7 +61,7 @@ static void make_id(unsigned char *id, size_t count, uint64_t *random)
 {
     while (is_zero(id, count)) {
         for (size_t i = 0; i < count; i += sizeof(uint64_t)) {
-            uint64_t part = random_next(random);
+            uint64_t part = random_bits(random);
             memcpy(id + i, &part, sizeof(part));
         }
     }

@@ -22,7 +22,7 @@ struct trace_context { /* ids of zeros: none */
  * nothing is changed. A later version is read as far as it is like version 00. */
 bool trace_context_read(struct trace_context *context, struct slice traceparent);
 
-/* Makes the ids that are not set yet but for the parent's; random: state of random_next. */
+/* Makes the ids that are not set yet but for the parent's; random: state of random_bits. */
 void trace_context_make(struct trace_context *context, uint64_t *random);
 
 /* The header for whoever is called within span, into text[TRACE_PARENT_SIZE]. */
@@ -31,8 +31,3 @@ void trace_context_write(const struct trace_context *context, const unsigned cha
 
 /* count * 2 hexadecimal digits. */
 void trace_hex(const unsigned char *bytes, size_t count, char *text);
-
-/* A random number. state: any, best from random_seed. Source: SplitMix64, Steele, Lea and Flood,
- * "Fast Splittable Pseudorandom Number Generators", 2014. */
-uint64_t random_next(uint64_t *state);
-uint64_t random_seed(void); /* from the kernel */

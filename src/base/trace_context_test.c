@@ -1,5 +1,6 @@
 #include "base/trace_context.h"
 
+#include "base/random.h"
 #include "base/test.h"
 
 #define TRACE  "0af7651916cd43dd8448eb211c80319c"

@@ -1,6 +1,7 @@
 #include "daemon/observer.h"
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "http/server.h"
 #include "measure/access_log.h"
 #include "measure/exchange.h"
@@ -22,7 +23,7 @@ void observer_done(struct observer *observer)
 
 static void make_id(struct observer *observer, struct http_note *note)
 {
-    uint64_t number = random_next(&observer->random);
+    uint64_t number = random_bits(&observer->random);
     trace_hex((const unsigned char *)&number, sizeof(number), note->request_id);
     note->request_id[2 * sizeof(number)] = '\0';
 }
@@ -39,7 +40,7 @@ void observer_begin(struct observer *observer, struct http_request *request)
     }
     if (observer->tracer) {
         if (!trace_context_read(&note->trace, http_request_header(request, "traceparent"))) {
-            note->trace.sampled = tracer_samples(observer->tracer, random_next(&observer->random));
+            note->trace.sampled = tracer_samples(observer->tracer, random_bits(&observer->random));
         }
         trace_context_make(&note->trace, &observer->random);
     }

@@ -3,17 +3,11 @@
 #include <assert.h>
 #include <math.h>
 
-uint64_t load_random(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
+#include "base/random.h"
 
 double load_random_unit(uint64_t *state)
 {
-    return (double)(load_random(state) >> 11) * 0x1p-53;
+    return (double)(random_bits(state) >> 11) * 0x1p-53;
 }
 
 void load_schedule_init(struct load_schedule *schedule, uint64_t start_ns, double rate_per_s,

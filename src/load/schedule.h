@@ -22,9 +22,5 @@ void load_schedule_init(struct load_schedule *schedule, uint64_t start_ns, doubl
 /* The next time, monotonic ns; never before the last one. */
 uint64_t load_schedule_next(struct load_schedule *schedule);
 
-/* The next 64 random bits. Source: SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom
- * number generators", OOPSLA 2014). */
-uint64_t load_random(uint64_t *state);
-
 /* Uniform in [0, 1). */
 double load_random_unit(uint64_t *state);

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "base/test.h"
 #include "measure/exchange.h"
 
@@ -39,7 +40,7 @@ static void keeps_the_share_of_traces_that_it_is_told(void)
     uint64_t random = 1;
     unsigned kept = 0;
     for (int i = 0; i < 10000; i++) {
-        kept += tracer_samples(tracer, random_next(&random));
+        kept += tracer_samples(tracer, random_bits(&random));
     }
     EXPECT(kept > 2300 && kept < 2700);
     tracer_free(tracer);

@@ -1,18 +1,10 @@
 /* Numbers that look random and are a pure function of what they are for, so that two placements
- * are simulated with the same luck (common random numbers) and a replay is the same to the bit.
- * splitmix64's finalizer: Steele, Lea, Flood, "Fast splittable pseudorandom number generators",
- * OOPSLA 2014. */
+ * are simulated with the same luck (common random numbers) and a replay is the same to the bit. */
 #pragma once
 
 #include <stdint.h>
 
-static inline uint64_t random_mix(uint64_t x)
-{
-    x += 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
+#include "base/random.h"
 
 /* The number for `what` (any coordinates, mixed by the caller) under a seed. */
 static inline uint64_t random_at(uint64_t seed, uint64_t what)
