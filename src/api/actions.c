@@ -13,16 +13,6 @@
 
 #define UNLOAD_TIMEOUT_MS 120000 /* until the next generation of the runtime worker serves */
 
-static struct json_object *success(bool well, const char *message)
-{
-    struct json_object *result = json_object_new_object();
-    json_set_bool(result, "success", well);
-    if (message) {
-        json_set_str(result, "message", message);
-    }
-    return result;
-}
-
 /* ---- jsorc_actions_config ---- */
 
 struct configuring {
@@ -44,7 +34,7 @@ static void configure(struct op_call *call, const char *name, struct json_object
         load.place = control_is_known(control, name) ? control_kept(control, name) : PLACE_NONE;
         failed = control_load(control, &load, 0, NULL, NULL, &err);
     }
-    op_return(call, success(!failed, failed ? err.text : NULL));
+    op_return(call, op_success(!failed, failed ? err.text : NULL));
 }
 
 static void on_configs(void *arg, struct json_object *configs, const char *error)
@@ -57,7 +47,7 @@ static void on_configs(void *arg, struct json_object *configs, const char *error
     } else if (!json_object_object_get_ex(configs, configuring->name, &entry)) {
         CLEANUP(str_free)
         char *text = xasprintf("there is no action config named '%s'", configuring->name);
-        op_return(call, success(false, text));
+        op_return(call, op_success(false, text));
     } else {
         configure(call, configuring->name, entry);
     }
@@ -74,7 +64,7 @@ static void run_config(struct op_call *call)
         CLEANUP(json_put)
         struct json_object *text = TAKE(config); /* as the command line gives it */
         if (json_parse_object(slice_str(json_object_get_string(text)), &config, &err) < 0) {
-            op_return(call, success(false, err.text));
+            op_return(call, op_success(false, err.text));
             return;
         }
     }
@@ -111,7 +101,7 @@ struct loading {
 
 static void answer_load(struct op_call *call, const char *name, bool well, const char *message)
 {
-    struct json_object *result = success(well, message);
+    struct json_object *result = op_success(well, message);
     json_set(result, "action_status", control_action_state(op_api(call)->control, name));
     op_return(call, result);
 }
@@ -209,7 +199,7 @@ static void run_status(struct op_call *call)
 {
     const char *name = op_arg_str(call, "name");
     const struct control *control = op_api(call)->control;
-    struct json_object *result = success(true, NULL);
+    struct json_object *result = op_success(true, NULL);
     json_set(result, "action_status",
              *name ? control_action_state(control, name) : control_action_modes(control));
     op_return(call, result);
@@ -259,7 +249,7 @@ static void on_unloaded(void *arg, int status, const char *message)
     struct unloading *unloading = arg;
     (void)status;
     (void)message;
-    op_return(unloading->call, success(true, unloading->message));
+    op_return(unloading->call, op_success(true, unloading->message));
     free(unloading->message);
     free(unloading);
 }
@@ -270,7 +260,7 @@ static void run_unload(struct op_call *call)
     struct control *control = op_api(call)->control;
     CLEANUP(str_free) char *refusal = unload_refusal(control, name, mode);
     if (refusal) {
-        op_return(call, success(false, refusal));
+        op_return(call, op_success(false, refusal));
         return;
     }
     struct err err = {0};
@@ -281,7 +271,7 @@ static void run_unload(struct op_call *call)
     char *message = remote ? xasprintf("Remote actions from %s unloaded.", url ? url : name)
                            : xasprintf("Action module %s unloaded.", name);
     if (control_unload(control, name, false, &err) < 0) {
-        op_return(call, success(false, err.text));
+        op_return(call, op_success(false, err.text));
         return;
     }
     struct unloading *unloading = xcalloc(1, sizeof(*unloading));

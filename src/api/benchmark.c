@@ -28,9 +28,7 @@ void tracking_end(struct api *api)
 static void run_start(struct op_call *call)
 {
     activate(op_api(call), benchmark_new(clock_now_ns(), op_arg_bool(call, "include_control")));
-    struct json_object *result = json_object_new_object();
-    json_set_bool(result, "success", true);
-    op_return(call, result);
+    op_return(call, op_success(true, NULL));
 }
 
 const struct op op_jsorc_benchmark_start = {

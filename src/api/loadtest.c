@@ -85,19 +85,11 @@ static char *text_of(int fd, int64_t size_max)
     return text;
 }
 
-static struct json_object *failure(const char *message)
-{
-    struct json_object *result = json_object_new_object();
-    json_set_bool(result, "success", false);
-    json_set_str(result, "message", message);
-    return result;
-}
-
 static void answer(struct loadtest *test)
 {
     if (test->waiting) {
         struct json_object *result =
-            test->message ? failure(test->message) : json_ref(test->result);
+            test->message ? op_success(false, test->message) : json_ref(test->result);
         op_return(TAKE(test->waiting), result);
     }
 }
@@ -252,7 +244,7 @@ static void run_loadtest(struct op_call *call)
         char *text = xasprintf("load test %lld is running; jsorc_loadtest_report tells how far it "
                                "is",
                                (long long)running(tests)->id);
-        op_return(call, failure(text));
+        op_return(call, op_success(false, text));
         return;
     }
     CLEANUP(str_free) char *url = xasprintf("unix:%s", api->socket_path);
@@ -266,15 +258,14 @@ static void run_loadtest(struct op_call *call)
                               .start_ms = clock_now_ms()};
     test->exit = (struct loop_watch){-1, on_ended, test};
     if (start(test, &arguments, &err) < 0) {
-        op_return(call, failure(err.text));
+        op_return(call, op_success(false, err.text));
         return;
     }
     tests->last_id = test->id;
     if (op_arg_bool(call, "wait")) {
         test->waiting = call;
     } else {
-        struct json_object *result = json_object_new_object();
-        json_set_bool(result, "success", true);
+        struct json_object *result = op_success(true, NULL);
         json_set_int(result, "id", test->id);
         op_return(call, result);
     }
@@ -324,17 +315,17 @@ static void run_report(struct op_call *call)
 {
     const struct loadtest *test = find(op_api(call)->loadtests, (int64_t)op_arg_number(call, "id"));
     if (!test) {
-        op_return(call,
-                  failure("no such load test is kept: the ids are those that jsorc_loadtest gave "
-                          "since the daemon's start, the last 16 of them; without one, the "
-                          "last is told"));
+        op_return(call, op_success(
+                            false,
+                            "no such load test is kept: the ids are those that jsorc_loadtest gave "
+                            "since the daemon's start, the last 16 of them; without one, the "
+                            "last is told"));
         return;
     }
-    struct json_object *result = json_object_new_object();
+    struct json_object *result = op_success(true, NULL);
     double seconds = test->pid ? (double)(clock_now_ms() - test->start_ms) / 1000 : test->seconds;
     CLEANUP(str_free)
     char *told = test->pid ? text_of(test->err_fd, LOG_BYTES) : xstrdup(test->log);
-    json_set_bool(result, "success", true);
     json_set_int(result, "id", test->id);
     json_set_str(result, "state", test->pid ? "running" : test->message ? "failed" : "done");
     json_set_double(result, "seconds", seconds);
@@ -363,7 +354,7 @@ void loadtest_stop(struct api *api)
     if (test) {
         (void)kill(test->pid, SIGTERM);
         if (test->waiting) {
-            op_return(TAKE(test->waiting), failure("the daemon ends"));
+            op_return(TAKE(test->waiting), op_success(false, "the daemon ends"));
         }
     }
 }

@@ -31,6 +31,16 @@ const struct op *op_find(const char *name, size_t size)
     return NULL;
 }
 
+struct json_object *op_success(bool well, const char *message)
+{
+    struct json_object *result = json_object_new_object();
+    json_set_bool(result, "success", well);
+    if (message) {
+        json_set_str(result, "message", message);
+    }
+    return result;
+}
+
 struct json_object *op_envelope(const char *text)
 {
     struct json_object *envelope = json_object_new_object();

@@ -58,6 +58,10 @@ bool op_is_foreign(const struct op_call *call); /* a web page of another origin 
  * "status_code", with that. Control thread, exactly once. */
 void op_return(struct op_call *call, struct json_object *result);
 
+/* {"success": well, "message": message}, the message only when there is one: the beginning of most
+ * answers. Owned by the caller. */
+struct json_object *op_success(bool well, const char *message);
+
 /* Answers {"response": TEXT, "success": false, "errors": [TEXT], "stack_trace": []}, status 200 and
  * X-Jsorc-Error: 1 (the original's shape). */
 void op_fail(struct op_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -37,10 +37,7 @@ static void run_set(struct op_call *call)
         message = xasprintf("Action optimization policy configured as %s with params %s", shown,
                             json_text(params));
     }
-    struct json_object *result = json_object_new_object();
-    json_set_bool(result, "success", failed == 0);
-    json_set_str(result, "message", message);
-    op_return(call, result);
+    op_return(call, op_success(failed == 0, message));
 }
 
 const struct op op_jsorc_actionpolicy_set = {
@@ -82,8 +79,7 @@ static void run_record(struct op_call *call)
         op_fail(call, "%s", err.text);
         return;
     }
-    struct json_object *result = json_object_new_object();
-    json_set_bool(result, "success", true);
+    struct json_object *result = op_success(true, NULL);
     json_set(result, "lines", lines);
     op_return(call, result);
 }
@@ -100,8 +96,7 @@ const struct op op_jsorc_actionpolicy_record = {
 
 static void on_observed(void *arg, struct json_object *lines)
 {
-    struct json_object *result = json_object_new_object();
-    json_set_bool(result, "success", true);
+    struct json_object *result = op_success(true, NULL);
     json_set(result, "lines", lines);
     op_return(arg, result);
 }

@@ -44,9 +44,7 @@ static void on_start(void *arg)
     trackact_end(api);
     api->trackact = trackact_new(clock_unix_ms(), control_figures(api->control));
     control_on_placement(api->control, on_placement, api);
-    struct json_object *result = json_object_new_object();
-    json_set_bool(result, "success", true);
-    op_return(call, result);
+    op_return(call, op_success(true, NULL));
 }
 
 static void run_start(struct op_call *call)

@@ -106,9 +106,7 @@ static void run_start(struct op_call *call)
     take_look(watch);
     loop_timer_set(api->loop, &watch->timer, watch->due_ms);
     api->tracksys = watch;
-    struct json_object *result = json_object_new_object();
-    json_set_bool(result, "success", true);
-    op_return(call, result);
+    op_return(call, op_success(true, NULL));
 }
 
 const struct op op_jsorc_tracksys_start = {
