@@ -47,7 +47,15 @@ static struct json_object *remote_state(const struct control *control, uint32_t 
     const struct module *module = control->modules[index];
     struct json_object *remote = json_object_new_object();
     const struct instance *pod = pod_in_state(control, index, INSTANCE_READY);
-    const char *status = pod ? "READY" : NULL;
+    bool serves =
+        control->published[index].choice == CHOICE_TARGET && control->served[index] == PLACE_REMOTE;
+    const char *status = NULL;
+    if (pod) {
+        /* One that became ready since the last turn does not serve yet, and who polls for READY
+         * means to call. */
+        bool awaited = module->wanted == PLACE_REMOTE && !serves;
+        status = awaited ? "STARTING" : "READY";
+    }
     if (!pod && (pod = pod_in_state(control, index, INSTANCE_STARTING))) {
         status = "STARTING";
     }
