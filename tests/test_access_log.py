@@ -134,7 +134,7 @@ def test_what_is_no_request_is_a_line_that_tells_nothing_of_the_one_before(flow)
         assert client.recv(4096).startswith(b"HTTP/1.1 400 ")
     assert line_of(flow, "before")["name"] == "text.upper"
     bad, = wait_until(lambda: [line for line in lines(flow) if line["status"] == 400])
-    assert bad["duration_ms"] < 1000
+    assert bad["duration_ms"] < 30e3
     assert set(bad) == {"ts", "status", "duration_ms", "bytes_in", "bytes_out", "kind", "remote"}
     assert read_metrics(flow)("jsorc_http_requests_total", kind="other", code="400") == 1
 

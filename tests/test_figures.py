@@ -171,7 +171,7 @@ import jsorc
 
 @jsorc.action
 def nap():
-    time.sleep(0.01)
+    time.sleep(0.2)
 
 @jsorc.action
 def same():
@@ -194,9 +194,9 @@ def test_what_nested_calls_take_is_the_time_of_those(serve, write, outer_place, 
     move(daemon, "inner", inner_place)
     timing = daemon.call("outer.nap").headers["Server-Timing"]
     whole, nested = (float(part.split("dur=")[1]) for part in timing.split(", "))
-    assert 10 <= nested <= whole
+    assert 200 <= nested <= whole
     run(daemon, "through", action="outer.nap")
     figures = json.loads(daemon.op("jsorc_actionpolicy_observe", seconds=0)["lines"][1])
-    assert figures["actions"]["inner"]["exec_s"] >= 0.01
-    assert figures["actions"]["outer"]["exec_s"] < 0.008, "its own time alone"
-    assert figures["actions"]["outer"]["mean_s"] < 0.009, "so what is left is its own hop"
+    assert figures["actions"]["inner"]["exec_s"] >= 0.2
+    assert figures["actions"]["outer"]["exec_s"] < 0.15, "its own time alone"
+    assert figures["actions"]["outer"]["mean_s"] < 0.15, "so what is left is its own hop"

@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import json
-import time
 
 import pytest
 from placement import TEXT, module_status, move, status, workers
@@ -232,8 +231,8 @@ def pid(seconds: float = 0):
 """))
     first = daemon.call("slow.pid").json()
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        under_way = pool.submit(lambda: daemon.call("slow.pid", seconds=1.5))
-        time.sleep(0.3)
+        under_way = pool.submit(lambda: daemon.call("slow.pid", seconds=3))
+        daemon.under_way(1)
         move(daemon, "slow", "remote")
         assert daemon.call("slow.pid").json() != first
         reply = under_way.result()

@@ -16,7 +16,7 @@ from programs import BUILD, Reply, UnixConnection  # noqa: E402
 
 PYTHONPATH = os.pathsep.join((str(ROOT / "python"), str(BUILD / "python")))
 EXTENSION = BUILD / "python" / "_jsorc.abi3.so"
-READY_SECONDS_MAX = 60
+READY_SECONDS_MAX = 120
 MINORS = range(11, 16)  # of CPython 3 that are looked for
 
 
