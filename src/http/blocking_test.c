@@ -141,8 +141,8 @@ static enum http_outcome call(struct http_blocking *client, struct http_reply *r
 {
     struct http_send send = {
         .head = SLICE("POST /x/ HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"),
-        .timeout_ms = 300,
-        .connect_timeout_ms = 300,
+        .timeout_ms = 1500,
+        .connect_timeout_ms = 1500,
         .reply_bytes_max = REPLY_BYTES_MAX,
     };
     return http_blocking_call(client, &send, reply, err);
@@ -199,7 +199,7 @@ static void tells_what_became_of_a_request(void)
         {"CRHD", HTTP_LOST, ECONNRESET, "connection broke"},
         {"CRG", HTTP_BROKEN, EPROTO, "no HTTP"},
         {"CRBW", HTTP_BROKEN, EMSGSIZE, "more than 1000 bytes"},
-        {"CRW", HTTP_TIMED_OUT, ETIMEDOUT, "no reply within 300 ms"},
+        {"CRW", HTTP_TIMED_OUT, ETIMEDOUT, "no reply within 1500 ms"},
         {"CRHW", HTTP_TIMED_OUT, ETIMEDOUT, "no reply within"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
