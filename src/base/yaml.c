@@ -24,6 +24,13 @@ static struct fy_diag *diag_free(struct fy_diag *diag)
 }
 DEFINE_CLEANUP(struct fy_diag *, diag_free)
 
+static struct fy_parser *parser_free(struct fy_parser *parser)
+{
+    fy_parser_destroy(parser);
+    return NULL;
+}
+DEFINE_CLEANUP(struct fy_parser *, parser_free)
+
 static int read_all(const char *path, char **ret_text, size_t *ret_size, struct err *err)
 {
     struct stat status;
@@ -56,6 +63,27 @@ static int explain(struct fy_diag *diag, const char *path, struct err *err)
                    error->column + 1, error->msg);
 }
 
+/* Diagnostics that are kept, not printed. */
+static struct fy_diag *diag_new(void)
+{
+    struct fy_diag_cfg config;
+    fy_diag_cfg_default(&config);
+    config.fp = NULL;
+    struct fy_diag *diag = fy_diag_create(&config);
+    fy_diag_set_collect_errors(diag, true);
+    return diag;
+}
+
+static int to_json(struct fy_document *document, const char *name, struct json_object **ret_value,
+                   struct err *err)
+{
+    CLEANUP(str_free)
+    char *json = fy_emit_document_to_string(document, FYECF_MODE_JSON_ONELINE | FYECF_WIDTH_INF);
+    int failed = json ? json_parse(slice_str(json), ret_value, err)
+                      : err_set(err, EINVAL, "it has no JSON form");
+    return failed ? err_wrap(err, "'%s'", name) : 0;
+}
+
 int yaml_read_file(const char *path, struct json_object **ret_value, struct err *err)
 {
     CLEANUP(str_free) char *text = NULL;
@@ -64,11 +92,7 @@ int yaml_read_file(const char *path, struct json_object **ret_value, struct err 
     if (failed) {
         return failed;
     }
-    struct fy_diag_cfg diag_config;
-    fy_diag_cfg_default(&diag_config);
-    diag_config.fp = NULL;
-    CLEANUP(diag_free) struct fy_diag *diag = fy_diag_create(&diag_config);
-    fy_diag_set_collect_errors(diag, true);
+    CLEANUP(diag_free) struct fy_diag *diag = diag_new();
     struct fy_parse_cfg config = {.flags = FYPCF_QUIET | FYPCF_RESOLVE_DOCUMENT, .diag = diag};
     CLEANUP(document_free)
     struct fy_document *document = fy_document_build_from_string(&config, text, size);
@@ -79,9 +103,47 @@ int yaml_read_file(const char *path, struct json_object **ret_value, struct err 
         }
         return failed;
     }
-    CLEANUP(str_free)
-    char *json = fy_emit_document_to_string(document, FYECF_MODE_JSON_ONELINE | FYECF_WIDTH_INF);
-    failed = json ? json_parse(slice_str(json), ret_value, err)
-                  : err_set(err, EINVAL, "it has no JSON form");
-    return failed ? err_wrap(err, "'%s'", path) : 0;
+    return to_json(document, path, ret_value, err);
+}
+
+static int add_document(struct json_object *documents, struct fy_document *document,
+                        const char *name, struct err *err)
+{
+    struct json_object *value = NULL;
+    int failed = fy_document_root(document) ? to_json(document, name, &value, err) : 0;
+    if (!failed && json_object_array_length(documents) == YAML_DOCUMENTS_MAX) {
+        failed = err_set(err, E2BIG, "'%s' has more than %d documents", name, YAML_DOCUMENTS_MAX);
+    }
+    if (failed) {
+        (void)json_put(value);
+    } else {
+        (void)json_object_array_add(documents, value);
+    }
+    return failed;
+}
+
+int yaml_read_documents(struct slice text, const char *name, struct json_object **ret_documents,
+                        struct err *err)
+{
+    if (text.size > YAML_BYTES_MAX) {
+        return err_set(err, E2BIG, "'%s' has more than %d bytes", name, YAML_BYTES_MAX);
+    }
+    CLEANUP(json_put) struct json_object *documents = json_object_new_array();
+    CLEANUP(diag_free) struct fy_diag *diag = diag_new();
+    struct fy_parse_cfg config = {.flags = FYPCF_QUIET | FYPCF_RESOLVE_DOCUMENT, .diag = diag};
+    CLEANUP(parser_free) struct fy_parser *parser = fy_parser_create(&config);
+    int failed = fy_parser_set_string(parser, text.data ? text.data : "", text.size);
+    while (!failed) {
+        struct fy_document *document = fy_parse_load_document(parser);
+        if (!document) {
+            break;
+        }
+        failed = add_document(documents, document, name, err);
+        fy_parse_document_destroy(parser, document);
+    }
+    failed = failed ? failed : explain(diag, name, err);
+    if (!failed) {
+        *ret_documents = TAKE(documents);
+    }
+    return failed;
 }

@@ -55,4 +55,28 @@ static void an_empty_file_is_nothing(void)
     EXPECT(value == NULL);
 }
 
-TEST_MAIN(reads_yaml_and_json_alike, tells_where_a_file_is_wrong, an_empty_file_is_nothing)
+static void reads_any_number_of_documents(void)
+{
+    static const struct {
+        const char *text, *json;
+    } rows[] = {
+        {"a: 1\n", "[{\"a\":1}]"},
+        {"a: 1\n---\nb: &x [2]\nc: *x\n", "[{\"a\":1},{\"b\":[2],\"c\":[2]}]"},
+        {"{\"a\": 1}", "[{\"a\":1}]"},
+        {"", "[]"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        CLEANUP(json_put) struct json_object *documents = NULL;
+        struct err err = {0};
+        EXPECT_INT(yaml_read_documents(slice_str(rows[i].text), "t", &documents, &err), 0);
+        EXPECT_STR(json_text(documents), rows[i].json);
+    }
+    struct json_object *documents = NULL;
+    struct err err = {0};
+    EXPECT_INT(yaml_read_documents(SLICE("a: 1\n---\nb: [\n"), "t", &documents, &err), -EINVAL);
+    EXPECT(strstr(err.text, "'t' line ") == err.text);
+    EXPECT(!documents);
+}
+
+TEST_MAIN(reads_yaml_and_json_alike, tells_where_a_file_is_wrong, an_empty_file_is_nothing,
+          reads_any_number_of_documents)
