@@ -8,7 +8,7 @@
 
 static void module_route_done(struct module_route *route)
 {
-    target_unref(route->target);
+    target_set_unref(route->targets);
     free(route->name);
     free(route->why);
 }

@@ -11,12 +11,12 @@
 struct auth_table;
 struct action_stats;
 struct benchmark;
-struct target;
+struct target_set;
 
 #define ACTION_COUNT_MAX 4096 /* beyond this, something registers in a loop */
 
 enum route_state {
-    ROUTE_READY,   /* target is set */
+    ROUTE_READY,   /* targets is set */
     ROUTE_WAITING, /* a target is being made: hold the call */
     ROUTE_FAILED,  /* there is none; why is set */
 };
@@ -25,9 +25,9 @@ enum route_state {
 struct module_route {
     char *name; /* owned */
     enum route_state state;
-    struct target *target; /* a reference; NULL unless READY */
-    char *why;             /* owned; for FAILED */
-    bool remote;           /* placed remote (else module) */
+    struct target_set *targets; /* a reference; NULL unless READY */
+    char *why;                  /* owned; for FAILED */
+    bool remote;                /* placed remote (else module) */
 };
 
 struct action_route {

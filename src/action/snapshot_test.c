@@ -12,8 +12,10 @@ static struct snapshot *snapshot_of(const char *const *names, size_t count, stru
     struct snapshot *snapshot = xcalloc(1, sizeof(*snapshot));
     snapshot->module_count = 1;
     snapshot->modules = xcalloc(1, sizeof(snapshot->modules[0]));
-    snapshot->modules[0] = (struct module_route){
-        .name = xstrdup("m"), .state = ROUTE_READY, .target = target ? target_ref(target) : NULL};
+    snapshot->modules[0] =
+        (struct module_route){.name = xstrdup("m"),
+                              .state = ROUTE_READY,
+                              .targets = target ? target_set_new(&target, 1) : NULL};
     snapshot->action_count = count;
     snapshot->actions = xcalloc(count, sizeof(snapshot->actions[0]));
     for (size_t i = 0; i < count; i++) {

@@ -63,10 +63,9 @@ static struct pool *pool_for(struct caller *caller, struct target *target)
     return pool;
 }
 
-static void send_call(struct call *call, const struct module_route *module)
+static void send_call(struct call *call, const struct module_route *module, struct target *target)
 {
     struct caller *caller = call->caller;
-    struct target *target = module->target;
     if (call_breaker_open(caller, target)) {
         call_fail(call, CALL_REFUSED, NULL);
         return;
@@ -105,6 +104,22 @@ static void send_call(struct call *call, const struct module_route *module)
                      call_on_reply, call);
 }
 
+static void route_to(struct call *call, const struct module_route *module)
+{
+    struct caller *caller = call->caller;
+    if (module->state == ROUTE_FAILED) {
+        call_fail(call, CALL_UNAVAILABLE, module->why);
+        return;
+    }
+    struct target *target = module->state == ROUTE_READY ? call_pick(call, module->targets) : NULL;
+    bool again = target && target->id == call->tried_target;
+    if (!target || (again && loop_now_ms(caller->loop) < call->not_before_ms)) {
+        call_park(call); /* none yet; or the same again: give it a moment */
+    } else {
+        send_call(call, module, target);
+    }
+}
+
 void call_route(struct call *call)
 {
     struct caller *caller = call->caller;
@@ -138,16 +153,7 @@ void call_route(struct call *call)
         call->timeout_ms = route->timeout_ms;
         call->idempotent = route->idempotent;
     }
-    if (module->state == ROUTE_FAILED) {
-        call_fail(call, CALL_UNAVAILABLE, module->why);
-    } else if (module->state == ROUTE_WAITING) {
-        call_park(call);
-    } else if (module->target->id == call->tried_target &&
-               loop_now_ms(caller->loop) < call->not_before_ms) {
-        call_park(call); /* the same target again: give it a moment */
-    } else {
-        send_call(call, module);
-    }
+    route_to(call, module);
 }
 
 void caller_action(struct caller *caller, struct http_request *request, struct slice name,

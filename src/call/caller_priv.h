@@ -1,5 +1,6 @@
-/* Shared by caller.c (where a call goes), call.c (its life), parked.c (calls that wait), verdict.c
- * (what came back) and request.c (what is sent to a target and how its answer is read). */
+/* Shared by caller.c (where a call goes), pick.c (which of several), call.c (its life), parked.c
+ * (calls that wait), verdict.c (what came back) and request.c (what is sent to a target and how its
+ * answer is read). */
 #pragma once
 
 #include <stdatomic.h>
@@ -14,6 +15,7 @@ struct action_stats;
 struct call_stats;
 struct json_object;
 struct pool;
+struct target_set;
 
 #define CALL_ATTEMPTS_MAX 5    /* sends of one call that were not executed */
 #define CALL_NAME_MAX     256  /* longer action names do not exist: registration refuses them */
@@ -56,6 +58,7 @@ struct caller {
     call_trouble_fn trouble;
     void *trouble_arg;
 
+    uint32_t picks; /* counts on, so that equals take turns */
     struct pool *pools[CALL_POOLS_MAX];
     size_t pool_count;
 
@@ -79,6 +82,10 @@ void call_answer(struct call *call, const struct http_reply *reply);
 
 /* caller.c: sends the call, parks it, or fails it, as the snapshot says. */
 void call_route(struct call *call);
+
+/* pick.c: of those that are not in trouble and did not just fail the call, one with the fewest
+ * calls under way; when there is none, one of the others. Equals take turns. */
+struct target *call_pick(const struct call *call, const struct target_set *set);
 
 /* parked.c */
 void call_park(struct call *call);

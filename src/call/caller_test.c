@@ -104,16 +104,17 @@ static void front_stop(struct front *front)
     (void)unlink(front->address.sun_path);
 }
 
-/* Publishes a placement with the one action "a.b"; target is referenced, NULL = it waits. */
-static void place(struct front *front, struct target *target, bool idempotent)
+/* Publishes a placement with the one action "a.b" on targets[count]; none = it waits. */
+static void place_on(struct front *front, struct target *const *targets, uint32_t count,
+                     bool idempotent)
 {
     struct snapshot *snapshot = xcalloc(1, sizeof(*snapshot));
     snapshot->module_count = 1;
     snapshot->modules = xcalloc(1, sizeof(snapshot->modules[0]));
     snapshot->modules[0] = (struct module_route){
         .name = xstrdup("a"),
-        .state = target ? ROUTE_READY : ROUTE_WAITING,
-        .target = target ? target_ref(target) : NULL,
+        .state = count ? ROUTE_READY : ROUTE_WAITING,
+        .targets = count ? target_set_new(targets, count) : NULL,
     };
     snapshot->action_count = 1;
     snapshot->actions = xcalloc(1, sizeof(snapshot->actions[0]));
@@ -125,6 +126,12 @@ static void place(struct front *front, struct target *target, bool idempotent)
     publisher_publish(front->publisher, snapshot);
     loop_post(front->loop, &front->kick);
     test_pause_ms(20); /* the loop has taken it, and the task may be posted again */
+}
+
+/* target is referenced, NULL = it waits. */
+static void place(struct front *front, struct target *target, bool idempotent)
+{
+    place_on(front, &target, target ? 1 : 0, idempotent);
 }
 
 /* Calls name through the front with further header lines; the answer's status, its body in
@@ -392,7 +399,36 @@ static void answers_504_when_the_limit_is_over(void)
     worker_stop(&worker);
 }
 
+/* One closes what it is sent unread, one is not there at all: no call fails. */
+static void sends_to_the_replicas_that_are_well(void)
+{
+    enum { CALLS = 30 };
+    struct front front;
+    struct worker bad, good, other;
+    char body[600];
+    front_start(&front, 5000);
+    worker_start(&bad, CLOSE_UNREAD, 1);
+    worker_start(&good, ANSWER, 2);
+    worker_start(&other, ANSWER, 3);
+    struct target *gone = target_new_local(4, "/tmp/jsorc-caller-nobody");
+    struct target *targets[] = {bad.target, gone, good.target, other.target};
+    place_on(&front, targets, 4, false);
+    for (int i = 0; i < CALLS; i++) {
+        EXPECT_INT(call(&front, "a.b", body), 200);
+    }
+    EXPECT_INT(atomic_load(&front.stats.outside.errors), 0);
+    EXPECT(atomic_load(&gone->failures) > 0); /* it was tried, and then left alone */
+    EXPECT(atomic_load(&gone->failures) < CALLS / 2);
+    front_stop(&front);
+    EXPECT_INT(atomic_load(&good.read) + atomic_load(&other.read), CALLS);
+    EXPECT(atomic_load(&good.read) > 0 && atomic_load(&other.read) > 0);
+    worker_stop(&bad);
+    worker_stop(&good);
+    worker_stop(&other);
+    target_unref(gone);
+}
+
 TEST_MAIN(answers_with_what_the_worker_said_and_counts_it, lets_a_call_wait_for_its_module,
           gives_up_a_call_that_waits_too_long, gives_up_a_call_though_others_keep_coming,
           sends_what_was_not_executed_to_the_next_target, repeats_what_may_have_run_only_if_it_may,
-          answers_504_when_the_limit_is_over)
+          answers_504_when_the_limit_is_over, sends_to_the_replicas_that_are_well)

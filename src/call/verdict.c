@@ -6,13 +6,15 @@
 #include "call/pool.h"
 #include "loop/loop.h"
 
-#define BREAKER_FAILURES 5    /* in a row, then an external server is left alone */
+#define SHUN_MS          250  /* a target that failed is left to recover, if there are others */
+#define SHUN_DOUBLINGS   5    /* 8 s at most: then one call finds out */
+#define BREAKER_FAILURES 5    /* in a row, then a guarded server is left alone */
 #define BREAKER_OPEN_MS  5000 /* for so long; then one call tries */
 
-/* An external server that failed several times in a row gets one call, then a pause again. */
+/* A guarded server that failed several times in a row gets one call, then a pause again. */
 bool call_breaker_open(const struct caller *caller, struct target *target)
 {
-    if (!target->external || atomic_load(&target->failures) < BREAKER_FAILURES) {
+    if (!target->guarded || atomic_load(&target->failures) < BREAKER_FAILURES) {
         return false;
     }
     uint64_t now_ms = loop_now_ms(caller->loop);
@@ -31,8 +33,11 @@ static void report(struct caller *caller, struct target *target)
 static void note_failure(struct caller *caller, struct target *target)
 {
     unsigned failures = atomic_fetch_add(&target->failures, 1) + 1;
-    if (target->external && failures >= BREAKER_FAILURES) {
-        atomic_store(&target->open_until_ms, loop_now_ms(caller->loop) + BREAKER_OPEN_MS);
+    uint64_t now_ms = loop_now_ms(caller->loop);
+    unsigned doublings = failures - 1 < SHUN_DOUBLINGS ? failures - 1 : SHUN_DOUBLINGS;
+    atomic_store(&target->shun_until_ms, now_ms + (SHUN_MS << doublings));
+    if (target->guarded && failures >= BREAKER_FAILURES) {
+        atomic_store(&target->open_until_ms, now_ms + BREAKER_OPEN_MS);
     }
     report(caller, target);
 }
@@ -65,7 +70,7 @@ void call_on_reply(void *arg, enum http_outcome outcome, const struct http_reply
     }
     switch (outcome) {
     case HTTP_REPLIED:
-        if (!target->external || reply->status < 500) {
+        if (!target->guarded || reply->status < 500) {
             atomic_store_explicit(&target->failures, 0, memory_order_relaxed);
         } else {
             note_failure(caller, target);

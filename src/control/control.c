@@ -127,7 +127,7 @@ void control_stop(struct control *control, uint64_t grace_ms, void (*done)(void 
     for (uint32_t i = control->instance_count; i-- > 0;) { /* backwards: servers go at once */
         struct instance *instance = control->instances[i];
         instance->state = INSTANCE_STOPPING;
-        if (instance->pod) {
+        if (instance->pod && !instance->pod->ops->pods_stay) {
             instance->pod->ops->stop(instance->pod, ask_ms);
         } else {
             instance_forget(instance);

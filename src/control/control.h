@@ -50,6 +50,8 @@ struct control_parts { /* borrowed for the control's life */
     struct publisher *publisher;
     struct store *store;
     struct provider *provider;
+    struct provider *cluster; /* makes the pods of modules whose action config has objects for one;
+                               * NULL = no cluster is configured */
     struct job_pool *jobs;
     struct auth_table *(*auth_ref)(
         struct auth_table *table); /* control knows accounts only by these */

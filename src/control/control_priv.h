@@ -82,9 +82,10 @@ struct instance {
     enum instance_health health;
     uint64_t since_ms;
     uint64_t start_ms;
-    struct pod *pod;       /* owned; NULL for a server, or when the process is gone */
-    struct server *server; /* owned; NULL for a pod */
-    struct target *target; /* a reference; NULL until ready */
+    struct pod *pod;            /* owned; NULL for a server, or when the process is gone */
+    struct server *server;      /* owned; NULL for a pod */
+    struct target_set *targets; /* a reference; NULL until there is one, and while its provider
+                                 * tells of none */
     struct seen_loaded *loaded;
     uint32_t loaded_count;
     unsigned timeouts_seen;
@@ -97,6 +98,7 @@ struct instance {
     uint64_t measured_ms;
     struct pod_events events;
     struct look *look; /* owned; at the calls inside it (local_calls.c) */
+    char *trouble;     /* what keeps it from its work, one word; NULL = nothing is known */
 };
 
 struct waiter {
@@ -142,6 +144,7 @@ struct control {
     struct instance *instances[DECIDE_INSTANCES_MAX]; /* in the order of their start */
     uint32_t instance_count;
     uint32_t last_instance_id;
+    uint32_t last_target_id;
     int64_t generation;
 
     unsigned runtime_failures;
@@ -220,7 +223,13 @@ void instance_drain(struct instance *instance, uint64_t now_ms);
 void instance_stop(struct instance *instance, uint64_t now_ms);
 void instance_forget(struct instance *instance);
 struct instance *instance_new(struct control *control, bool runtime);
-void instance_ready(struct instance *instance, struct target *target, struct json_object *modules);
+/* Takes over the reference to targets. */
+void instance_ready(struct instance *instance, struct target_set *targets,
+                    struct json_object *modules);
+/* Its only target, of a process on this host or a server; NULL = none yet. Borrowed. */
+struct target *instance_target(const struct instance *instance);
+/* A number for a new target. */
+uint32_t target_id_new(struct control *control);
 void instance_failed(struct instance *instance, const char *module, const char *text,
                      const char *hint);
 const struct seen_loaded *instance_find(const struct instance *instance, uint32_t module);
@@ -230,7 +239,19 @@ void instance_check(struct instance *instance, uint64_t now_ms);
 void instance_first_probe(struct instance *instance, struct target *target,
                           struct json_object *modules);
 
+/* replicas.c: pods that are not on this host */
+bool instance_is_away(const struct instance *instance); /* it is one of these */
+void instance_replicas(void *arg, const struct pod_replica *replicas, uint32_t count);
+void instance_trouble(void *arg, const char *reason, const char *text, bool stuck);
+/* Asks one of its replicas what it serves, when that is due. */
+void instance_ask_if_due(struct instance *instance, uint64_t now_ms);
+/* Who makes the module's pod; NULL with err when nobody can. */
+struct provider *provider_of(const struct control *control, const struct module *module,
+                             struct err *err);
+
 /* server.c */
+/* {"text.split": ["text", "*rest"]}, an action spec, in the form of a worker's ready line. */
+struct json_object *info_of_spec(struct json_object *spec);
 struct server *server_start(struct instance *instance, const char *url);
 struct server *server_free(struct server *server);
 

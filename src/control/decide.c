@@ -49,6 +49,12 @@ static uint32_t newest(const struct turn *turn, bool runtime, enum instance_stat
     return found;
 }
 
+static bool serves(const struct turn *turn, uint32_t index)
+{
+    const struct seen_instance *instance = instance_at(turn, index);
+    return instance && instance->health != HEALTH_HUNG && instance->health != HEALTH_AWAY;
+}
+
 /* ---- the runtime worker ---- */
 
 static void plan_set(struct turn *turn)
@@ -64,7 +70,7 @@ static void plan_set(struct turn *turn)
             in = here || !module->broken;
         } else if (module->wanted == PLACE_REMOTE) {
             /* Stays until its pod can take the calls. */
-            in = here && newest(turn, false, INSTANCE_READY, m) == NO_INSTANCE;
+            in = here && !serves(turn, newest(turn, false, INSTANCE_READY, m));
         }
         turn->planned[m] = in;
         if (in) {
@@ -139,9 +145,11 @@ static void plan_remote(struct turn *turn, uint32_t m)
         }
         return;
     }
+    enum instance_health health =
+        ready == NO_INSTANCE ? HEALTH_HUNG : instance_at(turn, ready)->health;
     bool good = ready != NO_INSTANCE &&
                 loaded_revision(instance_at(turn, ready), m) == module->revision &&
-                instance_at(turn, ready)->health == HEALTH_GOOD;
+                (health == HEALTH_GOOD || health == HEALTH_AWAY);
     bool coming = starting != NO_INSTANCE &&
                   loaded_revision(instance_at(turn, starting), m) == module->revision;
     if (starting != NO_INSTANCE && !coming) {
@@ -158,11 +166,6 @@ static void plan_remote(struct turn *turn, uint32_t m)
 }
 
 /* ---- routes ---- */
-
-static bool serves(const struct turn *turn, uint32_t index)
-{
-    return index != NO_INSTANCE && instance_at(turn, index)->health != HEALTH_HUNG;
-}
 
 static struct plan_route route_of(const struct turn *turn, uint32_t m)
 {
@@ -221,14 +224,29 @@ static bool is_routed(const struct turn *turn, uint32_t index)
 
 /* ---- what is no longer needed ---- */
 
+/* The pod of a module that is to have one, without a replica at the moment. */
+static bool is_awaited(const struct turn *turn, uint32_t index)
+{
+    const struct seen_instance *instance = &turn->seen->instances[index];
+    for (uint32_t i = 0; !instance->runtime && i < instance->loaded_count; i++) {
+        uint32_t module = instance->loaded[i].module;
+        if (instance->health == HEALTH_AWAY && turn->seen->modules[module].wanted == PLACE_REMOTE &&
+            newest(turn, false, INSTANCE_READY, module) == index) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void plan_ends(struct turn *turn)
 {
     for (uint32_t i = 0; i < turn->seen->instance_count; i++) {
         const struct seen_instance *instance = &turn->seen->instances[i];
         /* A generation that serves nothing at the moment is kept while modules are planned for
          * it: it is the one they are waiting for. */
-        bool kept = is_routed(turn, i) || (i == turn->serving && turn->plan->runtime_count > 0 &&
-                                           instance->health == HEALTH_GOOD);
+        bool kept = is_routed(turn, i) || is_awaited(turn, i) ||
+                    (i == turn->serving && turn->plan->runtime_count > 0 &&
+                     instance->health == HEALTH_GOOD);
         if (instance->state == INSTANCE_READY && !kept) {
             turn->plan->drain[turn->plan->drain_count++] = i;
         }

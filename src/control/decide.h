@@ -28,6 +28,7 @@ enum instance_health {
     HEALTH_GOOD,
     HEALTH_WORN, /* answers, but shall be replaced: a call in it hangs, it outgrew its memory */
     HEALTH_HUNG, /* does not answer */
+    HEALTH_AWAY, /* no replica answers at present; its provider brings them back */
 };
 
 struct seen_loaded {

@@ -256,6 +256,40 @@ static void drops_what_is_not_wanted_any_more(void)
     EXPECT_INT(plan.stop[0], 2);
 }
 
+/* Its provider brings replicas back; nothing is started in its place, and it is not taken away. */
+static void waits_for_the_replicas_of_a_pod_that_has_none(void)
+{
+    const struct seen_module modules[] = {{.wanted = PLACE_REMOTE}};
+    const struct seen_instance alone[] = {
+        {.state = INSTANCE_READY, .health = HEALTH_AWAY, LOADED({0, 0})}};
+    run(modules, 1, alone, 1);
+    EXPECT_NOTHING_TO_DO();
+    EXPECT_INT(plan.routes[0].choice, CHOICE_WAIT);
+
+    const struct seen_instance beside[] = {
+        {.runtime = true, .state = INSTANCE_READY, LOADED({0, 0})},
+        {.state = INSTANCE_READY, .health = HEALTH_AWAY, LOADED({0, 0})}};
+    run(modules, 1, beside, 2);
+    EXPECT_NOTHING_TO_DO(); /* the runtime worker keeps it until the pod can take the calls */
+    EXPECT_INT(plan.routes[0].choice, CHOICE_TARGET);
+    EXPECT_INT(plan.routes[0].instance, 0);
+
+    const struct seen_module elsewhere[] = {{.wanted = PLACE_MODULE}};
+    run(elsewhere, 1, beside, 2);
+    EXPECT_INT(plan.drain_count, 1); /* nobody waits for it */
+    EXPECT_INT(plan.drain[0], 1);
+}
+
+/* Why it does not start is known, and that may pass: it is not stopped. */
+static void keeps_a_pod_that_is_stuck_while_it_starts(void)
+{
+    const struct seen_module modules[] = {{.wanted = PLACE_REMOTE, .broken = true}};
+    const struct seen_instance instances[] = {{.state = INSTANCE_STARTING, LOADED({0, 0})}};
+    run(modules, 1, instances, 1);
+    EXPECT_NOTHING_TO_DO();
+    EXPECT_INT(plan.routes[0].choice, CHOICE_FAILED);
+}
+
 TEST_MAIN(starts_what_is_wanted_and_lets_calls_wait, does_nothing_when_all_is_as_wanted,
           keeps_a_module_in_the_runtime_until_its_pod_is_ready,
           moves_into_the_runtime_without_a_gap,
@@ -266,4 +300,5 @@ TEST_MAIN(starts_what_is_wanted_and_lets_calls_wait, does_nothing_when_all_is_as
           tries_a_broken_module_again_in_a_pod_of_its_own,
           keeps_the_old_generation_when_a_serving_module_does_not_load_again,
           replaces_a_worn_instance_while_it_still_serves, sends_nothing_to_an_instance_that_hangs,
-          waits_with_a_crashing_runtime, drops_what_is_not_wanted_any_more)
+          waits_with_a_crashing_runtime, drops_what_is_not_wanted_any_more,
+          waits_for_the_replicas_of_a_pod_that_has_none, keeps_a_pod_that_is_stuck_while_it_starts)

@@ -148,13 +148,13 @@ static void expose_workers(const struct control *control, struct exposition *exp
     exposition_begin(exposition, metric);
     for (uint32_t i = 0; i < control->instance_count; i++) {
         const struct instance *instance = control->instances[i];
-        if (!instance->pod || !instance->target) {
+        if (!instance->pod || !instance->targets) {
             continue;
         }
         double value = metric == METRIC_WORKER_MEMORY ? (double)instance->memory.pss_kb * KB
                        : metric == METRIC_WORKER_MEMORY_PEAK
                            ? (double)instance->memory.peak_kb * KB
-                           : atomic_load(&instance->target->in_flight);
+                           : target_set_in_flight(instance->targets);
         exposition_value(exposition,
                          (const char *const[]){instance->pod->name, role_name(instance->runtime)},
                          value);

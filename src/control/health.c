@@ -41,12 +41,12 @@ static bool probe_ended(struct instance *instance, enum http_outcome outcome,
 static void on_first_reply(void *arg, enum http_outcome outcome, const struct http_reply *reply)
 {
     struct instance *instance = arg;
-    struct target *target = TAKE(instance->target);
+    struct target_set *targets = TAKE(instance->targets);
     CLEANUP(json_put) struct json_object *modules = TAKE(instance->first_info);
     if (probe_ended(instance, outcome, reply)) {
-        instance_ready(instance, target, modules);
+        instance_ready(instance, targets, modules);
     } else {
-        target_unref(target);
+        target_set_unref(targets);
         instance_failed(instance, NULL, "the worker loaded its modules but does not answer", NULL);
     }
 }
@@ -58,7 +58,7 @@ void instance_first_probe(struct instance *instance, struct target *target,
         target_unref(target);
         return;
     }
-    instance->target = target;
+    instance->targets = target_set_of(target);
     instance->first_info = json_ref(modules);
     send_probe(instance, target, on_first_reply);
 }
@@ -82,8 +82,9 @@ static void on_reply(void *arg, enum http_outcome outcome, const struct http_rep
 
 static bool has_trouble(struct instance *instance)
 {
-    unsigned timeouts = atomic_load(&instance->target->timeouts);
-    unsigned failures = atomic_load(&instance->target->failures);
+    const struct target *target = instance_target(instance);
+    unsigned timeouts = atomic_load(&target->timeouts);
+    unsigned failures = atomic_load(&target->failures);
     bool trouble = failures > 0 && failures != instance->failures_seen;
     instance->failures_seen = failures;
     if (timeouts != instance->timeouts_seen) {
@@ -100,8 +101,12 @@ static bool has_trouble(struct instance *instance)
 
 void instance_check(struct instance *instance, uint64_t now_ms)
 {
+    if (instance_is_away(instance)) { /* its provider watches it */
+        instance_ask_if_due(instance, now_ms);
+        return;
+    }
     look_if_due(instance, now_ms);
-    if (instance->state != INSTANCE_READY || !instance->target) {
+    if (instance->state != INSTANCE_READY || !instance->targets) {
         return;
     }
     bool trouble = has_trouble(instance);
@@ -112,7 +117,7 @@ void instance_check(struct instance *instance, uint64_t now_ms)
                                ? instance->control->settings.probe_timeout_ms / 10
                                : instance->control->settings.probe_interval_ms;
     if (!instance->probe && now_ms - instance->probed_ms >= interval_ms) {
-        send_probe(instance, instance->target, on_reply);
+        send_probe(instance, instance_target(instance), on_reply);
     }
     if (now_ms - instance->measured_ms >= MEASURE_INTERVAL_MS) {
         instance->measured_ms = now_ms;

@@ -53,13 +53,12 @@ void instance_forget(struct instance *instance)
         }
     }
     control->instance_count = kept;
-    if (instance->target) {
-        atomic_store(&instance->target->retired, true);
-        target_unref(instance->target);
-    }
+    target_set_retire(instance->targets, NULL);
+    target_set_unref(instance->targets);
     http_client_free(instance->probe);
     look_forget(instance);
     (void)json_put(instance->first_info);
+    free(instance->trouble);
     server_free(instance->server);
     if (instance->pod) {
         instance->pod->ops->free_pod(instance->pod);
@@ -68,6 +67,16 @@ void instance_forget(struct instance *instance)
     free(instance);
     control->must_publish = true;
     control_wake(control);
+}
+
+uint32_t target_id_new(struct control *control)
+{
+    return ++control->last_target_id;
+}
+
+struct target *instance_target(const struct instance *instance)
+{
+    return instance->targets ? instance->targets->items[0] : NULL;
 }
 
 static const char *instance_name(const struct instance *instance)
@@ -80,7 +89,8 @@ static const char *instance_name(const struct instance *instance)
 static void on_ready(void *arg, struct json_object *info)
 {
     struct instance *instance = arg;
-    struct target *target = target_new_local(instance->id, instance->pod->socket_path);
+    struct target *target =
+        target_new_local(target_id_new(instance->control), instance->pod->socket_path);
     instance_first_probe(instance, target, json_member(info, "modules", json_type_object));
 }
 
@@ -90,18 +100,19 @@ static bool has_walkers(struct json_object *info)
     return walkers && json_object_array_length(walkers) > 0;
 }
 
-void instance_ready(struct instance *instance, struct target *target, struct json_object *modules)
+void instance_ready(struct instance *instance, struct target_set *targets,
+                    struct json_object *modules)
 {
     struct control *control = instance->control;
     for (uint32_t i = 0; !instance->runtime && i < instance->loaded_count; i++) {
         const char *name = control->modules[instance->loaded[i].module]->name;
         if (has_walkers(json_member(modules, name, json_type_object))) {
-            target_unref(target);
+            target_set_unref(targets);
             instance_failed(instance, name, "it " MODULE_HAS_WALKERS, NULL);
             return;
         }
     }
-    instance->target = target;
+    instance->targets = targets;
     for (uint32_t i = 0; i < instance->loaded_count; i++) {
         uint32_t index = instance->loaded[i].module;
         struct json_object *info =
@@ -241,19 +252,24 @@ static struct json_object *specs_in_order(const struct control *control, const u
     return specs;
 }
 
-static void start_pod(struct instance *instance, struct pod_spec *spec)
+/* provider: NULL = there is none, which err tells. */
+static void start_pod(struct instance *instance, struct provider *provider, struct pod_spec *spec,
+                      struct err *err)
 {
     struct control *control = instance->control;
-    struct err err = {0};
-    instance->events = (struct pod_events){on_ready, on_failed, on_exited, instance};
+    instance->events = (struct pod_events){.ready = on_ready,
+                                           .failed = on_failed,
+                                           .exited = on_exited,
+                                           .replicas = instance_replicas,
+                                           .trouble = instance_trouble,
+                                           .arg = instance};
     control->counts.starts[instance->runtime]++;
     spec->generation = instance->generation;
     spec->threads_max = control->settings.threads_max;
     spec->unmeasured = control->settings.unmeasured;
-    instance->pod =
-        control->parts.provider->ops->start(control->parts.provider, spec, &instance->events, &err);
+    instance->pod = provider ? provider->ops->start(provider, spec, &instance->events, err) : NULL;
     if (!instance->pod) {
-        instance_failed(instance, NULL, err.text, NULL);
+        instance_failed(instance, NULL, err->text, NULL);
         instance_forget(instance);
     }
 }
@@ -264,6 +280,7 @@ void instance_start_runtime(struct control *control, const uint32_t *set, uint32
     set_loaded(instance, set, count);
     CLEANUP(json_put) struct json_object *specs = specs_in_order(control, set, count, false);
     CLEANUP(str_free) char *name = xasprintf("runtime-%lld", (long long)instance->generation);
+    struct err err = {0};
     struct pod_spec spec = {
         .name = name, .log_name = "runtime", .role = POD_RUNTIME, .modules = specs};
     for (uint32_t i = 0; i < count; i++) {
@@ -273,7 +290,7 @@ void instance_start_runtime(struct control *control, const uint32_t *set, uint32
         spec.memory_max_mb =
             memory_max_mb > spec.memory_max_mb ? memory_max_mb : spec.memory_max_mb;
     }
-    start_pod(instance, &spec);
+    start_pod(instance, control->parts.provider, &spec, &err);
 }
 
 void instance_start_remote(struct control *control, uint32_t index)
@@ -289,14 +306,23 @@ void instance_start_remote(struct control *control, uint32_t index)
     struct json_object *specs = specs_in_order(control, &index, 1, module->wanted == PLACE_REMOTE);
     CLEANUP(str_free)
     char *name = xasprintf("%s-%lld", module->name, (long long)instance->generation);
-    start_pod(instance, &(struct pod_spec){
-                            .name = name,
-                            .log_name = module->name,
-                            .role = POD_REMOTE,
-                            .python = !module_is_native(module),
-                            .modules = specs,
-                            .memory_max_mb = module_memory_max_mb(control, module),
-                        });
+    const struct control_costs *costs = &module->costs[module->costs_known[1] ? 1 : 0];
+    struct err err = {0};
+    start_pod(instance, provider_of(control, module, &err),
+              &(struct pod_spec){
+                  .name = name,
+                  .log_name = module->name,
+                  .role = POD_REMOTE,
+                  .python = !module_is_native(module),
+                  .modules = specs,
+                  .memory_max_mb = module_memory_max_mb(control, module),
+                  .module = module->name,
+                  .source = module->source,
+                  .config = module->config,
+                  .memory_kb = costs->pss_kb,
+                  .memory_peak_kb = costs->pss_peak_kb,
+              },
+              &err);
 }
 
 /* ---- end ---- */
@@ -305,9 +331,7 @@ void instance_drain(struct instance *instance, uint64_t now_ms)
 {
     instance->state = INSTANCE_DRAINING;
     instance->since_ms = now_ms;
-    if (instance->target) {
-        atomic_store(&instance->target->retired, true);
-    }
+    target_set_retire(instance->targets, NULL);
     instance->control->must_publish = true;
 }
 
@@ -391,8 +415,10 @@ static const struct pod_events *adopt(void *arg, struct pod *pod, struct json_ob
     instance->loaded_count = count;
     memcpy(instance->loaded, set, count * sizeof(set[0]));
     instance->pod = pod;
-    instance->events = (struct pod_events){on_ready, on_failed, on_exited, instance};
-    instance_ready(instance, target_new_local(instance->id, pod->socket_path),
+    instance->events = (struct pod_events){
+        .ready = on_ready, .failed = on_failed, .exited = on_exited, .arg = instance};
+    instance_ready(instance,
+                   target_set_of(target_new_local(target_id_new(control), pod->socket_path)),
                    json_member(info, "modules", json_type_object));
     log_info("worker adopted", "worker=%s pid=%d", pod->name, pod->pid);
     return &instance->events;
@@ -408,5 +434,8 @@ static int by_generation(const void *a, const void *b)
 void instances_adopt(struct control *control)
 {
     control->parts.provider->ops->adopt(control->parts.provider, adopt, control);
+    if (control->parts.cluster) {
+        control->parts.cluster->ops->adopt(control->parts.cluster, adopt, control);
+    }
     qsort(control->instances, control->instance_count, sizeof(struct instance *), by_generation);
 }

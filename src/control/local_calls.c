@@ -236,7 +236,7 @@ static void on_figures(void *arg, enum http_outcome outcome, const struct http_r
 static void begin_look(struct instance *instance, uint64_t number, uint64_t timeout_ms)
 {
     struct look *look = instance->look;
-    const struct target *target = instance->target;
+    const struct target *target = instance_target(instance);
     look->number = number;
     look->begun_ms = clock_now_ms();
     look->client =
@@ -266,7 +266,8 @@ static void want_look(struct instance *instance)
 
 static bool can_look(const struct instance *instance)
 {
-    return instance->pod && instance->target && instance->health != HEALTH_HUNG &&
+    return instance->pod && instance->pod->socket_path && instance->targets &&
+           instance->health != HEALTH_HUNG &&
            (instance->state == INSTANCE_READY || instance->state == INSTANCE_DRAINING);
 }
 

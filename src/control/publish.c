@@ -43,7 +43,7 @@ static void fill_route(const struct control *control, struct plan_route planned,
     if (planned.choice == CHOICE_TARGET) {
         const struct instance *instance = control->instances[planned.instance];
         ret->state = ROUTE_READY;
-        ret->target = target_ref(instance->target);
+        ret->targets = target_set_ref(instance->targets);
         ret->remote = !instance->runtime;
     } else if (planned.choice == CHOICE_WAIT) {
         ret->state = ROUTE_WAITING;

@@ -91,8 +91,7 @@ static void fail(struct server *server, const char *text, const char *hint)
     instance_forget(instance);
 }
 
-/* {"text.split": ["text", "*rest"]} -> the form of a worker's ready line. */
-static struct json_object *info_of_spec(struct json_object *spec)
+struct json_object *info_of_spec(struct json_object *spec)
 {
     struct json_object *info = json_object_new_object();
     struct json_object *actions = json_object_new_object();
@@ -151,13 +150,13 @@ static void on_spec(void *arg, enum http_outcome outcome, const struct http_repl
         fail(server, text, NULL);
         return;
     }
-    struct target *target =
-        target_new_server(instance->id, server->address->ai_addr, server->address->ai_addrlen,
-                          server->host, server->base_path, TAKE(server->trust));
+    struct target *target = target_new_server(target_id_new(control), server->address->ai_addr,
+                                              server->address->ai_addrlen, server->host,
+                                              server->base_path, TAKE(server->trust));
     CLEANUP(json_put) struct json_object *modules = json_object_new_object();
     json_set(modules, control->modules[instance->loaded[0].module]->name, info_of_spec(spec));
     server->client = http_client_free(server->client);
-    instance_ready(instance, target, modules);
+    instance_ready(instance, target_set_of(target), modules);
 }
 
 static void ask_spec(struct server *server)

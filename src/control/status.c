@@ -90,8 +90,10 @@ static struct json_object *instance_status(const struct instance *instance)
                                          [INSTANCE_READY] = "ready",
                                          [INSTANCE_DRAINING] = "draining",
                                          [INSTANCE_STOPPING] = "stopping"};
-    static const char *const healths[] = {
-        [HEALTH_GOOD] = "good", [HEALTH_WORN] = "worn", [HEALTH_HUNG] = "hung"};
+    static const char *const healths[] = {[HEALTH_GOOD] = "good",
+                                          [HEALTH_WORN] = "worn",
+                                          [HEALTH_HUNG] = "hung",
+                                          [HEALTH_AWAY] = "away"};
     const struct control *control = instance->control;
     struct json_object *object = json_object_new_object();
     struct json_object *modules = json_object_new_array();
@@ -105,10 +107,13 @@ static struct json_object *instance_status(const struct instance *instance)
     json_set_int(object, "pid", instance->pod ? instance->pod->pid : 0);
     json_set_str(object, "state", states[instance->state]);
     json_set_str(object, "health", healths[instance->health]);
+    if (instance_is_away(instance)) {
+        json_set_int(object, "replicas", instance->targets ? instance->targets->count : 0);
+        json_set_str(object, "reason", instance->trouble);
+    }
     json_set_int(object, "pss_kb", instance->memory.pss_kb);
     json_set_int(object, "peak_kb", instance->memory.peak_kb);
-    json_set_int(object, "in_flight",
-                 instance->target ? (int64_t)atomic_load(&instance->target->in_flight) : 0);
+    json_set_int(object, "in_flight", target_set_in_flight(instance->targets));
     json_set(object, "modules", modules);
     return object;
 }

@@ -35,7 +35,7 @@ static void observe(struct control *control, uint64_t now_ms, struct observation
             .state = instance->state,
             .health = instance->health,
             .since_ms = instance->since_ms,
-            .in_flight = instance->target ? atomic_load(&instance->target->in_flight) : 0,
+            .in_flight = target_set_in_flight(instance->targets),
             .unseen = settled && !control->must_publish,
             .loaded = instance->loaded,
             .loaded_count = instance->loaded_count,

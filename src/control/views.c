@@ -57,7 +57,7 @@ static struct json_object *remote_state(const struct control *control, uint32_t 
         status = awaited ? "STARTING" : "READY";
     }
     if (!pod && (pod = pod_in_state(control, index, INSTANCE_STARTING))) {
-        status = "STARTING";
+        status = module->broken && module->wanted == PLACE_REMOTE ? "FAILED" : "STARTING";
     }
     if (!pod && (pod = pod_in_state(control, index, INSTANCE_DRAINING))) {
         status = "RETIRING";
@@ -68,12 +68,16 @@ static struct json_object *remote_state(const struct control *control, uint32_t 
     CLEANUP(str_free) char *url = NULL;
     if (status && is_server(module)) {
         url = xstrdup(module->source);
+    } else if (pod && pod->pod && pod->pod->url) {
+        url = xstrdup(pod->pod->url);
     } else if (pod && pod->pod && pod->pod->socket_path) {
         url = xasprintf("unix:%s", pod->pod->socket_path);
     }
     json_set_str(remote, "url", url);
     json_set_str(remote, "status", status);
-    if (module->broken && module->wanted == PLACE_REMOTE) {
+    if (pod && pod->trouble) {
+        json_set_str(remote, "reason", pod->trouble);
+    } else if (module->broken && module->wanted == PLACE_REMOTE) {
         json_set_str(remote, "reason", module->error);
     }
     return remote;

@@ -1,10 +1,11 @@
-/* What makes pods. A pod is one process with modules loaded: a remote place, or a generation of
- * the runtime worker. One table of functions a provider; all is called in the control thread, and
- * events come through its loop. */
+/* What makes pods. A pod serves modules: a remote place, or a generation of the runtime worker. It
+ * is a process of this host, or in a cluster any number of replicas. One table of functions a
+ * provider; all is called in the control thread, and events come through its loop. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 struct err;
 struct json_object;
@@ -23,6 +24,20 @@ struct pod_spec {         /* borrowed during start */
     unsigned threads_max;
     bool unmeasured;       /* it keeps no figures of the calls inside it */
     int64_t memory_max_mb; /* of the process; 0 = no limit */
+
+    /* For a pod that is not on this host (POD_REMOTE): the one module that it has. */
+    const char *module;
+    const char *source;
+    struct json_object *config; /* the action config's entry; NULL = none */
+    int64_t memory_kb;          /* measured: PSS after loading, and the highest; 0 = not known */
+    int64_t memory_peak_kb;
+};
+
+struct pod_replica {  /* one of those that serve a pod's module alike; borrowed */
+    const char *name; /* for a person */
+    const struct sockaddr *address;
+    socklen_t address_size;
+    const char *host; /* Host header */
 };
 
 struct pod_failure {
@@ -32,13 +47,21 @@ struct pod_failure {
     struct json_object *detail; /* what the worker said, with its traceback; may be NULL */
 };
 
-/* Exactly one of ready and failed for each start, then exited when the process is gone (after
- * failed: always). All pointers are borrowed until the function returns; info is the worker's
- * ready line. The receiver calls pod_free after exited, never before. */
+/* Of a process: exactly one of ready and failed for each start, then exited when the process is
+ * gone (after failed: always). All pointers are borrowed until the function returns; info is the
+ * worker's ready line. The receiver calls pod_free after exited, never before.
+ *
+ * Of a pod that is not on this host: replicas each time others answer for it (the first time: ask
+ * them what they serve), trouble when something keeps it from its work or, with reason NULL, no
+ * longer does; then exited after stop. */
 struct pod_events {
     void (*ready)(void *arg, struct json_object *info);
     void (*failed)(void *arg, const struct pod_failure *failure);
     void (*exited)(void *arg, const char *how, bool expected);
+    /* replicas[count]; count 0: none answers now, its provider sees to it. */
+    void (*replicas)(void *arg, const struct pod_replica *replicas, uint32_t count);
+    /* reason: one word as "ImagePullBackOff". stuck: nobody knows that waiting mends it. */
+    void (*trouble)(void *arg, const char *reason, const char *text, bool stuck);
     void *arg;
 };
 
@@ -55,6 +78,7 @@ typedef const struct pod_events *(*pod_adopt_fn)(void *arg, struct pod *pod,
 
 struct provider_ops {
     const char *name;
+    bool pods_stay; /* at an orderly end of the daemon, too: the next one finds them by itself */
     struct pod *(*start)(struct provider *provider, const struct pod_spec *spec,
                          const struct pod_events *events, struct err *err);
     void (*adopt)(struct provider *provider, pod_adopt_fn fn, void *arg);
@@ -73,6 +97,7 @@ struct pod { /* begins each provider's own struct */
     const struct provider_ops *ops;
     const char *name;
     const char *socket_path; /* where it serves; NULL = not on this host */
+    const char *url;         /* where others reach it; NULL = they do not */
     int pid;                 /* 0 = not on this host */
     int64_t started_ms;      /* unix time */
 };
