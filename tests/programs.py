@@ -68,18 +68,53 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self.path))
 
 
-class Program:
+class Client:
+    """HTTP to one address, a connection a request unless one is given."""
+
+    def __init__(self, host, port):
+        self.host, self.port = host, port
+
+    def connect(self, timeout=CALL_SECONDS_MAX):
+        return http.client.HTTPConnection(self.host, self.port, timeout=timeout)
+
+    def request(self, method, path, body=None, *, connection=None, timeout=CALL_SECONDS_MAX,
+                token=None, headers=None):
+        """body: bytes are sent as they are, anything else as JSON, None not at all."""
+        all_headers = dict(headers or {})
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        if body is not None:
+            all_headers.setdefault("Content-Type", "application/json")
+        if token:
+            all_headers["Authorization"] = f"Token {token}"
+        own = connection or self.connect(timeout)
+        try:
+            own.request(method, path, body, all_headers)
+            reply = own.getresponse()
+            return Reply(reply.status, reply.headers, reply.read())
+        finally:
+            if not connection:
+                own.close()
+
+    def get(self, path, **options):
+        return self.request("GET", path, **options)
+
+    def post(self, path, body=None, **options):
+        return self.request("POST", path, body, **options)
+
+
+class Program(Client):
     """One running jsorc. Fill argv and env in a subclass, then start()."""
 
     ready_path = "/"
 
     def __init__(self, folder, env=None):
+        super().__init__("127.0.0.1", free_port())
         self.folder = Path(folder)
         self.mark = uuid.uuid4().hex
         # Workers run in the interpreter that runs the tests: it has orjson and numpy.
         self.env = {**os.environ, "VIRTUAL_ENV": sys.prefix, "PYTHONUNBUFFERED": "1",
                     **(env or {}), MARK: self.mark}
-        self.port = free_port()
         self.log = self.folder / "output.log"
         self.process = None
         self.expected_log = []
@@ -145,36 +180,6 @@ class Program:
     def expect_log(self, pattern):
         """A warning or error line that matches is no failure of this test."""
         self.expected_log.append(re.compile(pattern))
-
-    # ---- HTTP
-
-    def connect(self, timeout=CALL_SECONDS_MAX):
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-
-    def request(self, method, path, body=None, *, connection=None, timeout=CALL_SECONDS_MAX,
-                token=None, headers=None):
-        """body: bytes are sent as they are, anything else as JSON, None not at all."""
-        all_headers = dict(headers or {})
-        if body is not None and not isinstance(body, bytes):
-            body = json.dumps(body).encode()
-        if body is not None:
-            all_headers.setdefault("Content-Type", "application/json")
-        if token:
-            all_headers["Authorization"] = f"Token {token}"
-        own = connection or self.connect(timeout)
-        try:
-            own.request(method, path, body, all_headers)
-            reply = own.getresponse()
-            return Reply(reply.status, reply.headers, reply.read())
-        finally:
-            if not connection:
-                own.close()
-
-    def get(self, path, **options):
-        return self.request("GET", path, **options)
-
-    def post(self, path, body=None, **options):
-        return self.request("POST", path, body, **options)
 
 
 class Host(Program):
