@@ -1,217 +1,26 @@
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
-#include "cli/table.h"
+#include "cli/sim_tournament.h"
+#include "cli/value.h"
 #include "policy/policy_json.h"
-#include "policy/sim_play.h"
 
-#define GENERATE_MAX   100000
-#define FILE_BYTES_MAX (1 << 20) /* an instance is written by hand or by --write */
-#define GAP_QUANTILE   0.9
-
-static const char *const PLAYERS[] = {"adaptive", "evaluation", SIM_ALL_LOCAL, SIM_ALL_REMOTE};
-
-#define PLAYER_COUNT (sizeof(PLAYERS) / sizeof(PLAYERS[0]))
-
-struct score { /* of one player, over instances */
-    double *gaps;
-    double phases, phases_max, latency_s, trial_s, moves, kept_moves;
-    double shift_moves, shift_phases, shift_gap;
-    uint32_t over; /* games with more phases than modules + 1 */
-};
-
-struct tournament {
-    struct cli *cli;
-    const struct sim_scenario *scenario;
-    struct json_object *params; /* of adaptive; borrowed, may be NULL */
-    size_t count, most;         /* instances played, and to be played */
-    struct score scores[PLAYER_COUNT];
-    struct json_object *games; /* owned */
-};
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static struct json_object *game_json(const struct sim_instance *instance, const char *name,
-                                     const struct sim_outcome *outcome, double gap)
-{
-    struct json_object *game = json_object_new_object();
-    json_set_str(game, "policy", name);
-    json_set(game, "placement", policy_placement_write(outcome->placement, &instance->problem));
-    json_set_int(game, "phases", outcome->phases);
-    json_set_bool(game, "settled", outcome->settled);
-    policy_set_number(game, "latency_s", outcome->latency_s);
-    policy_set_number(game, "trial_latency_s", outcome->trial_s);
-    policy_set_number(game, "gap", gap);
-    json_set_int(game, "moves", outcome->moves);
-    json_set_int(game, "kept_moves", outcome->kept_moves);
-    if (outcome->shift_latency_s > 0) {
-        json_set_int(game, "shift_moves", outcome->shift_moves);
-        json_set_int(game, "shift_phases", outcome->shift_phases);
-        policy_set_number(game, "shift_latency_s", outcome->shift_latency_s);
-        policy_set_number(game, "shift_gap", outcome->shift_gap);
-    }
-    return game;
-}
-
-static void book(struct score *score, size_t number, const struct sim_outcome *outcome, double gap,
-                 size_t modules)
-{
-    score->gaps[number] = gap;
-    score->phases += outcome->phases;
-    score->phases_max = fmax(score->phases_max, outcome->phases);
-    score->over += outcome->phases > modules + 1;
-    score->latency_s += outcome->latency_s;
-    score->trial_s += isnan(outcome->trial_s) ? outcome->latency_s : outcome->trial_s;
-    score->moves += outcome->moves;
-    score->kept_moves += outcome->kept_moves;
-    score->shift_moves += outcome->shift_moves;
-    score->shift_phases += outcome->shift_phases;
-    score->shift_gap += outcome->shift_gap;
-}
-
-static int play_instance(struct tournament *tournament, const struct sim_instance *instance,
-                         struct err *err)
-{
-    double best_s = 0;
-    struct json_object *record = json_object_new_object(), *games = json_object_new_array();
-    placement_t best = sim_oracle(instance, &best_s);
-    json_set(record, "seed", policy_number((double)instance->seed));
-    json_set_int(record, "modules", (int64_t)instance->problem.module_count);
-    json_set(record, "oracle", policy_placement_write(best, &instance->problem));
-    policy_set_number(record, "oracle_latency_s", best_s);
-    json_set(record, "policies", games);
-    (void)json_object_array_add(tournament->games, record);
-    for (size_t i = 0; i < PLAYER_COUNT; i++) {
-        struct sim_outcome outcome;
-        int failed = sim_play(instance, PLAYERS[i], i == 0 ? tournament->params : NULL,
-                              tournament->scenario, &outcome, err);
-        if (failed) {
-            return failed;
-        }
-        double gap = fmax(0, outcome.latency_s / best_s - 1);
-        book(&tournament->scores[i], tournament->count, &outcome, gap,
-             instance->problem.module_count);
-        (void)json_object_array_add(games, game_json(instance, PLAYERS[i], &outcome, gap));
-    }
-    tournament->count++;
-    return 0;
-}
-
-/* ---- report ---- */
-
-static void add_figure(struct table *table, struct json_object *row, const char *name,
-                       double figure, const char *format, double scale)
-{
-    char text[32];
-    policy_set_number(row, name, figure);
-    (void)snprintf(text, sizeof(text), "%.*f%s", strcmp(format, "ms") == 0 ? 2 : 1, figure * scale,
-                   format[0] == '%' ? " %" : "");
-    table_cell(table, text, COLOUR_NONE);
-}
-
-static void add_score(const struct tournament *tournament, size_t player, struct table *table,
-                      struct json_object *summary)
-{
-    const struct score *score = &tournament->scores[player];
-    double count = (double)tournament->count, sum = 0;
-    struct json_object *row = json_object_new_object();
-    qsort(score->gaps, tournament->count, sizeof(*score->gaps), by_size);
-    for (size_t i = 0; i < tournament->count; i++) {
-        sum += score->gaps[i];
-    }
-    size_t rank = (size_t)ceil(GAP_QUANTILE * count) - 1; /* nearest rank */
-    json_set_str(row, "policy", PLAYERS[player]);
-    table_cell(table, PLAYERS[player], COLOUR_NONE);
-    add_figure(table, row, "phases_mean", score->phases / count, "", 1);
-    add_figure(table, row, "phases_max", score->phases_max, "", 1);
-    add_figure(table, row, "trial_latency_s", score->trial_s / count, "ms", 1000);
-    add_figure(table, row, "latency_s", score->latency_s / count, "ms", 1000);
-    add_figure(table, row, "gap_mean", sum / count, "%", 100);
-    add_figure(table, row, "gap_p90", score->gaps[rank], "%", 100);
-    add_figure(table, row, "gap_max", score->gaps[tournament->count - 1], "%", 100);
-    add_figure(table, row, "moves", score->moves / count, "", 1);
-    json_set_int(row, "over_modules_plus_1", score->over);
-    if (tournament->scenario->before_s > 0) {
-        add_figure(table, row, "kept_moves", score->kept_moves / count, "", 1);
-    }
-    if (tournament->scenario->after_s > 0) {
-        add_figure(table, row, "shift_phases", score->shift_phases / count, "", 1);
-        add_figure(table, row, "shift_moves", score->shift_moves / count, "", 1);
-        add_figure(table, row, "shift_gap_mean", score->shift_gap / count, "%", 100);
-    }
-    (void)json_object_array_add(summary, row);
-}
-
-static int report(struct tournament *tournament)
-{
-    static const char *const columns[] = {"phases", "most",    "trials ms", "latency ms",
-                                          "gap",    "p90 gap", "worst",     "moves"};
-    CLEANUP(table_free) struct table *table = table_new();
-    CLEANUP(json_put) struct json_object *object = json_object_new_object();
-    struct json_object *summary = json_object_new_array();
-    struct err err = {0};
-    struct cli *cli = tournament->cli;
-    table_column(table, "policy", TABLE_LEFT);
-    for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
-        table_column(table, columns[i], TABLE_RIGHT);
-    }
-    if (tournament->scenario->before_s > 0) {
-        table_column(table, "then", TABLE_RIGHT);
-    }
-    if (tournament->scenario->after_s > 0) {
-        table_column(table, "anew", TABLE_RIGHT);
-        table_column(table, "moves", TABLE_RIGHT);
-        table_column(table, "gap", TABLE_RIGHT);
-    }
-    json_set_int(object, "instances", (int64_t)tournament->count);
-    json_set_str(object, "scenario", tournament->scenario->name);
-    json_set(object, "summary", summary);
-    for (size_t i = 0; i < PLAYER_COUNT; i++) {
-        add_score(tournament, i, table, summary);
-    }
-    json_set(object, "games", json_ref(tournament->games));
-    if (cli->output.format == OUTPUT_AUTO) {
-        cli->output.format = OUTPUT_TABLE; /* a report is read, also from a file */
-    }
-    return output_table(&cli->output, table, object, &err) < 0 ? cli_fail(cli, CLI_FAILED, &err)
-                                                               : CLI_OK;
-}
+#define GENERATE_MAX 100000 /* hours */
 
 /* ---- instances ---- */
-
-static int read_file(const char *path, struct buf *text, struct err *err)
-{
-    FILE *file = fopen(path, "re");
-    if (!file) {
-        return err_errno(err, errno, "cannot read '%s'", path);
-    }
-    if (buf_reserve(text, FILE_BYTES_MAX) < 0) {
-        abort();
-    }
-    text->end += fread(text->data + text->end, 1, FILE_BYTES_MAX, file);
-    bool whole = feof(file) && !ferror(file);
-    (void)fclose(file);
-    return whole ? 0 : err_set(err, EFBIG, "'%s' has more than %d bytes", path, FILE_BYTES_MAX);
-}
 
 static int load_instance(const char *path, struct sim_instance *instance, struct err *err)
 {
     struct buf text = {0};
     CLEANUP(json_put) struct json_object *object = NULL;
-    int failed = read_file(path, &text, err);
+    int failed = value_read_file(path, &text, err);
     if (!failed) {
         failed = json_parse_object(buf_slice(&text), &object, err);
         failed = failed ? failed : sim_instance_read(object, instance, err);
@@ -236,7 +45,7 @@ static int play_files(struct tournament *tournament, struct json_object *files, 
         const char *path = json_object_get_string(json_object_array_get_idx(files, i));
         failed = load_instance(path, &instance, err);
         if (!failed) {
-            failed = play_instance(tournament, &instance, err);
+            failed = tournament_play(tournament, &instance, err);
             sim_instance_done(&instance);
         }
     }
@@ -254,7 +63,7 @@ static int play_generated(struct tournament *tournament, size_t count, uint64_t 
     for (size_t i = 0; i < count && !failed; i++) {
         struct sim_instance instance;
         sim_generate(seed + i, modules.min, modules.max, &instance);
-        failed = play_instance(tournament, &instance, err);
+        failed = tournament_play(tournament, &instance, err);
         sim_instance_done(&instance);
     }
     return failed;
@@ -284,34 +93,23 @@ static bool read_range(const char *text, struct range *ret_range)
 static int play_all(struct tournament *tournament, struct json_object *values, struct range modules)
 {
     struct json_object *files = json_member(values, "instances", json_type_array);
-    size_t file_count = files ? json_object_array_length(files) : 0;
     size_t generate = (size_t)json_int(values, "generate", 0);
     uint64_t seed = (uint64_t)json_int(values, "seed", 1);
     struct err err = {0};
-    tournament->most = file_count + generate;
-    tournament->games = json_object_new_array();
-    for (size_t i = 0; i < PLAYER_COUNT; i++) {
-        tournament->scores[i].gaps = xcalloc(tournament->most, sizeof(double));
-    }
     int failed = files ? play_files(tournament, files, &err) : 0;
     failed = failed ? failed : play_generated(tournament, generate, seed, modules, &err);
-    int status = failed ? cli_fail(tournament->cli, CLI_FAILED, &err) : report(tournament);
-    for (size_t i = 0; i < PLAYER_COUNT; i++) {
-        free(tournament->scores[i].gaps);
-    }
-    (void)json_put(tournament->games);
-    return status;
+    return failed ? cli_fail(tournament->cli, CLI_FAILED, &err) : tournament_report(tournament);
 }
 
 static int run(struct cli *cli, struct json_object *values)
 {
-    struct tournament tournament = {.cli = cli};
     CLEANUP(json_put) struct json_object *params = NULL;
     struct range modules = {0, 0};
     struct err err = {0};
-    const char *scenario = json_str(values, "scenario"), *text = json_str(values, "params");
+    const char *name = json_str(values, "scenario"), *text = json_str(values, "params");
     const char *range = json_str(values, "modules");
     struct json_object *files = json_member(values, "instances", json_type_array);
+    size_t file_count = files ? json_object_array_length(files) : 0;
     int64_t generate = json_int(values, "generate", 0);
     if (generate < 0 || generate > GENERATE_MAX) {
         return cli_usage(cli, "--generate goes from 1 to %d", GENERATE_MAX);
@@ -323,23 +121,27 @@ static int run(struct cli *cli, struct json_object *values)
     if (json_flag(values, "print", false)) {
         return print_generated((uint64_t)json_int(values, "seed", 1), modules);
     }
-    if (generate == 0 && (!files || json_object_array_length(files) == 0)) {
+    if (generate == 0 && file_count == 0) {
         return cli_usage(cli, "no INSTANCE and no --generate: nothing to simulate");
     }
-    tournament.scenario = sim_scenario_find(scenario ? scenario : "settle");
-    if (!tournament.scenario) {
-        return cli_usage(cli, "no scenario '%s'; there are settle, steady, shift, calm", scenario);
+    const struct sim_scenario *scenario = sim_scenario_find(name ? name : "settle");
+    if (!scenario) {
+        return cli_usage(cli, "no scenario '%s'; there are settle, steady, shift, calm", name);
     }
     if (text && json_parse_object(slice_str(text), &params, &err) < 0) {
         return cli_usage(cli, "--params '%s': %s", text, err.text);
     }
-    tournament.params = params;
     struct policy_problem none = {0};
     CLEANUP(policy_free) struct policy *trial = NULL;
-    if (policy_new(PLAYERS[0], &none, params, 1, &trial, &err) < 0) {
+    if (policy_new(TOURNAMENT_PLAYER, &none, params, 1, &trial, &err) < 0) {
         return cli_usage(cli, "%s", err.text);
     }
-    return play_all(&tournament, values, modules);
+    struct tournament tournament;
+    tournament_init(&tournament, cli, scenario, file_count + (size_t)generate);
+    tournament.params = params;
+    int status = play_all(&tournament, values, modules);
+    tournament_done(&tournament);
+    return status;
 }
 
 static const struct param PARAMS[] = {
@@ -348,7 +150,7 @@ static const struct param PARAMS[] = {
      .type = OP_LIST,
      .placeholder = "INSTANCE",
      .values = VALUES_FILE,
-     .help = "a file of JSON each, as --print writes it"},
+     .help = "a file of JSON each, as --print writes it; - = standard input"},
     {.name = "generate",
      .letter = 'g',
      .type = OP_INT,

@@ -218,7 +218,8 @@ void names_review(struct control *control);
 /* instances.c */
 void instance_start_runtime(struct control *control, const uint32_t *set, uint32_t count);
 void instance_start_remote(struct control *control, uint32_t module);
-void instances_adopt(struct control *control);
+/* Its pod's events are this instance's from now on. */
+void instance_listen(struct instance *instance);
 void instance_drain(struct instance *instance, uint64_t now_ms);
 void instance_stop(struct instance *instance, uint64_t now_ms);
 void instance_forget(struct instance *instance);
@@ -233,6 +234,9 @@ uint32_t target_id_new(struct control *control);
 void instance_failed(struct instance *instance, const char *module, const char *text,
                      const char *hint);
 const struct seen_loaded *instance_find(const struct instance *instance, uint32_t module);
+
+/* adopt.c */
+void instances_adopt(struct control *control);
 
 /* health.c: probes and memory of what serves. */
 void instance_check(struct instance *instance, uint64_t now_ms);

@@ -1,22 +1,14 @@
-/* One thread, one loop. In an open load no list of waiting requests is needed: they are due in the
- * order of the schedule, so the next one that was not sent is all there is to remember; when a
- * connection comes free, it takes that one, however long it has been due.
- *
- * The loop's timers have milliseconds, too coarse for rates of thousands a second: the next due
- * time is a timerfd. */
-#include "load/generator.h"
+/* A run of the generator: one thread, one loop. */
+#include "load/generator_priv.h"
 
 #include <errno.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "http/client.h"
-#include "load/schedule.h"
-#include "loop/loop.h"
 #include "measure/histogram.h"
 
 #define TICK_MS         100
@@ -25,35 +17,7 @@
 #define NS_A_MS         UINT64_C(1000000)
 #define DURATION_MS_MAX (UINT64_C(7) * 24 * 3600 * 1000)
 
-struct run {
-    const struct load_plan *plan;
-    struct load_result *result;
-    struct loop *loop;
-    struct connection *connections; /* [plan->connections] */
-    struct connection *idle;        /* open loop: those without a request */
-    struct loop_watch due_watch;    /* open loop: the timerfd */
-    struct loop_timer tick;
-    struct load_schedule schedule;
-    uint64_t next_due_ns;   /* open loop: the first request not sent yet */
-    uint64_t idle_since_ns; /* open loop: when a connection came free last, none being so */
-    uint64_t random;        /* picks the kinds */
-    double weight_sum;
-    uint64_t start_ns, measured_ns, end_ns, last_done_ns;
-    unsigned under_way; /* closed loop: clients that have not ended */
-    bool sending;       /* send_due is on the stack */
-    bool ended;
-};
-
-struct connection {
-    struct run *run;
-    struct http_client *client; /* owned */
-    struct connection *next;    /* in run->idle */
-    struct loop_timer timer;    /* closed loop: the next request */
-    struct load_sample sample;  /* under way */
-    bool busy;
-};
-
-static void book(struct run *run, struct load_sample *sample)
+void generator_book(struct run *run, struct load_sample *sample)
 {
     sample->warm = sample->due_ns < run->measured_ns;
     if (sample->warm) {
@@ -67,7 +31,7 @@ static void book(struct run *run, struct load_sample *sample)
     }
 }
 
-static unsigned pick_kind(struct run *run)
+unsigned generator_pick_kind(struct run *run)
 {
     const struct load_plan *plan = run->plan;
     if (plan->kind_count == 1) {
@@ -104,8 +68,7 @@ static enum load_outcome judge(const struct run *run, enum http_outcome outcome,
 
 static void on_reply(void *arg, enum http_outcome outcome, const struct http_reply *reply);
 
-/* due_ns 0 = now. */
-static void begin(struct connection *connection, uint64_t due_ns)
+void generator_begin(struct connection *connection, uint64_t due_ns)
 {
     struct run *run = connection->run;
     const struct load_plan *plan = run->plan;
@@ -117,7 +80,7 @@ static void begin(struct connection *connection, uint64_t due_ns)
     uint64_t now_ns = clock_now_ns();
     connection->busy = true;
     connection->sample = (struct load_sample){
-        .kind = pick_kind(run), .due_ns = due_ns ? due_ns : now_ns, .sent_ns = now_ns};
+        .kind = generator_pick_kind(run), .due_ns = due_ns ? due_ns : now_ns, .sent_ns = now_ns};
     const struct load_kind *kind = &plan->kinds[connection->sample.kind];
     http_client_send(connection->client,
                      &(struct http_send){.head = kind->head,
@@ -140,7 +103,7 @@ static void on_turn_of(void *arg)
         }
         return;
     }
-    begin(connection, 0);
+    generator_begin(connection, 0);
 }
 
 static void next_closed(struct connection *connection, enum load_outcome outcome)
@@ -158,75 +121,6 @@ static void next_closed(struct connection *connection, enum load_outcome outcome
     }
 }
 
-/* ---- open loop ---- */
-
-static void arm(const struct run *run)
-{
-    struct itimerspec at = {.it_value = {.tv_sec = (time_t)(run->next_due_ns / 1000000000),
-                                         .tv_nsec = (long)(run->next_due_ns % 1000000000)}};
-    (void)timerfd_settime(run->due_watch.fd, TFD_TIMER_ABSTIME, &at, NULL);
-}
-
-static bool is_over(const struct run *run)
-{
-    if (run->next_due_ns < run->end_ns) {
-        return false;
-    }
-    for (unsigned i = 0; i < run->plan->connections; i++) {
-        if (run->connections[i].busy) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Sends what is due, as long as there are connections for it. */
-static void send_due(struct run *run)
-{
-    if (run->sending || run->ended) {
-        return;
-    }
-    run->sending = true;
-    uint64_t now_ns = clock_now_ns();
-    while (run->idle && run->next_due_ns <= now_ns && run->next_due_ns < run->end_ns) {
-        struct connection *connection = run->idle;
-        run->idle = connection->next;
-        uint64_t due_ns = run->next_due_ns;
-        uint64_t could_ns = due_ns > run->idle_since_ns ? due_ns : run->idle_since_ns;
-        run->next_due_ns = load_schedule_next(&run->schedule);
-        begin(connection, due_ns);
-        uint64_t sent_ns = connection->sample.sent_ns;
-        histogram_add(run->result->lag, sent_ns > could_ns ? sent_ns - could_ns : 0);
-        now_ns = clock_now_ns();
-    }
-    run->sending = false;
-    if (run->idle && run->next_due_ns < run->end_ns) {
-        arm(run);
-    } else if (is_over(run)) {
-        loop_stop(run->loop);
-    }
-}
-
-static void on_due(void *arg, uint32_t events)
-{
-    struct run *run = arg;
-    uint64_t count = 0;
-    (void)events;
-    (void)!read(run->due_watch.fd, &count, sizeof(count));
-    send_due(run);
-}
-
-static void next_open(struct connection *connection)
-{
-    struct run *run = connection->run;
-    if (!run->idle) {
-        run->idle_since_ns = connection->sample.done_ns;
-    }
-    connection->next = run->idle;
-    run->idle = connection;
-    send_due(run);
-}
-
 /* ---- both ---- */
 
 static void on_reply(void *arg, enum http_outcome outcome, const struct http_reply *reply)
@@ -238,9 +132,9 @@ static void on_reply(void *arg, enum http_outcome outcome, const struct http_rep
     sample->status = reply ? reply->status : 0;
     sample->outcome = judge(run, outcome, reply);
     connection->busy = false;
-    book(run, sample);
+    generator_book(run, sample);
     if (run->plan->rate_per_s > 0) {
-        next_open(connection);
+        generator_open_next(connection);
     } else {
         next_closed(connection, sample->outcome);
     }
@@ -272,30 +166,6 @@ static void on_tick(void *arg)
     loop_timer_set(run->loop, &run->tick, clock_now_ms() + TICK_MS);
 }
 
-/* Open loop: what was due and has no answer is not left out: that would be the very omission that
- * the open loop is there to avoid. */
-static void count_abandoned(struct run *run)
-{
-    uint64_t now_ns = clock_now_ns();
-    uint64_t until_ns = now_ns < run->end_ns ? now_ns : run->end_ns;
-    for (unsigned i = 0; i < run->plan->connections; i++) {
-        struct connection *connection = &run->connections[i];
-        if (connection->busy) {
-            connection->sample.outcome = LOAD_ABANDONED;
-            connection->sample.done_ns = now_ns;
-            book(run, &connection->sample);
-        }
-    }
-    while (run->next_due_ns < until_ns) {
-        struct load_sample sample = {.kind = pick_kind(run),
-                                     .outcome = LOAD_ABANDONED,
-                                     .due_ns = run->next_due_ns,
-                                     .done_ns = now_ns};
-        book(run, &sample);
-        run->next_due_ns = load_schedule_next(&run->schedule);
-    }
-}
-
 static int check(const struct load_plan *plan, struct err *err)
 {
     if (plan->connections < 1 || plan->connections > LOAD_CONNECTIONS_MAX) {
@@ -318,23 +188,6 @@ static int check(const struct load_plan *plan, struct err *err)
             return err_set(err, EINVAL, "the weight of '%s' is not above 0", plan->kinds[i].name);
         }
     }
-    return 0;
-}
-
-static int start_open(struct run *run, struct err *err)
-{
-    const struct load_plan *plan = run->plan;
-    run->due_watch.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (run->due_watch.fd < 0 || loop_watch(run->loop, &run->due_watch, EPOLLIN) < 0) {
-        return err_errno(err, errno, "cannot make a timer");
-    }
-    load_schedule_init(&run->schedule, run->start_ns, plan->rate_per_s, plan->poisson, plan->seed);
-    run->next_due_ns = load_schedule_next(&run->schedule);
-    for (unsigned i = plan->connections; i-- > 0;) {
-        run->connections[i].next = run->idle;
-        run->idle = &run->connections[i];
-    }
-    arm(run);
     return 0;
 }
 
@@ -371,7 +224,7 @@ static int start(struct run *run, struct err *err)
     run->end_ns = run->measured_ns + plan->duration_ms * NS_A_MS;
     loop_timer_set(run->loop, &run->tick, run->start_ns / NS_A_MS + TICK_MS);
     if (plan->rate_per_s > 0) {
-        return start_open(run, err);
+        return generator_open(run, err);
     }
     start_closed(run);
     return 0;
@@ -384,14 +237,13 @@ int load_run(const struct load_plan *plan, struct load_result *ret_result, struc
         return failed;
     }
     struct load_result result = load_result_new(plan->kind_count);
-    struct run run = {.plan = plan, .result = &result};
-    run.due_watch = (struct loop_watch){-1, on_due, &run};
+    struct run run = {.plan = plan, .result = &result, .due_watch = {.fd = -1}};
     run.tick = (struct loop_timer){.fn = on_tick, .arg = &run};
     failed = start(&run, err);
     if (!failed) {
         loop_run(run.loop);
         if (plan->rate_per_s > 0 && !result.stopped) {
-            count_abandoned(&run);
+            generator_open_abandon(&run);
         }
         uint64_t until_ns = run.last_done_ns;
         if (until_ns < run.end_ns && !result.stopped) {

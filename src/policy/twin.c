@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "policy/random.h"
+#include "policy/twin_delays.h"
 #include "policy/twin_steps.h"
 
 #define SERVERS_MAX (POLICY_MODULES_MAX + 1) /* 0 = the runtime worker, 1 + m = the pod of m */
@@ -27,11 +28,6 @@ struct server {
     double progress;      /* work that a job has got which was in service all the time */
 };
 
-struct delayed {
-    double due_s;
-    uint32_t job;
-};
-
 struct twin {
     const struct twin_model *model;
     const struct twin_effort *effort;
@@ -42,8 +38,7 @@ struct twin {
     struct server servers[SERVERS_MAX];
     uint8_t busy[SERVERS_MAX]; /* numbers of servers that serve */
     uint32_t busy_count;
-    struct delayed *heap; /* by due_s */
-    uint32_t heap_count;
+    struct delays delays;
     double now_s, counted_from_s;
     double arrival_s; /* open load: the next one */
     uint64_t arrivals;
@@ -92,37 +87,6 @@ static uint32_t choose_walker(const struct twin *twin, const struct job *job)
         at -= twin->model->share[i++];
     }
     return i;
-}
-
-/* ---- the heap of delays ---- */
-
-static void delay(struct twin *twin, uint32_t job, double due_s)
-{
-    uint32_t i = twin->heap_count++;
-    while (i > 0 && twin->heap[(i - 1) / 2].due_s > due_s) {
-        twin->heap[i] = twin->heap[(i - 1) / 2];
-        i = (i - 1) / 2;
-    }
-    twin->heap[i] = (struct delayed){due_s, job};
-}
-
-static uint32_t delayed_pop(struct twin *twin)
-{
-    uint32_t job = twin->heap[0].job, i = 0;
-    struct delayed last = twin->heap[--twin->heap_count];
-    for (;;) {
-        uint32_t child = 2 * i + 1;
-        if (child + 1 < twin->heap_count && twin->heap[child + 1].due_s < twin->heap[child].due_s) {
-            child++;
-        }
-        if (child >= twin->heap_count || twin->heap[child].due_s >= last.due_s) {
-            break;
-        }
-        twin->heap[i] = twin->heap[child];
-        i = child;
-    }
-    twin->heap[i] = last;
-    return job;
 }
 
 /* ---- servers ---- */
@@ -222,7 +186,8 @@ static void proceed(struct twin *twin, uint32_t number)
             }
             job->step = NOBODY; /* thinks */
             /* At least a little: time must go on also where nothing takes any. */
-            delay(twin, number, twin->now_s + pause_s(twin, job, twin->model->think_s) + 1e-9);
+            delays_add(&twin->delays, number,
+                       twin->now_s + pause_s(twin, job, twin->model->think_s) + 1e-9);
             return;
         }
         const struct step *step = &twin->steps.items[job->step];
@@ -232,7 +197,7 @@ static void proceed(struct twin *twin, uint32_t number)
         }
         if (step->kind == STEP_DELAY) {
             job->step++;
-            delay(twin, number, twin->now_s + step->mean_s);
+            delays_add(&twin->delays, number, twin->now_s + step->mean_s);
             return;
         }
         job->step +=
@@ -296,7 +261,7 @@ static void begin_load(struct twin *twin)
     twin->job_count =
         closed ? (uint32_t)fmin(twin->model->users, TWIN_USERS_MAX) : (uint32_t)TWIN_USERS_MAX;
     twin->jobs = xcalloc(twin->job_count, sizeof(*twin->jobs));
-    twin->heap = xcalloc(twin->job_count + 1, sizeof(*twin->heap));
+    delays_init(&twin->delays, twin->job_count);
     twin->free_job = NOBODY;
     twin->arrival_s = INFINITY;
     for (int i = 0; i < SERVERS_MAX; i++) {
@@ -307,7 +272,7 @@ static void begin_load(struct twin *twin)
         job->id = i;
         job->step = NOBODY;
         if (closed) {
-            delay(twin, i, pause_s(twin, job, twin->model->think_s));
+            delays_add(&twin->delays, i, pause_s(twin, job, twin->model->think_s));
         } else {
             job->next = twin->free_job;
             twin->free_job = i;
@@ -343,7 +308,7 @@ static void advance(struct twin *twin)
     /* With fewer processors than busy workers each of them gets its share. */
     double speed = fmin(1, twin->model->cores / twin->busy_count);
     double ready_s = twin->now_s + left_s / speed;
-    double due_s = twin->heap_count ? twin->heap[0].due_s : INFINITY;
+    double due_s = delays_first_s(&twin->delays);
     double next_s = fmin(ready_s, fmin(due_s, twin->arrival_s));
     double worked_s = (next_s - twin->now_s) * speed;
     for (uint32_t i = 0; i < twin->busy_count; i++) {
@@ -354,7 +319,7 @@ static void advance(struct twin *twin)
     if (ready_s <= next_s) {
         end_service(twin, ready);
     } else if (due_s <= next_s) {
-        uint32_t number = delayed_pop(twin);
+        uint32_t number = delays_pop(&twin->delays);
         if (twin->jobs[number].step == NOBODY) {
             begin_run(twin, &twin->jobs[number]);
         }
@@ -408,5 +373,5 @@ void twin_run(const struct twin_model *model, placement_t placement,
     finish(&twin);
     steps_done(&twin.steps);
     free(twin.jobs);
-    free(twin.heap);
+    delays_done(&twin.delays);
 }
