@@ -25,6 +25,7 @@ struct control *control_new(const struct control_parts *parts,
     struct control *control = xcalloc(1, sizeof(*control));
     control->parts = *parts;
     control->settings = *settings;
+    control->thinking = (struct thinking){.jobs = parts->jobs, .loop = parts->loop};
     control->timer = (struct loop_timer){.fn = on_timer, .arg = control};
     control->wake_task = (struct loop_task){.fn = on_wake, .arg = control};
     control->started_ms = clock_unix_ms();
@@ -89,6 +90,7 @@ struct control *control_free(struct control *control)
     }
     benchmark_unref(control->benchmark);
     phases_done(&control->phases);
+    thinking_done(&control->thinking); /* the job pool has ended */
     action_stats_done(&control->walker_stats);
     histogram_free(control->counts.moving);
     histogram_free(control->counts.turning);

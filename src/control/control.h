@@ -62,7 +62,7 @@ struct control_parts { /* borrowed for the control's life */
 
 struct control *control_new(const struct control_parts *parts,
                             const struct control_settings *settings);
-/* Pods are left running: the next daemon adopts them. */
+/* Pods are left running: the next daemon adopts them. The job pool has ended. */
 struct control *control_free(struct control *control);
 
 /* Restores modules and places from the store and adopts the pods that still run. */

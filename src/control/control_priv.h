@@ -171,6 +171,7 @@ struct control {
     struct benchmark *benchmark; /* a reference; NULL = none is active */
 
     struct phases phases;
+    struct thinking thinking;
 
     struct waiter *waiters;
     struct control_counts counts;

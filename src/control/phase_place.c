@@ -29,6 +29,13 @@ static void want(struct control *control, uint32_t index, enum place place)
     control->must_publish = true;
 }
 
+void phase_note_changes(struct control *control)
+{
+    for (size_t i = 0; i < control->phases.module_count; i++) {
+        control->phases.changes[i] = module_at(control, i)->changes;
+    }
+}
+
 void phase_apply(struct control *control, placement_t placement)
 {
     struct phases *phases = &control->phases;
@@ -41,8 +48,8 @@ void phase_apply(struct control *control, placement_t placement)
             phases->given_up &= ~((placement_t)1 << i);
             want(control, phases->modules[i], place);
         }
-        phases->changes[i] = module->changes;
     }
+    phase_note_changes(control);
 }
 
 void phase_keep(struct control *control)

@@ -28,40 +28,52 @@ static void enter(struct phases *phases, enum phase_step step, uint64_t now_ms)
 
 /* ---- lines ---- */
 
-/* Tells the policy a line, and does what it answers. */
-static int tell(struct control *control, struct json_object *line, uint64_t now_ms, struct err *err)
+static void on_thought(void *arg)
+{
+    control_wake(arg);
+}
+
+/* Begins to tell the policy a line: it thinks in a thread, take_answer goes on. What happens to
+ * modules meanwhile is seen by their changes. */
+static void tell(struct control *control, struct json_object *line, uint64_t now_ms)
 {
     struct phases *phases = &control->phases;
-    CLEANUP(json_put) struct json_object *answer = NULL;
-    int failed = policy_talk_line(&phases->talk, slice_str(json_text(line)), &answer, err);
-    if (failed) {
-        return failed;
-    }
-    phase_record(control, json_text(line), json_text(answer));
-    (void)json_put(phases->answer);
-    phases->answer = json_ref(answer);
-    struct policy_answer asked;
-    policy_ask(phases->talk.policy, &asked);
-    phase_apply(control, asked.placement);
-    phases->done = asked.done;
-    phases->phase_s = asked.phase_s;
-    enter(phases, PHASE_PLACING, now_ms);
-    return 0;
+    phase_note_changes(control);
+    phases->thought =
+        thought_begin(&control->thinking, &phases->talk, json_text(line), on_thought, control);
+    enter(phases, PHASE_THINKING, now_ms);
 }
 
 /* A line that the policy does not take is a defect of ours; the placement that was kept stays. */
-static void tell_or_stop(struct control *control, struct json_object *line, uint64_t now_ms)
+static void stop(struct control *control, const struct err *err, uint64_t now_ms)
 {
     struct phases *phases = &control->phases;
-    struct err err = {0};
-    if (tell(control, line, now_ms, &err) < 0) {
-        log_error("the policy does not understand what was measured and stops",
-                  "policy=%s error=\"%s\"", phases->talk.name, err.text);
-        str_replace(&phases->error, err.text);
-        phase_abandon(control);
-        policy_talk_done(&phases->talk);
-        enter(phases, PHASE_FAILED, now_ms);
+    log_error("the policy does not understand what was measured and stops",
+              "policy=%s error=\"%s\"", phases->talk.name, err->text);
+    str_replace(&phases->error, err->text);
+    phase_abandon(control);
+    policy_talk_done(&phases->talk);
+    enter(phases, PHASE_FAILED, now_ms);
+}
+
+/* The policy has thought: it is asked again, and its answer is kept. */
+static void take_answer(struct control *control, uint64_t now_ms)
+{
+    struct phases *phases = &control->phases;
+    struct thought_result result;
+    thought_take(TAKE(phases->thought), &phases->talk, &result);
+    if (result.answer) {
+        phase_record(control, result.told, result.answer);
+        (void)json_put(phases->answer);
+        phases->answer = NULL;
+        (void)json_parse(slice_str(result.answer), &phases->answer, NULL);
+        phases->asked = result.asked.placement;
+        phases->done = result.asked.done;
+        phases->phase_s = result.asked.phase_s;
+    } else {
+        stop(control, &result.err, now_ms);
     }
+    thought_result_done(&result);
 }
 
 /* Nothing to place, or nothing that calls it: as before the first traffic. */
@@ -78,7 +90,7 @@ static void wait_anew(struct control *control, uint64_t now_ms)
     enter(phases, PHASE_WAITING, now_ms);
 }
 
-/* Tells the policy what there is, when that is not what it knows. True = it was told. */
+/* Tells the policy what there is, when that is not what it knows. True = it is told. */
 static bool review_problem(struct control *control, uint64_t now_ms)
 {
     struct phases *phases = &control->phases;
@@ -96,7 +108,7 @@ static bool review_problem(struct control *control, uint64_t now_ms)
         str_replace(&phases->shape, shape);
         phases->told_bytes = problem.budget_bytes;
         phases->given_up = 0;
-        tell_or_stop(control, line, now_ms);
+        tell(control, line, now_ms);
     }
     policy_problem_done(&problem);
     return is_new;
@@ -111,7 +123,7 @@ static void tell_measurement(struct control *control, const struct policy_measur
         policy_measurement_write(measurement, policy_problem(phases->talk.policy));
     phases->round++;
     phases->resting = !(measurement->throughput_s > 0) && !(measurement->errors > 0);
-    tell_or_stop(control, line, now_ms);
+    tell(control, line, now_ms);
 }
 
 static void end_phase(struct control *control, uint64_t now_ms)
@@ -186,6 +198,14 @@ static void wait_turn(struct control *control, uint64_t now_ms)
     }
 }
 
+static void think_turn(struct control *control, uint64_t now_ms)
+{
+    if (!control->phases.thought) {
+        phase_apply(control, control->phases.asked);
+        enter(&control->phases, PHASE_PLACING, now_ms);
+    }
+}
+
 static void place_turn(struct control *control, uint64_t now_ms)
 {
     struct phases *phases = &control->phases;
@@ -247,17 +267,26 @@ void phases_turn(struct control *control, uint64_t now_ms)
     if (!phases->talk.name || phases->step == PHASE_FAILED || control->released) {
         return;
     }
-    if (phases->talk.policy && is_loading(control)) {
+    if (phases->thought && !thought_is_over(phases->thought)) {
         return;
+    }
+    if ((phases->thought || phases->talk.policy) && is_loading(control)) {
+        return;
+    }
+    if (phases->thought) {
+        take_answer(control, now_ms);
     }
     bool resized = phase_budget_changed(control, now_ms);
     if (phases->talk.policy && (resized || phase_is_disturbed(control))) {
         str_replace(&phases->shape, NULL);
-        (void)review_problem(control, now_ms);
+        (void)review_problem(control, now_ms); /* an answer to what was is not carried out */
     }
     switch (phases->step) {
     case PHASE_WAITING:
         wait_turn(control, now_ms);
+        break;
+    case PHASE_THINKING:
+        think_turn(control, now_ms);
         break;
     case PHASE_PLACING:
         place_turn(control, now_ms);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "control/pressure.h"
+#include "control/thinking.h"
 #include "policy/policy_json.h"
 
 struct control;
@@ -15,6 +16,7 @@ struct figures;
 enum phase_step {
     PHASE_WAITING,   /* for the first traffic: before it there is nothing to choose by */
     PHASE_MEETING,   /* the workers are asked what walkers call */
+    PHASE_THINKING,  /* the policy makes up its mind, in a thread */
     PHASE_PLACING,   /* until every module is served where the policy wants it */
     PHASE_SETTLING,  /* old instances drain; what is cold warms up */
     PHASE_BEGINNING, /* the workers are asked for their figures */
@@ -24,7 +26,10 @@ enum phase_step {
 };
 
 struct phases {
-    struct policy_talk talk;    /* name NULL: none runs, modules are where they were loaded */
+    struct policy_talk talk;    /* name NULL: none runs, modules are where they were loaded; without
+                                   a policy while that thinks */
+    struct thought *thought;    /* owned; NULL = it does not */
+    placement_t asked;          /* by the last answer */
     struct json_object *params; /* as given; owned; NULL = none */
     struct json_object *answer; /* the policy's last one; owned */
     enum phase_step step;
@@ -58,6 +63,8 @@ uint64_t phases_due_ms(const struct control *control);
 
 /* phase_place.c */
 void phase_apply(struct control *control, placement_t placement);
+/* From now on a load or a move of a module disturbs. */
+void phase_note_changes(struct control *control);
 /* What is in force is no trial any more, and is saved. */
 void phase_keep(struct control *control);
 /* Back to what applied before the policy tried things. */
@@ -66,7 +73,8 @@ void phase_abandon(struct control *control);
 placement_t phase_missing(const struct control *control, placement_t *ret_failed);
 /* No instance starts or drains. */
 bool phase_is_calm(const struct control *control);
-/* Modules came, went, or were loaded or moved by somebody since phase_apply. */
+/* Modules came, went, or were loaded or moved by somebody since the policy was told, or since
+ * phase_apply. */
 bool phase_is_disturbed(const struct control *control);
 
 /* phase_record.c */

@@ -15,6 +15,7 @@
 
 void phases_done(struct phases *phases)
 {
+    thought_drop(phases->thought);
     policy_talk_done(&phases->talk);
     (void)json_put(phases->params);
     (void)json_put(phases->answer);
@@ -95,9 +96,10 @@ const char *phase_step_name(enum phase_step step)
 {
     static const char *const names[] = {
         [PHASE_WAITING] = "waiting",     [PHASE_MEETING] = "waiting",
-        [PHASE_PLACING] = "placing",     [PHASE_SETTLING] = "settling",
-        [PHASE_BEGINNING] = "measuring", [PHASE_MEASURING] = "measuring",
-        [PHASE_ENDING] = "measuring",    [PHASE_FAILED] = "failed"};
+        [PHASE_THINKING] = "thinking",   [PHASE_PLACING] = "placing",
+        [PHASE_SETTLING] = "settling",   [PHASE_BEGINNING] = "measuring",
+        [PHASE_MEASURING] = "measuring", [PHASE_ENDING] = "measuring",
+        [PHASE_FAILED] = "failed"};
     return names[step];
 }
 

@@ -10,7 +10,8 @@
 
 struct job {
     struct job *next;
-    struct loop *loop; /* borrowed */
+    struct job_pool *pool; /* borrowed */
+    struct loop *loop;     /* borrowed */
     loop_fn work;
     loop_fn done;
     void *arg;
@@ -21,7 +22,8 @@ struct job_pool {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a job came, a thread ended, or the pool stops */
     struct job *first;
-    struct job **last; /* where the next job is linked */
+    struct job **last;  /* where the next job is linked */
+    struct job *worked; /* on their way back to their loops */
     unsigned threads_max;
     unsigned threads;
     unsigned idle;
@@ -43,6 +45,15 @@ struct job_pool *job_pool_new(unsigned threads_max)
     return pool;
 }
 
+static void forget(struct job *first)
+{
+    while (first) {
+        struct job *job = first;
+        first = job->next;
+        free(job);
+    }
+}
+
 struct job_pool *job_pool_free(struct job_pool *pool)
 {
     if (!pool) {
@@ -54,11 +65,8 @@ struct job_pool *job_pool_free(struct job_pool *pool)
     while (pool->threads > 0) {
         pthread_cond_wait(&pool->changed, &pool->lock);
     }
-    while (pool->first) {
-        struct job *job = pool->first;
-        pool->first = job->next;
-        free(job);
-    }
+    forget(pool->first);
+    forget(pool->worked);
     pthread_mutex_unlock(&pool->lock);
     (void)pthread_cond_destroy(&pool->changed);
     (void)pthread_mutex_destroy(&pool->lock);
@@ -69,6 +77,14 @@ struct job_pool *job_pool_free(struct job_pool *pool)
 static void job_finish(void *arg)
 {
     struct job *job = arg;
+    struct job_pool *pool = job->pool;
+    pthread_mutex_lock(&pool->lock);
+    struct job **at = &pool->worked;
+    while (*at != job) {
+        at = &(*at)->next;
+    }
+    *at = job->next;
+    pthread_mutex_unlock(&pool->lock);
     if (job->done) {
         job->done(job->arg);
     }
@@ -108,8 +124,10 @@ static void *run_jobs(void *arg)
         pthread_mutex_unlock(&pool->lock);
         job->work(job->arg);
         job->task = (struct loop_task){.fn = job_finish, .arg = job};
-        loop_post(job->loop, &job->task);
         pthread_mutex_lock(&pool->lock);
+        job->next = pool->worked;
+        pool->worked = job;
+        loop_post(job->loop, &job->task);
     }
     pool->threads--;
     pthread_cond_broadcast(&pool->changed);
@@ -120,7 +138,7 @@ static void *run_jobs(void *arg)
 void job_submit(struct job_pool *pool, struct loop *loop, loop_fn work, loop_fn done, void *arg)
 {
     struct job *job = xcalloc(1, sizeof(*job));
-    *job = (struct job){.loop = loop, .work = work, .done = done, .arg = arg};
+    *job = (struct job){.pool = pool, .loop = loop, .work = work, .done = done, .arg = arg};
 
     pthread_mutex_lock(&pool->lock);
     *pool->last = job;

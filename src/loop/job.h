@@ -8,7 +8,8 @@ struct job_pool;
 
 struct job_pool *job_pool_new(unsigned threads_max);
 
-/* Waits for running jobs; jobs not begun are dropped without a call of done. */
+/* Waits for running jobs; jobs not begun, and those whose loop has not called done yet, are
+ * dropped: the loops must not run any more. */
 struct job_pool *job_pool_free(struct job_pool *pool);
 
 /* Runs work(arg) in a thread of the pool, then done(arg) in loop's thread (done may be NULL).

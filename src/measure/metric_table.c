@@ -152,11 +152,12 @@ const struct metric_row METRIC_TABLE[METRIC_COUNT] = {
                                  {"worker", "role"},
                                  "Calls sent to a worker and not answered yet."},
 
-    [METRIC_POLICY_STEP] = {"jsorc_policy_step",
-                            METRIC_GAUGE,
-                            {"policy", "step"},
-                            "1 for what the policy does now: waiting, placing, settling or "
-                            "measuring. No line while none runs."},
+    [METRIC_POLICY_STEP] =
+        {"jsorc_policy_step",
+         METRIC_GAUGE,
+         {"policy", "step"},
+         "1 for what the policy does now: waiting, thinking, placing, settling or "
+         "measuring. No line while none runs."},
     [METRIC_POLICY_STEP_AGE] = {"jsorc_policy_step_age_seconds",
                                 METRIC_GAUGE,
                                 {"policy"},
