@@ -42,14 +42,19 @@ class Loadtest:
         self.assert_nothing_is_left()
         return done
 
-    def assert_nothing_is_left(self):
-        needle = f"{MARK}={self.mark}".encode()
+    def processes(self):
+        """Command lines of those that are left."""
+        needle, left = f"{MARK}={self.mark}".encode(), []
         for entry in Path("/proc").iterdir():
             try:
-                left = entry.name.isdigit() and needle in (entry / "environ").read_bytes()
+                if entry.name.isdigit() and needle in (entry / "environ").read_bytes():
+                    left.append((entry / "cmdline").read_bytes())
             except OSError:
                 continue
-            assert not left, f"left running: {(entry / 'cmdline').read_bytes()}"
+        return left
+
+    def assert_nothing_is_left(self):
+        assert self.processes() == []
         assert list(self.temporary.iterdir()) == []
 
     def result(self):
@@ -86,7 +91,7 @@ def test_two_policies_give_a_result_a_table_and_a_page(loadtest):
     for interval in speed_up.values():
         assert interval["low"] <= interval["value"] <= interval["high"]
     assert "over_all_remote" not in result[APP]["all_remote"]["summary"]
-    for place, cell in (("remote", "all_remote"), ("local", "all_local")):
+    for place, cell in (("remote", "all_remote"), ("module", "all_local")):
         placements = result[APP][cell]["repetitions"][0]["placements"]
         assert [entry["placement"] for entry in placements] == [
             {"sbert_sim": place, "bi_enc": place}]
@@ -199,6 +204,37 @@ def test_evaluation_moves_modules_while_it_is_measured(loadtest):
     assert len(decision["record"]) > 1
 
 
+def test_what_came_once_a_policy_had_settled_is_told_by_itself(loadtest):
+    test = loadtest()
+    test.run("--experiment", APP, "--policy", "all_remote,evaluation", "--mem", "0",
+             "--eval-phase", "0.5", "--perf-phase", "600", "--experiment-duration", "4")
+    result = test.result()[APP]
+    cell = result["evaluation-mem-0"]  # which leaves one placement, so one trial
+    summary, row = cell["summary"], cell["repetitions"][0]
+    assert (row["trials"], summary["trials"]) == (1, 1) and summary["phases"] >= 1
+    settled = row["settled"]
+    assert settled["from_s"] > 0.5 and settled["count"] < row["count"]
+    assert 0 < settled["p50_ms"] <= settled["p99_ms"]
+    assert summary["settled"]["mean_ms"] == pytest.approx(settled["mean_ms"])
+    assert summary["settled"]["over_all_remote"]["mean"]["value"] > 0
+    assert "settled" not in result["all_remote"]["summary"]
+    with (test.out / "result.csv").open() as file:
+        static, live = csv.DictReader(file)
+    assert static["settled_mean_ms"] == "" and static["trials"] == ""
+    assert float(live["settled_mean_ms"]) == pytest.approx(settled["mean_ms"])
+    assert ", settled" in (test.out / "report.html").read_text()
+
+
+def test_a_policy_that_did_not_settle_says_so(loadtest):
+    test = loadtest()
+    done = test.run("--experiment", APP, "--policy", "adaptive", "--eval-phase", "60",
+                    "--experiment-duration", "1", "-o", "table")
+    assert test.result()[APP]["adaptive-mem-4096"]["summary"]["settled"] is None
+    assert "not settled" in done.stdout
+    assert "; not settled" in done.stderr
+    assert ", not settled" in (test.out / "report.html").read_text()
+
+
 def test_an_open_loop_sends_at_its_rate(loadtest):
     test = loadtest()
     test.run("--experiment", APP, "--policy", "all_local", "--rate", "40",
@@ -252,6 +288,16 @@ def test_ctrl_c_ends_it_cleanly_with_what_was_measured(loadtest):
     assert result[APP]["all_local"]["summary"]["count"] > 5
     assert test.result() == result
     test.assert_nothing_is_left()
+
+
+def test_nothing_runs_on_when_it_is_killed(loadtest):
+    test = loadtest()
+    argv = test.argv("--experiment", APP, "--policy", "all_local", "--experiment-duration", "60")
+    with subprocess.Popen([str(word) for word in argv], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL, env=test.env) as process:
+        wait_until(lambda: calls_so_far(test) > 100, 60, "the load")
+        process.kill()
+    wait_until(lambda: not test.processes(), 60, "the end of its daemon")
 
 
 MINE = """

@@ -172,9 +172,6 @@ static void make_arguments(const struct op_call *call, const struct api *api, co
     add_number(arguments, call, "time_scale", "--time_scale");
     add_number(arguments, call, "memory_scale", "--memory_scale");
     add(arguments, "--output", "json");
-    char *pid = arguments->numbers[arguments->number_count++];
-    (void)snprintf(pid, sizeof(arguments->numbers[0]), "%d", (int)getpid());
-    add(arguments, "--with_parent", pid);
     if (op_arg_bool(call, "use_running")) {
         add(arguments, "--use_running", NULL);
         add(arguments, "--url", url);
@@ -185,7 +182,7 @@ static void make_arguments(const struct op_call *call, const struct api *api, co
 static int spawn(struct loadtest *test, const struct arguments *arguments, struct err *err)
 {
     const struct child_fd fds[] = {{test->out_fd, STDOUT_FILENO}, {test->err_fd, STDERR_FILENO}};
-    int failed = child_spawn((char *const *)(uintptr_t)arguments->list, NULL, fds, 2, &test->pid);
+    int failed = child_spawn_bound((char *const *)(uintptr_t)arguments->list, fds, 2, &test->pid);
     return failed ? err_errno(err, -failed, "cannot start the load test") : 0;
 }
 

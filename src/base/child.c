@@ -5,14 +5,19 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/environment.h"
 #include "base/err.h"
 
-#define READ_BYTES 65536
+#define READ_BYTES      65536
+#define PARENT_VARIABLE "JSORC_PARENT_PID"
 
 int child_spawn(char *const *args, char *const *environment, const struct child_fd *fds,
                 size_t fd_count, pid_t *ret_pid)
@@ -38,6 +43,32 @@ int child_spawn(char *const *args, char *const *environment, const struct child_
     (void)posix_spawn_file_actions_destroy(&actions);
     (void)posix_spawnattr_destroy(&attributes);
     return -failed;
+}
+
+int child_spawn_bound(char *const *args, const struct child_fd *fds, size_t fd_count,
+                      pid_t *ret_pid)
+{
+    char pid[16];
+    char *text = NULL;
+    (void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    char **environment = environment_prepend(PARENT_VARIABLE, pid, &text);
+    int failed = child_spawn(args, environment, fds, fd_count, ret_pid);
+    free(environment);
+    free(text);
+    return failed;
+}
+
+void child_obey_parent(void)
+{
+    const char *text = getenv(PARENT_VARIABLE);
+    if (!text) {
+        return;
+    }
+    long parent = strtol(text, NULL, 10);
+    (void)unsetenv(PARENT_VARIABLE); /* it is no business of our own children */
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent) {
+        _exit(128 + SIGTERM); /* it had ended before we could ask for that */
+    }
 }
 
 /* Takes what is there. 1 = more may come, 0 = end, -EFBIG, -ENOMEM. */

@@ -20,6 +20,15 @@ struct child_fd {
 int child_spawn(char *const *args, char *const *environment, const struct child_fd *fds,
                 size_t fd_count, pid_t *ret_pid);
 
+/* As child_spawn, of a child of this same program that shall not outlive us: it is told by a
+ * variable of its environment, which is ours, who we are, and gets SIGTERM when this thread ends,
+ * be it by SIGKILL. */
+int child_spawn_bound(char *const *args, const struct child_fd *fds, size_t fd_count,
+                      pid_t *ret_pid);
+
+/* Call first in main: keeps what child_spawn_bound promised. */
+void child_obey_parent(void);
+
 struct child_run {
     char *const *args;        /* args[0] is looked for in PATH; ended by NULL */
     char *const *environment; /* NULL = ours */

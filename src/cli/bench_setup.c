@@ -112,7 +112,7 @@ static int start(struct bench_setup *setup, struct bench_server *server, const c
     if (log_fd < 0) {
         return err_errno(err, errno, "cannot write '%s'", log);
     }
-    return child_start(argv, NULL, log_fd, &server->pid, err);
+    return child_start(argv, log_fd, &server->pid, err);
 }
 
 /* Puts the end of the server's log behind the error. */

@@ -3,43 +3,19 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/child.h"
 #include "base/cleanup.h"
 #include "base/err.h"
 
-int child_start(const char *const *argv, char *const *environment, int out_fd, pid_t *ret_pid,
-                struct err *err)
+int child_start(const char *const *argv, int out_fd, pid_t *ret_pid, struct err *err)
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none;
-    pid_t pid = 0;
-    (void)sigemptyset(&none);
-    if (posix_spawn_file_actions_init(&actions) != 0 || posix_spawnattr_init(&attributes) != 0) {
-        abort();
-    }
-    (void)posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    (void)posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
-    (void)posix_spawn_file_actions_adddup2(&actions, out_fd, STDERR_FILENO);
-    (void)posix_spawnattr_setsigmask(&attributes, &none);
-    /* A group of its own: Ctrl-C is for us, who end it when it is no longer needed. */
-    (void)posix_spawnattr_setpgroup(&attributes, 0);
-    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-    int failed = posix_spawnp(&pid, argv[0], &actions, &attributes, (char *const *)argv,
-                              environment ? environment : environ);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    (void)posix_spawnattr_destroy(&attributes);
-    if (failed) {
-        return err_errno(err, failed, "cannot run '%s'", argv[0]);
-    }
-    *ret_pid = pid;
-    return 0;
+    const struct child_fd fds[] = {{out_fd, STDOUT_FILENO}, {out_fd, STDERR_FILENO}};
+    int failed = child_spawn_bound((char *const *)(uintptr_t)argv, fds, 2, ret_pid);
+    return failed ? err_errno(err, -failed, "cannot run '%s'", argv[0]) : 0;
 }
 
 void child_stop(pid_t pid, int timeout_ms)

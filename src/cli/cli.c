@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/child.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "cli/args.h"
@@ -190,6 +191,7 @@ static int flush(int status)
 int cli_main(int argc, char **argv)
 {
     struct cli cli = {0};
+    child_obey_parent();
     (void)setlocale(LC_CTYPE, "C.UTF-8"); /* for the width of text; numbers stay as they are */
     command_serve_prepare();
     CLEANUP(catalogue_free) struct catalogue *catalogue = catalogue_new();

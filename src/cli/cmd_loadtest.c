@@ -13,8 +13,8 @@
 #include "cli/loadtest/report.h"
 #include "cli/loadtest/result.h"
 #include "cli/loadtest/run.h"
+#include "cli/loadtest/show.h"
 #include "cli/loadtest/stop.h"
-#include "cli/table.h"
 
 #define TEST_NAME "synthetic_apps" /* the only one there is, as in the original */
 
@@ -71,56 +71,6 @@ static void save(void *arg)
     }
 }
 
-/* ---- what is shown ---- */
-
-static void add_ms(struct table *table, struct json_object *summary, const char *name)
-{
-    table_cell_format(table, COLOUR_NONE, "%.2f", json_double(summary, name, 0));
-}
-
-static void add_row(void *arg, const char *app, const char *key, struct json_object *cell)
-{
-    struct table *table = arg;
-    struct json_object *summary = json_member(cell, "summary", json_type_object);
-    struct json_object *over = json_member(summary, "over_all_remote", json_type_object);
-    struct json_object *mean = json_member(over, "mean", json_type_object);
-    double errors = json_double(summary, "errors_percent", 0), low = json_double(mean, "low", 0);
-    table_cell(table, app, COLOUR_NONE);
-    table_cell(table, key, COLOUR_NONE);
-    table_cell_format(table, COLOUR_NONE, "%lld", (long long)json_int(summary, "count", 0));
-    table_cell_format(table, errors > 0 ? COLOUR_BAD : COLOUR_NONE, "%.2f", errors);
-    table_cell_format(table, COLOUR_NONE, "%.2f", json_double(summary, "throughput", 0));
-    add_ms(table, summary, "mean_ms");
-    add_ms(table, summary, "p50_ms");
-    add_ms(table, summary, "p99_ms");
-    if (!mean) {
-        table_cell(table, "-", COLOUR_DIM);
-    } else if (low > 0) {
-        table_cell_format(table, COLOUR_NONE, "%.2f (%.2f to %.2f)", json_double(mean, "value", 0),
-                          low, json_double(mean, "high", 0));
-    } else { /* one repetition says nothing of the next */
-        table_cell_format(table, COLOUR_NONE, "%.2f", json_double(mean, "value", 0));
-    }
-}
-
-static int show(struct cli *cli, struct json_object *result)
-{
-    struct err err = {0};
-    CLEANUP(table_free) struct table *table = table_new();
-    table_column(table, "APPLICATION", TABLE_LEFT);
-    table_column(table, "POLICY", TABLE_LEFT);
-    table_column(table, "REQUESTS", TABLE_RIGHT);
-    table_column(table, "ERRORS %", TABLE_RIGHT);
-    table_column(table, "PER S", TABLE_RIGHT);
-    table_column(table, "MEAN MS", TABLE_RIGHT);
-    table_column(table, "P50", TABLE_RIGHT);
-    table_column(table, "P99", TABLE_RIGHT);
-    table_column(table, "SPEED-UP", TABLE_RIGHT);
-    result_each(result, add_row, table);
-    return output_table(&cli->output, table, result, &err) < 0 ? cli_fail(cli, CLI_FAILED, &err)
-                                                               : CLI_OK;
-}
-
 /* ---- --fail-on ---- */
 
 struct checking {
@@ -153,7 +103,7 @@ static int finish(struct cli *cli, struct json_object *values, struct loadtest *
     if (wanted && !loadtest->write_err.code) {
         (void)write_files(loadtest->options.out, result, &loadtest->write_err);
     }
-    int status = show(cli, result);
+    int status = show_result(cli, result);
     struct checking checking = {.options = &loadtest->options,
                                 .conditions = json_member(values, "fail_on", json_type_array)};
     result_each(result, check_cell, &checking);
@@ -169,21 +119,33 @@ static int finish(struct cli *cli, struct json_object *values, struct loadtest *
     return stop_asked ? cli_fail_text(cli, CLI_FAILED, "interrupted") : status;
 }
 
+/* What adaptive has from its daemon, --mem and --eval-phase give to an own one only. */
+static void warn_of_running(const struct options *options)
+{
+    for (size_t i = 0; options->use_running && i < options->policy_count; i++) {
+        if (options->policies[i] == CELL_ADAPTIVE) {
+            (void)fprintf(stderr,
+                          "jsorc: with --use-running adaptive has the memory and the phases of the "
+                          "running daemon (its settings policy_memory_mb and policy_phase_s), not "
+                          "--mem and --eval-phase\n");
+        }
+    }
+}
+
 static int run_loadtest(struct cli *cli, struct json_object *values, struct loadtest *loadtest)
 {
     struct err err = {0};
     loadtest->machine = machine_json();
     run_init(&loadtest->run, &loadtest->apps, &loadtest->options, &loadtest->bed);
-    int failed = stop_prepare((pid_t)json_int(values, "with_parent", 0), &err);
+    stop_prepare();
+    int failed = bed_start(&loadtest->bed, cli, &loadtest->options, &err);
+    failed = failed ? failed : apps_write(&loadtest->apps, loadtest->bed.folder, &err);
     if (!failed) {
-        failed = bed_start(&loadtest->bed, cli, &loadtest->options, &err);
-        failed = failed ? failed : apps_write(&loadtest->apps, loadtest->bed.folder, &err);
-        if (!failed) {
-            failed = run_all(&loadtest->run, save, loadtest, &err);
-            bed_restore(&loadtest->bed);
-        }
-        bed_stop(&loadtest->bed);
+        warn_of_running(&loadtest->options);
+        failed = run_all(&loadtest->run, save, loadtest, &err);
+        bed_restore(&loadtest->bed);
     }
+    bed_stop(&loadtest->bed);
     return finish(cli, values, loadtest, failed, &err);
 }
 
@@ -241,7 +203,7 @@ static const struct param PARAMS[] = {
      .type = OP_FLOAT,
      .placeholder = "SECONDS",
      .fallback = "100",
-     .help = "of evaluation and adaptive: how long the best one is kept before it is tried again"},
+     .help = "of evaluation: how long the best one is kept before it is tried again"},
     {.name = "clients",
      .type = OP_INT,
      .placeholder = "NUMBER",
@@ -316,8 +278,8 @@ static const struct param PARAMS[] = {
     {.name = "fail_on",
      .placeholder = "CONDITION",
      .repeated = true,
-     .help = "end with status 1 if a cell meets it, e.g. 'p99>20ms', 'errors>0', 'speedup<1'; may "
-             "be given several times"},
+     .help = "end with status 1 if a cell meets it, e.g. 'p99>20ms', 'errors>0', 'speedup<1' (for "
+             "sure: with all of its confidence interval); may be given several times"},
     {.name = "use_running",
      .kind = PARAM_FLAG,
      .type = OP_BOOL,
@@ -326,10 +288,6 @@ static const struct param PARAMS[] = {
      .placeholder = "PATH",
      .values = VALUES_FILE,
      .help = "interpreter of the workers; default: that of $VIRTUAL_ENV, else python3"},
-    {.name = "with_parent",
-     .type = OP_INT,
-     .placeholder = "PID",
-     .help = "end when that process does, which started this one; for the daemon's own use"},
     {.name = NULL},
 };
 
@@ -362,9 +320,12 @@ const struct command COMMAND_LOADTEST = {
         "the load, notes what clients saw and what the policy did, and unloads them.\n\n"
         "It starts a daemon of its own in a temporary folder and ends it. With --use-running the "
         "daemon of this host is used; its policy and placement are put back afterwards, also after "
-        "Ctrl-C.\n\n"
+        "Ctrl-C. adaptive then has the memory and the phases of that daemon's settings.\n\n"
         "oracle tries every placement, takes the one with the lowest mean latency, and measures "
         "that one anew: what a policy could reach at best.\n\n"
+        "evaluation and adaptive try placements while they are measured. What came once they had "
+        "settled is told by itself, beside the speed-up that it is; TRIALS is how many phases of "
+        "how many were trials.\n\n"
         "The result is JSON of the original's shape; docs/loadtest.md explains it.",
     .params = PARAMS,
     .examples = EXAMPLES,

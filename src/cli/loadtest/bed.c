@@ -22,7 +22,6 @@
 #define START_TIMEOUT_MS 60000 /* a database on a slow disk */
 #define STOP_TIMEOUT_MS  30000
 #define PROBE_PAUSE_MS   20
-#define NODE_SHARE       0.8    /* of the node that evaluation may fill, as in the original */
 #define PHASE_S_MIN      0.5    /* of the daemon's setting */
 #define OP_TIMEOUT_MS    600000 /* a load of all modules of an application */
 
@@ -112,7 +111,7 @@ static int start_own(struct bed *bed, const struct options *options, struct err 
     CLEANUP(str_free) char *state = xasprintf("%s/state", bed->folder);
     CLEANUP(str_free) char *log = xasprintf("%s/serve.log", bed->folder);
     CLEANUP(str_free) char *config = xasprintf("%s/jsorc.yaml", bed->folder);
-    double spare_mb = NODE_SHARE * options_node_mb(options) - options_runtime_mb(options);
+    double spare_mb = BED_NODE_SHARE * options_node_mb(options) - options_runtime_mb(options);
     CLEANUP(str_free) char *memory = xasprintf("%.0f", fmax(1, spare_mb)); /* 0 = its default */
     CLEANUP(str_free) char *phase = xasprintf("%g", fmax(PHASE_S_MIN, options->eval_phase_s));
     const char *argv[] = {"/proc/self/exe",
@@ -139,8 +138,21 @@ static int start_own(struct bed *bed, const struct options *options, struct err 
     bed->endpoint = (struct endpoint){.url = xstrdup("http://localhost"),
                                       .socket = xasprintf("%s/run/jsorc.sock", state),
                                       .name = xstrdup(state)};
-    int failed = child_start(argv, NULL, log_fd, &bed->pid, err);
+    int failed = child_start(argv, log_fd, &bed->pid, err);
     return failed ? failed : wait_ready(bed, err);
+}
+
+/* What the daemon has already counts for evaluation, too, and is not scaled. */
+static int measure_foreign(struct bed *bed, struct err *err)
+{
+    CLEANUP(json_put) struct json_object *status = NULL;
+    int failed = bed_op(bed, "jsorc_status", NULL, &status, err);
+    struct json_object *modules = json_member(status, "modules", json_type_array);
+    for (size_t i = 0; modules && i < json_object_array_length(modules); i++) {
+        bed->foreign_mb +=
+            (double)json_int(json_object_array_get_idx(modules, i), "mem_kb", 0) / 1024;
+    }
+    return failed;
 }
 
 static int find_running(struct bed *bed, struct cli *cli, struct err *err)
@@ -161,7 +173,8 @@ static int find_running(struct bed *bed, struct cli *cli, struct err *err)
         return failed;
     }
     bed->before = json_ref(json_member(status, "action_status", json_type_object));
-    return bed_op(bed, "jsorc_actionpolicy_get", NULL, &bed->policy, err);
+    failed = measure_foreign(bed, err);
+    return failed ? failed : bed_op(bed, "jsorc_actionpolicy_get", NULL, &bed->policy, err);
 }
 
 int bed_start(struct bed *bed, struct cli *cli, const struct options *options, struct err *err)

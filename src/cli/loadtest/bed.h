@@ -12,12 +12,15 @@ struct json_object;
 struct options;
 struct transport;
 
+#define BED_NODE_SHARE 0.8 /* of the node that evaluation may fill, as in the original */
+
 struct bed {
     char *folder; /* owned; temporary: the modules' files, and the own daemon's state */
     pid_t pid;    /* of the own daemon; 0 = the running one is used */
     struct endpoint endpoint;
     struct transport *transport; /* owned */
     struct json_object *before;  /* owned; the running daemon's modes; NULL = own daemon */
+    double foreign_mb;           /* memory of the running daemon's modules */
     struct json_object *policy;  /* owned; its policy; NULL = own daemon, or it has none */
 };
 

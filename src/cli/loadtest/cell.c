@@ -13,6 +13,7 @@
 #include "cli/loadtest/placing.h"
 #include "cli/loadtest/shoot.h"
 #include "cli/loadtest/stop.h"
+#include "cli/loadtest/trials.h"
 #include "cli/loadtest/watcher.h"
 
 void cell_init(struct cell *cell, const struct app *app, enum cell_policy policy, char *key)
@@ -23,13 +24,15 @@ void cell_init(struct cell *cell, const struct app *app, enum cell_policy policy
                           .rows = json_object_new_array(),
                           .action_level = json_object_new_array(),
                           .decisions = json_object_new_array()};
-    samples_init(&cell->samples);
+    tally_init(&cell->all);
+    tally_init(&cell->settled);
 }
 
 void cell_done(struct cell *cell)
 {
     free(cell->key);
-    samples_done(&cell->samples);
+    tally_done(&cell->all);
+    tally_done(&cell->settled);
     (void)json_put(cell->rows);
     (void)json_put(cell->action_level);
     (void)json_put(cell->decisions);
@@ -37,16 +40,24 @@ void cell_done(struct cell *cell)
     *cell = (struct cell){0};
 }
 
+bool cell_is_live(const struct cell *cell)
+{
+    return cell->policy == CELL_EVALUATION || cell->policy == CELL_ADAPTIVE;
+}
+
 /* ---- the policy ---- */
 
 /* The memory and the phases of adaptive are settings of the daemon: bed.c gives them to its own. */
-static struct json_object *policy_params(const struct cell *cell, const struct options *options)
+static struct json_object *policy_params(const struct cell *cell,
+                                         const struct cell_context *context)
 {
+    const struct options *options = context->options;
     struct json_object *params = json_object_new_object();
     if (cell->policy == CELL_EVALUATION) {
         json_set_double(params, "eval_phase", options->eval_phase_s);
         json_set_double(params, "perf_phase", options->perf_phase_s);
-        json_set_double(params, "node_mem", options_node_mb(options));
+        json_set_double(params, "node_mem",
+                        options_node_mb(options) + context->bed->foreign_mb / BED_NODE_SHARE);
         json_set_double(params, "jaseci_runtime_mem", options_runtime_mb(options));
     }
     return params;
@@ -66,7 +77,7 @@ static int begin_policy(struct cell *cell, const struct cell_context *context, s
     const char *name = cell->policy == CELL_EVALUATION ? "Evaluation"
                        : cell->policy == CELL_ADAPTIVE ? "Adaptive"
                                                        : "Default";
-    return set_policy(context, name, policy_params(cell, context->options), err);
+    return set_policy(context, name, policy_params(cell, context), err);
 }
 
 /* ---- the oracle ---- */
@@ -140,24 +151,39 @@ static void on_measure(void *arg, double elapsed_s, double whole_s)
     context->on_progress(context->arg, "measuring", elapsed_s, whole_s);
 }
 
-static void book(struct cell *cell, struct shot *shot, struct json_object *placements)
+/* Consumed by book. */
+struct observed {
+    struct json_object *placements; /* of watcher_stop */
+    struct json_object *history;    /* of jsorc_trackact_stop */
+    struct json_object *decision; /* of jsorc_actionpolicy_get; of a live policy with its record */
+};
+
+static void book_settled(struct cell *cell, const struct shot *shot, double warmup_s,
+                         const struct observed *observed, struct json_object *row)
 {
-    size_t number = cell->repetitions++;
-    cell->mean_ms[number] = samples_mean_ms(&shot->samples);
-    cell->p99_ms[number] = samples_percentile(&shot->samples, 99);
-    cell->throughput[number] =
-        shot->seconds > 0 ? (double)shot->samples.count / shot->seconds : NAN;
-    cell->seconds += shot->seconds;
-    for (int i = 0; i < LOAD_OUTCOMES; i++) {
-        cell->outcomes[i] += shot->outcomes[i];
+    struct trials trials =
+        trials_of(json_member(observed->decision, "record", json_type_array), observed->placements,
+                  shot->started, warmup_s, warmup_s + shot->seconds);
+    struct samples part;
+    samples_init(&part);
+    timeline_part(&shot->timeline, trials.settled_from_s, trials.settled_to_s, &part);
+    json_set_int(row, "phases", trials.phases);
+    json_set_int(row, "trials", trials.trials);
+    cell->phases += trials.phases;
+    cell->trials += trials.trials;
+    struct json_object *settled = NULL;
+    if (part.count > 0) {
+        double seconds = trials.settled_to_s - trials.settled_from_s;
+        settled = json_object_new_object();
+        json_set_double(settled, "from_s", trials.settled_from_s);
+        tally_write(&part, seconds, settled);
+        tally_add(&cell->settled, cell->repetitions, &part, seconds);
+        cell->settled_count++;
     }
-    shot_pool(shot, &cell->samples);
-    struct json_object *row = shot_json(shot);
-    json_set(row, "placements", placements);
-    (void)json_object_array_add(cell->rows, row);
+    json_set(row, "settled", settled); /* null: it never settled */
+    samples_done(&part);
 }
 
-/* history: of jsorc_trackact_stop; consumed. */
 static void book_actions(struct cell *cell, struct json_object *history)
 {
     size_t count =
@@ -170,21 +196,36 @@ static void book_actions(struct cell *cell, struct json_object *history)
     (void)json_put(history);
 }
 
-static int collect(struct cell *cell, const struct cell_context *context, struct err *err)
+static void book(struct cell *cell, struct shot *shot, double warmup_s, struct observed *observed)
 {
-    struct json_object *history = NULL, *decision = NULL;
-    int failed = bed_op(context->bed, "jsorc_trackact_stop", NULL, &history, err);
-    book_actions(cell, history);
-    failed = failed ? failed : bed_op(context->bed, "jsorc_actionpolicy_get", NULL, &decision, err);
-    bool live = cell->policy == CELL_EVALUATION || cell->policy == CELL_ADAPTIVE;
-    if (!failed && live) { /* all that it was told and answered: `jsorc why` reads it */
+    tally_add(&cell->all, cell->repetitions, &shot->samples, shot->seconds);
+    for (int i = 0; i < LOAD_OUTCOMES; i++) {
+        cell->outcomes[i] += shot->outcomes[i];
+    }
+    struct json_object *row = shot_json(shot);
+    if (cell_is_live(cell)) {
+        book_settled(cell, shot, warmup_s, observed, row);
+    }
+    json_set(row, "placements", observed->placements);
+    (void)json_object_array_add(cell->rows, row);
+    cell->repetitions++;
+    book_actions(cell, observed->history);
+    json_set_int(observed->decision, "repetition", (int64_t)cell->repetitions);
+    (void)json_object_array_add(cell->decisions, observed->decision);
+}
+
+static int collect(const struct cell *cell, const struct cell_context *context,
+                   struct observed *observed, struct err *err)
+{
+    int failed = bed_op(context->bed, "jsorc_trackact_stop", NULL, &observed->history, err);
+    failed = failed
+                 ? failed
+                 : bed_op(context->bed, "jsorc_actionpolicy_get", NULL, &observed->decision, err);
+    if (!failed && cell_is_live(cell)) { /* all that it was told and answered */
         CLEANUP(json_put) struct json_object *record = NULL;
         failed = bed_op(context->bed, "jsorc_actionpolicy_record", NULL, &record, err);
-        json_set(decision, "record", json_ref(json_member(record, "lines", json_type_array)));
-    }
-    if (decision) {
-        json_set_int(decision, "repetition", (int64_t)cell->repetitions);
-        (void)json_object_array_add(cell->decisions, decision);
+        json_set(observed->decision, "record",
+                 json_ref(json_member(record, "lines", json_type_array)));
     }
     return failed;
 }
@@ -193,6 +234,7 @@ static int measure(struct cell *cell, const struct cell_context *context, struct
 {
     const struct options *options = context->options;
     struct shot shot = {0};
+    struct observed observed = {.history = NULL};
     int failed = begin_policy(cell, context, err);
     failed = failed ? failed : bed_op(context->bed, "jsorc_trackact_start", NULL, NULL, err);
     if (failed) {
@@ -206,14 +248,21 @@ static int measure(struct cell *cell, const struct cell_context *context, struct
                                  .on_progress = on_measure,
                                  .arg = (void *)(uintptr_t)context},
                    &shot, err);
-    struct json_object *placements = watcher_stop(watcher);
+    observed.placements = watcher_stop(watcher);
     if (failed) {
-        (void)json_put(placements);
+        (void)json_put(observed.placements);
         return failed;
     }
-    book(cell, &shot, placements);
+    failed = collect(cell, context, &observed, err);
+    if (!failed) {
+        book(cell, &shot, options->warmup_s, &observed);
+    } else {
+        (void)json_put(observed.placements);
+        (void)json_put(observed.history);
+        (void)json_put(observed.decision);
+    }
     shot_done(&shot);
-    return collect(cell, context, err);
+    return failed;
 }
 
 static unsigned first_placement(const struct cell *cell)

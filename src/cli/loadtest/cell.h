@@ -1,8 +1,7 @@
 /* One cell of a load test: an application under a policy, measured a few times. */
 #pragma once
 
-#include "cli/loadtest/options.h"
-#include "cli/loadtest/samples.h"
+#include "cli/loadtest/tally.h"
 #include "load/result.h"
 
 struct bed;
@@ -14,11 +13,10 @@ struct cell {
     enum cell_policy policy;
     char *key;          /* owned; the name of the policy in the result */
     size_t repetitions; /* measured so far */
-    double mean_ms[REPEAT_MAX];
-    double p99_ms[REPEAT_MAX];
-    double throughput[REPEAT_MAX];
-    struct samples samples; /* of all repetitions */
-    double seconds;         /* of all repetitions */
+    struct tally all;
+    struct tally settled;    /* of a live policy: what came once it had settled */
+    size_t settled_count;    /* repetitions in which it did */
+    unsigned phases, trials; /* of a live policy, of all repetitions */
     uint64_t outcomes[LOAD_OUTCOMES];
     struct json_object *rows; /* owned; an object a repetition */
     struct json_object
@@ -30,6 +28,9 @@ struct cell {
 
 void cell_init(struct cell *cell, const struct app *app, enum cell_policy policy, char *key);
 void cell_done(struct cell *cell);
+
+/* Its policy decides while it is measured, so that trials are in the figures of all. */
+bool cell_is_live(const struct cell *cell);
 
 struct cell_context {
     struct bed *bed;

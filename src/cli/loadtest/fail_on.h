@@ -14,7 +14,9 @@ struct fail_on {
 };
 
 /* METRIC OP VALUE [UNIT]: metric mean, p50, p90, p95, p99, p99.9, max (units us, ms, s), throughput
- * (/s), errors (%, of all requests), speedup (x; of the mean latency); op < <= > >=. -EINVAL. */
+ * (/s), errors (%, of all requests), speedup (x; of the mean latency); op < <= > >=. -EINVAL.
+ * A speed-up that has a confidence interval meets it only with the whole of that: noise is no
+ * reason to fail. */
 int fail_on_parse(const char *text, struct fail_on *ret, struct err *err);
 
 /* Whether summary (a cell's) meets the condition. False when it has no such figure. */

@@ -62,5 +62,22 @@ static void compares_with_the_summary(void)
     EXPECT(!met("speedup<1", "{\"speed_up\": null}")); /* all_remote has none */
 }
 
+static void a_speed_up_must_be_sure_to_count(void)
+{
+    static const char sure[] =
+        "{\"speed_up\": 0.9, \"over_all_remote\": {\"mean\": {\"value\": 0.9, "
+        "\"low\": 0.85, \"high\": 0.95}}}";
+    static const char unsure[] = "{\"speed_up\": 0.99, \"over_all_remote\": {\"mean\": {\"value\": "
+                                 "0.99, \"low\": 0.9, \"high\": 1.1}}}";
+    static const char once[] =
+        "{\"speed_up\": 0.9, \"over_all_remote\": {\"mean\": {\"value\": 0.9, "
+        "\"low\": null, \"high\": null}}}";
+    EXPECT(met("speedup<1", sure));
+    EXPECT(!met("speedup<1", unsure));
+    EXPECT(!met("speedup>0.95", unsure));
+    EXPECT(met("speedup>0.8", unsure));
+    EXPECT(met("speedup<1", once)); /* one repetition: there is nothing better to go by */
+}
+
 TEST_MAIN(reads_metric_comparison_value_and_unit, refuses_what_is_no_condition,
-          compares_with_the_summary)
+          compares_with_the_summary, a_speed_up_must_be_sure_to_count)

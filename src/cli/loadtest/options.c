@@ -23,7 +23,7 @@ const char *cell_policy_text(enum cell_policy policy)
 
 char *options_key(const struct options *options, enum cell_policy policy)
 {
-    bool bounded = policy == CELL_EVALUATION || policy == CELL_ADAPTIVE;
+    bool bounded = policy == CELL_EVALUATION || (policy == CELL_ADAPTIVE && !options->use_running);
     return bounded ? xasprintf("%s-mem-%.0f", cell_policy_text(policy), options->mem_gib * 1024)
                    : xstrdup(cell_policy_text(policy));
 }

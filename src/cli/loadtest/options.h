@@ -54,7 +54,8 @@ struct options {
 int options_read(struct apps *apps, struct json_object *values, struct options *ret,
                  struct err *err);
 
-/* "all_local", "evaluation-mem-4096": as the original names its results; owned by the caller. */
+/* "all_local", "evaluation-mem-4096": as the original names its results; owned by the caller.
+ * adaptive in the running daemon has that one's memory, not --mem. */
 char *options_key(const struct options *options, enum cell_policy policy);
 
 /* Memory of the node in MB for the policies, scaled as the modules are. */

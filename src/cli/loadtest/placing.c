@@ -110,7 +110,7 @@ struct json_object *placing_json(const struct app *app, unsigned remote)
 {
     struct json_object *placement = json_object_new_object();
     for (size_t i = 0; i < app->module_count; i++) {
-        json_set_str(placement, app->modules[i], remote & (1U << i) ? "remote" : "local");
+        json_set_str(placement, app->modules[i], remote & (1U << i) ? "remote" : "module");
     }
     return placement;
 }

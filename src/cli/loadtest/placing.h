@@ -21,5 +21,5 @@ int placing_move(const struct cell_context *context, const struct app *app, unsi
 /* Unloads and forgets all of it; what is not there is no error. */
 int placing_unload(const struct cell_context *context, const struct app *app, struct err *err);
 
-/* {"bi_enc": "local", ...}; owned by the caller. */
+/* {"bi_enc": "module", ...}; owned by the caller. */
 struct json_object *placing_json(const struct app *app, unsigned remote);

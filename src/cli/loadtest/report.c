@@ -8,11 +8,12 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "cli/loadtest/chart.h"
+#include "cli/loadtest/figure_text.h"
 
 #define POINTS_MAX 4096 /* of one line */
 #define BANDS_MAX  1024
 
-#define LOCAL_COLOUR  "#0072b2"
+#define MODULE_COLOUR "#0072b2"
 #define REMOTE_COLOUR "#e69f00"
 #define NO_COLOUR     "#bbbbbb"
 
@@ -20,7 +21,7 @@ static const char HEAD[] =
     "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
     "<title>jsorc load test</title>\n<style>\n"
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;"
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;"
     "color:#222;background:#fff}\n"
     "table{border-collapse:collapse;margin:1rem 0;font-variant-numeric:tabular-nums}\n"
     "th,td{padding:.2rem .7rem;border-bottom:1px solid #ddd;text-align:right}\n"
@@ -35,22 +36,14 @@ static const char HEAD[] =
     "pre{background:#242424}.note{color:#aaa}h2{border-color:#ddd}}\n"
     "</style>\n</head>\n<body>\n<h1>jsorc load test</h1>\n";
 
-static void add_number(struct buf *out, struct json_object *object, const char *name,
-                       const char *format)
+static void add_number(struct buf *out, struct json_object *object, const char *name, int decimals)
 {
     double value = json_double(object, name, NAN);
-    buf_printf(out, "<td>");
     if (isnan(value)) {
-        buf_printf(out, "–");
+        buf_printf(out, "<td>–</td>");
     } else {
-        char text[64];
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        (void)snprintf(text, sizeof(text), format, value);
-#pragma GCC diagnostic pop
-        buf_printf(out, "%s", text);
+        buf_printf(out, "<td>%.*f</td>", decimals, value);
     }
-    buf_printf(out, "</td>");
 }
 
 /* ---- what was measured, and on what ---- */
@@ -81,60 +74,106 @@ static void add_config(struct buf *out, struct json_object *config)
 
 /* ---- one application ---- */
 
+static void add_text(struct buf *out, const char *text, bool known)
+{
+    buf_printf(out, "<td>%s</td>", known ? text : "–");
+}
+
+/* Of a summary, or of what came once the policy had settled. */
+static void add_row(struct buf *out, const char *name, const char *part,
+                    struct json_object *figures)
+{
+    static const struct {
+        const char *member;
+        int decimals;
+    } columns[] = {{"count", 0}, {"errors_percent", 2}, {"throughput", 2}},
+      percentiles[] = {{"p50_ms", 2},  {"p90_ms", 2}, {"p99_ms", 2},
+                       {"p999_ms", 2}, {"phases", 1}, {"trials", 1}};
+    char text[FIGURE_TEXT_SIZE];
+    buf_printf(out, "<tr><td>");
+    chart_escape(out, name);
+    buf_printf(out, "%s</td>", part);
+    for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
+        add_number(out, figures, columns[i].member, columns[i].decimals);
+    }
+    bool known = figure_mean_text(figures, text);
+    add_text(out, text, known);
+    for (size_t i = 0; i < sizeof(percentiles) / sizeof(percentiles[0]); i++) {
+        add_number(out, figures, percentiles[i].member, percentiles[i].decimals);
+    }
+    known = figure_speed_up_text(figures, text);
+    add_text(out, text, known);
+    buf_printf(out, "</tr>\n");
+}
+
 static void add_figures(struct buf *out, struct json_object *cells)
 {
+    bool live = false;
     buf_printf(out, "<table>\n<tr><th>policy</th><th>requests</th><th>errors %%</th><th>per s</th>"
                     "<th>mean ms</th><th>p50</th><th>p90</th><th>p99</th><th>p99.9</th>"
-                    "<th>speed-up</th></tr>\n");
+                    "<th>phases</th><th>trials</th><th>speed-up</th></tr>\n");
     json_object_object_foreach(cells, key, cell)
     {
         struct json_object *summary = json_member(cell, "summary", json_type_object);
-        buf_printf(out, "<tr><td>");
-        chart_escape(out, key);
-        buf_printf(out, "</td>");
-        add_number(out, summary, "count", "%.0f");
-        add_number(out, summary, "errors_percent", "%.2f");
-        add_number(out, summary, "throughput", "%.2f");
-        add_number(out, summary, "mean_ms", "%.2f");
-        add_number(out, summary, "p50_ms", "%.2f");
-        add_number(out, summary, "p90_ms", "%.2f");
-        add_number(out, summary, "p99_ms", "%.2f");
-        add_number(out, summary, "p999_ms", "%.2f");
-        add_number(out, summary, "speed_up", "%.2f");
-        buf_printf(out, "</tr>\n");
+        struct json_object *settled = NULL;
+        add_row(out, key, "", summary);
+        if (json_object_object_get_ex(summary, "settled", &settled)) {
+            live = true;
+            add_row(out, key, settled ? ", settled" : ", not settled", settled);
+        }
     }
     buf_printf(out, "</table>\n");
+    if (live) {
+        buf_printf(out, "<p class=\"note\">Settled: requests that were due after the last trial of "
+                        "their repetition. The row above it has the trials, too. Phases and trials "
+                        "are those of one repetition.</p>\n");
+    }
 }
 
-static void add_speed_ups(struct buf *out, struct json_object *cells)
+#define RATIOS_MAX (CHART_LINES_MAX * 6) /* three figures, of all and once settled */
+
+struct ratios {
+    struct chart_interval rows[RATIOS_MAX];
+    char names[RATIOS_MAX][64];
+    size_t count;
+};
+
+static void add_ratios(struct ratios *ratios, const char *key, const char *part,
+                       struct json_object *figures, const char *colour)
 {
     static const struct {
         const char *member, *text;
     } metrics[] = {{"mean", "mean latency"}, {"throughput", "throughput"}, {"p99", "p99"}};
-    struct chart_interval rows[CHART_LINES_MAX * 3];
-    char names[CHART_LINES_MAX * 3][64];
-    size_t count = 0, colour = 0;
+    struct json_object *over = json_member(figures, "over_all_remote", json_type_object);
+    for (size_t i = 0; over && i < 3 && ratios->count < RATIOS_MAX; i++) {
+        struct json_object *interval = json_member(over, metrics[i].member, json_type_object);
+        char *name = ratios->names[ratios->count];
+        (void)snprintf(name, sizeof(ratios->names[0]), "%s%s, %s", key, part, metrics[i].text);
+        ratios->rows[ratios->count++] =
+            (struct chart_interval){.name = name,
+                                    .colour = colour,
+                                    .value = json_double(interval, "value", NAN),
+                                    .low = json_double(interval, "low", NAN),
+                                    .high = json_double(interval, "high", NAN)};
+    }
+}
+
+static void add_speed_ups(struct buf *out, struct json_object *cells)
+{
+    struct ratios ratios = {.count = 0};
+    size_t colour = 0;
     json_object_object_foreach(cells, key, cell)
     {
         struct json_object *summary = json_member(cell, "summary", json_type_object);
-        struct json_object *over = json_member(summary, "over_all_remote", json_type_object);
-        const char *shade = chart_colour(colour++);
-        for (size_t i = 0; over && i < 3 && count < CHART_LINES_MAX * 3; i++) {
-            struct json_object *interval = json_member(over, metrics[i].member, json_type_object);
-            (void)snprintf(names[count], sizeof(names[0]), "%s, %s", key, metrics[i].text);
-            rows[count] = (struct chart_interval){.name = names[count],
-                                                  .colour = shade,
-                                                  .value = json_double(interval, "value", NAN),
-                                                  .low = json_double(interval, "low", NAN),
-                                                  .high = json_double(interval, "high", NAN)};
-            count++;
-        }
+        struct json_object *settled = json_member(summary, "settled", json_type_object);
+        add_ratios(&ratios, key, "", summary, chart_colour(colour));
+        add_ratios(&ratios, key, ", settled", settled, chart_colour(colour++));
     }
-    if (count > 0) {
+    if (ratios.count > 0) {
         buf_printf(out, "<h3>Speed-up over all_remote</h3>\n<p class=\"note\">Above 1 is better. "
                         "Bars: 95 %% confidence, Student's t over the pairs of repetitions; none "
                         "with a single repetition.</p>\n");
-        chart_ratios(out, "Speed-up over all_remote", rows, count);
+        chart_ratios(out, "Speed-up over all_remote", ratios.rows, ratios.count);
     }
 }
 
@@ -206,7 +245,7 @@ static void add_lines(struct buf *out, struct json_object *cells, bool over_time
 
 static const char *colour_of_place(const char *place)
 {
-    return !place ? NO_COLOUR : strcmp(place, "local") == 0 ? LOCAL_COLOUR : REMOTE_COLOUR;
+    return !place ? NO_COLOUR : strcmp(place, "module") == 0 ? MODULE_COLOUR : REMOTE_COLOUR;
 }
 
 static void add_module_bands(struct buf *out, struct json_object *changes, const char *module,
@@ -243,8 +282,9 @@ static double whole_of(struct json_object *row, struct json_object *changes)
 static void add_placements(struct buf *out, struct json_object *cells)
 {
     buf_printf(out, "<h3>Placement over time</h3>\n<p class=\"note\">The last repetition. "
-                    "<span style=\"color:" LOCAL_COLOUR "\">■</span> local, <span "
-                    "style=\"color:" REMOTE_COLOUR "\">■</span> remote.</p>\n");
+                    "<span style=\"color:" MODULE_COLOUR
+                    "\">■</span> module (in the runtime worker), <span "
+                    "style=\"color:" REMOTE_COLOUR "\">■</span> remote (in a pod).</p>\n");
     json_object_object_foreach(cells, key, cell)
     {
         struct json_object *row = last_repetition(cell);

@@ -8,7 +8,6 @@
 #include "base/json.h"
 #include "cli/loadtest/cell.h"
 #include "cli/version.h"
-#include "load/stats.h"
 
 static uint64_t requests_of(const struct cell *cell)
 {
@@ -24,9 +23,9 @@ static uint64_t requests_of(const struct cell *cell)
 static struct json_object *leaf_of(struct cell *cell)
 {
     struct json_object *leaf = json_object_new_object();
-    struct samples *samples = &cell->samples;
-    json_set_double(leaf, "throughput",
-                    cell->seconds > 0 ? (double)samples->count / cell->seconds : 0);
+    struct samples *samples = &cell->all.samples;
+    double seconds = cell->all.seconds;
+    json_set_double(leaf, "throughput", seconds > 0 ? (double)samples->count / seconds : 0);
     json_set_double(leaf, "average_latency", samples_mean_ms(samples));
     json_set_double(leaf, "50th_latency", samples_percentile(samples, 50));
     json_set_double(leaf, "90th_latency", samples_percentile(samples, 90));
@@ -47,7 +46,7 @@ static struct json_object *walker_level(struct cell *cell)
 {
     struct json_object *report = json_object_new_object();
     struct json_object *walkers = json_object_new_object();
-    if (cell->samples.count > 0) {
+    if (cell->all.samples.count > 0) {
         json_set(walkers, cell->app->name, leaf_of(cell));
         json_set(walkers, "all", leaf_of(cell));
         json_set(report, "walker_run", walkers);
@@ -59,68 +58,47 @@ static struct json_object *walker_level(struct cell *cell)
 
 /* ---- the summary ---- */
 
-static struct json_object *interval_json(struct stats_interval interval)
-{
-    struct json_object *object = json_object_new_object();
-    json_set_double(object, "value", interval.value);
-    json_set_double(object, "low", interval.low);
-    json_set_double(object, "high", interval.high);
-    return object;
-}
-
 static const struct cell *baseline_of(const struct cell *cell, const struct cell *cells,
                                       size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (cells[i].app == cell->app && cells[i].policy == CELL_ALL_REMOTE) {
+        if (cells[i].app == cell->app && cells[i].policy == CELL_ALL_REMOTE && &cells[i] != cell) {
             return &cells[i];
         }
     }
     return NULL;
 }
 
-/* Above 1 = better than all_remote: its latency over ours, our throughput over its. */
-static void add_speed_up(struct json_object *summary, const struct cell *cell,
-                         const struct cell *base)
+/* Of a live policy: how many phases it took, and what users had from it afterwards. */
+static void add_live(struct json_object *summary, struct cell *cell, const struct cell *base)
 {
-    json_set_double(summary, "speed_up", NAN);
-    if (!base || base == cell) {
-        return;
+    double repetitions = (double)cell->repetitions;
+    struct json_object *settled = NULL;
+    json_set_double(summary, "phases", cell->phases / repetitions);
+    json_set_double(summary, "trials", cell->trials / repetitions);
+    if (cell->settled_count > 0) {
+        settled = json_object_new_object();
+        json_set_int(settled, "repetitions", (int64_t)cell->settled_count);
+        tally_write(&cell->settled.samples, cell->settled.seconds, settled);
+        tally_write_mean(&cell->settled, cell->repetitions, settled);
+        tally_write_speed_up(&cell->settled, base ? &base->all : NULL, cell->repetitions, settled);
     }
-    size_t pairs = cell->repetitions < base->repetitions ? cell->repetitions : base->repetitions;
-    struct stats_interval mean = stats_ratio(base->mean_ms, cell->mean_ms, pairs);
-    struct json_object *object = json_object_new_object();
-    json_set_double(summary, "speed_up", mean.value);
-    json_set(object, "mean", interval_json(mean));
-    json_set(object, "throughput",
-             interval_json(stats_ratio(cell->throughput, base->throughput, pairs)));
-    json_set(object, "p99", interval_json(stats_ratio(base->p99_ms, cell->p99_ms, pairs)));
-    json_set(summary, "over_all_remote", object);
+    json_set(summary, "settled", settled); /* null: it never settled */
 }
 
 static struct json_object *summary_of(struct cell *cell, const struct cell *base)
 {
-    static const struct {
-        const char *name;
-        double percentile;
-    } rows[] = {{"p50_ms", 50}, {"p90_ms", 90},    {"p95_ms", 95},
-                {"p99_ms", 99}, {"p999_ms", 99.9}, {"max_ms", 100}};
     struct json_object *summary = json_object_new_object();
     uint64_t requests = requests_of(cell);
     uint64_t errors = requests - cell->outcomes[LOAD_RIGHT];
-    json_set_int(summary, "count", (int64_t)cell->samples.count);
-    json_set_double(summary, "mean_ms", samples_mean_ms(&cell->samples));
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        json_set_double(summary, rows[i].name,
-                        samples_percentile(&cell->samples, rows[i].percentile));
-    }
-    json_set_double(summary, "throughput",
-                    cell->seconds > 0 ? (double)cell->samples.count / cell->seconds : NAN);
+    tally_write(&cell->all.samples, cell->all.seconds, summary);
     json_set_double(summary, "errors_percent",
                     requests > 0 ? 100 * (double)errors / (double)requests : NAN);
-    json_set(summary, "mean_of_repetitions",
-             interval_json(stats_mean(cell->mean_ms, cell->repetitions)));
-    add_speed_up(summary, cell, base);
+    tally_write_mean(&cell->all, cell->repetitions, summary);
+    tally_write_speed_up(&cell->all, base ? &base->all : NULL, cell->repetitions, summary);
+    if (cell_is_live(cell)) {
+        add_live(summary, cell, base);
+    }
     return summary;
 }
 
@@ -131,7 +109,7 @@ static struct json_object *distribution_of(struct cell *cell)
     struct json_object *list = json_object_new_array();
     for (size_t i = 0; i < sizeof(percentiles) / sizeof(percentiles[0]); i++) {
         struct json_object *point = json_object_new_array();
-        double value = samples_percentile(&cell->samples, percentiles[i]);
+        double value = samples_percentile(&cell->all.samples, percentiles[i]);
         if (isnan(value)) {
             (void)json_put(point);
             break;
@@ -229,9 +207,31 @@ void result_each(struct json_object *result,
 
 /* ---- CSV ---- */
 
-static const char *const COLUMNS[] = {"seconds", "count",   "errors", "throughput",
-                                      "mean_ms", "p50_ms",  "p90_ms", "p95_ms",
-                                      "p99_ms",  "p999_ms", "max_ms", "stopped"};
+/* of: NULL = of the repetition itself; a column is empty where there is no such figure. */
+static const struct {
+    const char *title, *of, *member;
+} COLUMNS[] = {
+    {"seconds", NULL, "seconds"},
+    {"count", NULL, "count"},
+    {"errors", NULL, "errors"},
+    {"throughput", NULL, "throughput"},
+    {"mean_ms", NULL, "mean_ms"},
+    {"p50_ms", NULL, "p50_ms"},
+    {"p90_ms", NULL, "p90_ms"},
+    {"p95_ms", NULL, "p95_ms"},
+    {"p99_ms", NULL, "p99_ms"},
+    {"p999_ms", NULL, "p999_ms"},
+    {"max_ms", NULL, "max_ms"},
+    {"stopped", NULL, "stopped"},
+    {"phases", NULL, "phases"},
+    {"trials", NULL, "trials"},
+    {"settled_from_s", "settled", "from_s"},
+    {"settled_count", "settled", "count"},
+    {"settled_throughput", "settled", "throughput"},
+    {"settled_mean_ms", "settled", "mean_ms"},
+    {"settled_p50_ms", "settled", "p50_ms"},
+    {"settled_p99_ms", "settled", "p99_ms"},
+};
 
 #define COLUMN_COUNT (sizeof(COLUMNS) / sizeof(COLUMNS[0]))
 
@@ -243,8 +243,10 @@ static void csv_cell(void *arg, const char *app, const char *key, struct json_ob
         struct json_object *row = json_object_array_get_idx(rows, i);
         buf_printf(out, "%s,%s,%zu", app, key, i + 1);
         for (size_t column = 0; column < COLUMN_COUNT; column++) {
+            const char *of = COLUMNS[column].of;
+            struct json_object *from = of ? json_member(row, of, json_type_object) : row;
             struct json_object *value = NULL;
-            (void)json_object_object_get_ex(row, COLUMNS[column], &value);
+            (void)json_object_object_get_ex(from, COLUMNS[column].member, &value);
             buf_printf(out, ",%s", value ? json_object_get_string(value) : "");
         }
         buf_printf(out, "\n");
@@ -256,7 +258,7 @@ char *result_csv(struct json_object *result)
     struct buf out = {0};
     buf_printf(&out, "application,policy,repetition");
     for (size_t column = 0; column < COLUMN_COUNT; column++) {
-        buf_printf(&out, ",%s", COLUMNS[column]);
+        buf_printf(&out, ",%s", COLUMNS[column].title);
     }
     buf_printf(&out, "\n");
     result_each(result, csv_cell, &out);

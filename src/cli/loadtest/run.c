@@ -53,9 +53,17 @@ static void tell(struct progress *progress)
         return;
     }
     size_t number = progress->repetition - 1;
-    (void)fprintf(stderr, "%s %s %zu/%zu: %.2f requests/s, mean %.2f ms, p99 %.2f ms\n",
+    const struct tally *all = &cell->all;
+    (void)fprintf(stderr, "%s %s %zu/%zu: %.2f requests/s, mean %.2f ms, p99 %.2f ms",
                   cell->app->name, cell->key, progress->repetition, progress->run->options->repeat,
-                  cell->throughput[number], cell->mean_ms[number], cell->p99_ms[number]);
+                  all->throughput[number], all->mean_ms[number], all->p99_ms[number]);
+    if (cell_is_live(cell) && isnan(cell->settled.mean_ms[number])) {
+        (void)fprintf(stderr, "; not settled");
+    } else if (cell_is_live(cell)) {
+        (void)fprintf(stderr, "; settled: mean %.2f ms, p99 %.2f ms", cell->settled.mean_ms[number],
+                      cell->settled.p99_ms[number]);
+    }
+    (void)fprintf(stderr, "\n");
 }
 
 void run_init(struct run *run, const struct apps *apps, const struct options *options,

@@ -13,6 +13,7 @@
 #include "cli/loadtest/bed.h"
 #include "cli/loadtest/cell.h"
 #include "cli/loadtest/stop.h"
+#include "cli/loadtest/tally.h"
 #include "http/client.h"
 #include "load/generator.h"
 #include "measure/histogram.h"
@@ -55,7 +56,9 @@ static void on_sample(void *arg, const struct load_sample *sample)
     point->sum_ms += (double)latency_ns / 1e6;
     point->max_ms = fmax(point->max_ms, (double)latency_ns / 1e6);
     if (!sample->warm) {
+        double due_s = (double)(sample->due_ns - shooting->start_ns) / 1e9;
         samples_add(&shot->samples, latency_ns);
+        timeline_add(&shot->timeline, due_s, latency_ns);
     }
 }
 
@@ -148,7 +151,7 @@ int shoot(const struct cell_context *context, const struct app *app, const struc
     int failed = load_run(&plan, &result, err);
     kinds_done(&kinds);
     if (failed) {
-        samples_done(&shot.samples);
+        shot_done(&shot);
         return failed;
     }
     book(&shot, &result);
@@ -160,11 +163,7 @@ int shoot(const struct cell_context *context, const struct app *app, const struc
 void shot_done(struct shot *shot)
 {
     samples_done(&shot->samples);
-}
-
-void shot_pool(const struct shot *shot, struct samples *pool)
-{
-    samples_merge(pool, &shot->samples);
+    timeline_done(&shot->timeline);
 }
 
 static struct json_object *series_json(const struct shot *shot)
@@ -194,19 +193,9 @@ struct json_object *shot_json(struct shot *shot)
         asked += shot->outcomes[i];
     }
     json_set_double(row, "ts", shot->started);
-    json_set_double(row, "seconds", shot->seconds);
-    json_set_int(row, "count", (int64_t)shot->outcomes[LOAD_RIGHT]);
+    tally_write(&shot->samples, shot->seconds, row);
     json_set_int(row, "errors", (int64_t)(asked - shot->outcomes[LOAD_RIGHT]));
     json_set_int(row, "warm_up", (int64_t)shot->warm);
-    json_set_double(row, "throughput",
-                    shot->seconds > 0 ? (double)shot->samples.count / shot->seconds : NAN);
-    json_set_double(row, "mean_ms", samples_mean_ms(&shot->samples));
-    json_set_double(row, "p50_ms", samples_percentile(&shot->samples, 50));
-    json_set_double(row, "p90_ms", samples_percentile(&shot->samples, 90));
-    json_set_double(row, "p95_ms", samples_percentile(&shot->samples, 95));
-    json_set_double(row, "p99_ms", samples_percentile(&shot->samples, 99));
-    json_set_double(row, "p999_ms", samples_percentile(&shot->samples, 99.9));
-    json_set_double(row, "max_ms", shot->samples.count ? shot->samples.max_ms : NAN);
     json_set_double(row, "generator_late_p99_ms", shot->lag_p99_ms);
     json_set_bool(row, "stopped", shot->stopped);
     json_set(row, "series", series_json(shot));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/loadtest/samples.h"
+#include "cli/loadtest/timeline.h"
 #include "load/result.h"
 
 struct app;
@@ -27,7 +28,8 @@ struct shot_point { /* requests whose answers came in that part of the time */
 };
 
 struct shot {
-    struct samples samples; /* latencies of right answers, without the warm-up's */
+    struct samples samples;   /* latencies of right answers, without the warm-up's */
+    struct timeline timeline; /* the same, since the begin of the load */
     uint64_t outcomes[LOAD_OUTCOMES];
     uint64_t warm; /* requests of the warm-up */
     double seconds;
@@ -42,9 +44,6 @@ struct shot {
 int shoot(const struct cell_context *context, const struct app *app, const struct aim *aim,
           struct shot *ret_shot, struct err *err);
 void shot_done(struct shot *shot);
-
-/* Adds its latencies to those of others. */
-void shot_pool(const struct shot *shot, struct samples *pool);
 
 /* Figures and series as they stand in the result; owned by the caller. */
 struct json_object *shot_json(struct shot *shot);

@@ -34,8 +34,7 @@ static struct json_object *placement_of(const struct watcher *watcher, struct js
     for (size_t i = 0; i < watcher->app->module_count; i++) {
         const char *name = watcher->app->modules[i];
         const char *mode = json_str(json_member(modes, name, json_type_object), "mode");
-        json_set_str(placement, name,
-                     mode && strcmp(mode, "module") == 0 ? "local" : mode); /* NULL = nowhere */
+        json_set_str(placement, name, mode); /* NULL = nowhere */
     }
     return placement;
 }

@@ -9,6 +9,6 @@ struct watcher;
 /* Never NULL. bed and app are borrowed until watcher_stop. */
 struct watcher *watcher_start(const struct bed *bed, const struct app *app);
 
-/* [{"t": seconds since the start, "placement": {"bi_enc": "local"}}], an entry a change; owned by
+/* [{"t": seconds since the start, "placement": {"bi_enc": "module"}}], an entry a change; owned by
  * the caller. Frees the watcher. */
 struct json_object *watcher_stop(struct watcher *watcher);
