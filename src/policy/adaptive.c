@@ -45,17 +45,30 @@ static void book_loss(struct adaptive *state, double phase_s, const struct polic
     state->lost_s += phase_s * lost;
 }
 
+/* Nothing can be tried without traffic. A round has an end all the same: whoever waits for it gets
+ * the best placement that is known, and the first traffic begins another round. */
 static void rest(struct adaptive *state)
 {
-    state->trials += state->on_trial;
+    state->trials++;
     state->on_trial = false;
     state->held = state->home;
+    if (state->trials >= adaptive_trials_max(state)) {
+        state->stage = STAGE_KEEP;
+        state->asleep = true;
+    }
     adaptive_explain(state, "no traffic", NULL, NULL, 0);
+}
+
+static void wake(struct adaptive *state)
+{
+    state->asleep = false;
+    state->stage = STAGE_ROUND;
+    state->trials = 0;
 }
 
 static void tell_in_round(struct adaptive *state)
 {
-    state->trials += state->on_trial;
+    state->trials++;
     adaptive_plan(state);
 }
 
@@ -105,6 +118,9 @@ static void tell(void *opaque, const struct policy_measurement *seen)
             rest(state);
         }
         return;
+    }
+    if (state->asleep) {
+        wake(state);
     }
     struct record *record = learned_add(&state->learned, state->held, seen);
     record->barred = !(record->latency_s > 0); /* nothing but failures: not worth another trial */
@@ -166,32 +182,20 @@ static void stop(void *opaque)
     free(state);
 }
 
-static placement_t renamed(const struct policy_problem *from, const struct policy_problem *to,
-                           placement_t placement)
-{
-    placement_t result = 0;
-    for (size_t i = 0; i < from->module_count; i++) {
-        size_t at = policy_module_find(to, slice_str(from->modules[i].name));
-        if (at < to->module_count && placement_local(placement, i)) {
-            result |= (placement_t)1 << at;
-        }
-    }
-    return result;
-}
-
 /* What was learned stays; what is held stays if it may. Then as after any shift. */
 static void change(void *opaque, const struct policy_problem *former)
 {
     struct adaptive *state = opaque;
     learned_change(&state->learned, former);
     learned_age(&state->learned, false);
-    placement_t home = renamed(former, state->problem, state->home);
+    placement_t home = policy_placement_renamed(former, state->problem, state->home);
     placement_t must = policy_must_local(state->problem);
     home = (home & policy_may_local(state->problem)) | must;
     if (!policy_feasible(state->problem, home)) {
         home = must;
     }
     state->not_placed[0] = state->not_placed[1] = 0;
+    state->asleep = false;
     state->home = state->held = home;
     state->on_trial = false;
     state->stage = STAGE_VERIFY;

@@ -10,11 +10,6 @@
 #define CONFIRM_LOSS    0.05 /* by which the kept placement must be worse than another, for sure */
 #define TRIAL_LOSS      0.5  /* of a trial's request time, taken as lost before it is known */
 
-static uint32_t trials_max(const struct adaptive *state)
-{
-    return (uint32_t)state->problem->module_count + 1;
-}
-
 /* ---- reasons ---- */
 
 static void add_figures(const struct adaptive *state, struct json_object *reason)
@@ -44,7 +39,7 @@ void adaptive_explain(struct adaptive *state, const char *why, const struct cand
     state->reason = json_object_new_object();
     json_set_str(state->reason, "why", why);
     json_set_int(state->reason, "trials", state->trials);
-    json_set_int(state->reason, "trials_max", trials_max(state));
+    json_set_int(state->reason, "trials_max", adaptive_trials_max(state));
     if (best) {
         json_set(state->reason, "best", policy_placement_write(best->placement, state->problem));
         policy_set_number(state->reason, "best_s", exp(best->mean));
@@ -142,7 +137,7 @@ static const struct candidate *most_promising(const struct adaptive *state, doub
 static bool may_explore(const struct adaptive *state)
 {
     double loss_s = TRIAL_LOSS * state->problem->phase_s;
-    return state->trials < trials_max(state) &&
+    return state->trials < adaptive_trials_max(state) &&
            (state->learned.record_count == 0 ||
             state->lost_s + loss_s <= state->params[EXPLORE_BUDGET] * HOUR_S);
 }
@@ -167,25 +162,16 @@ void adaptive_predict(struct adaptive *state)
     candidates_make(&state->learned, &rules, state->candidates);
 }
 
-static double error_ratio_of(const struct adaptive *state, placement_t placement)
-{
-    for (size_t r = 0; r < state->learned.record_count; r++) {
-        if (state->learned.records[r].placement == placement) {
-            return record_error_ratio(&state->learned.records[r]);
-        }
-    }
-    return 0;
-}
-
 static void keep(struct adaptive *state, placement_t placement, const char *why,
                  const struct candidate *best)
 {
+    const struct record *record = learned_find(&state->learned, placement);
     state->held = state->home = placement;
     state->on_trial = false;
     state->stage = STAGE_KEEP;
     state->verified = 0;
     state->unproven = best && best->placement == placement && !best->measured;
-    watch_init(&state->watch, state->params[SHIFT], error_ratio_of(state, placement));
+    watch_init(&state->watch, state->params[SHIFT], record ? record_error_ratio(record) : 0);
     adaptive_explain(state, why, best, NULL, 0);
 }
 

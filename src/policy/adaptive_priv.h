@@ -21,11 +21,12 @@ struct adaptive {
     placement_t held; /* what ask says */
     placement_t home; /* best known: where to go back to */
     bool on_trial;    /* held is a trial */
-    uint32_t trials;  /* of this round */
+    uint32_t trials;  /* phases of this round */
     uint32_t verified;
     bool again;                /* a round after the first: there is something to return to */
     placement_t origin;        /* what was held before that round */
     bool unproven;             /* what is kept was predicted, not measured */
+    bool asleep;               /* settled for want of traffic: the next one begins a round */
     double lost_s;             /* request time lost in trials, fading over an hour */
     placement_t not_placed[2]; /* modules that could not be brought there */
     struct learned learned;
@@ -34,6 +35,12 @@ struct adaptive {
     const char *why;
     struct json_object *reason; /* owned */
 };
+
+/* Phases of a round at most. */
+static inline uint32_t adaptive_trials_max(const struct adaptive *state)
+{
+    return (uint32_t)state->problem->module_count + 1;
+}
 
 /* Says why, in state->reason: best and next (may be NULL) with the figures behind them. */
 void adaptive_explain(struct adaptive *state, const char *why, const struct candidate *best,

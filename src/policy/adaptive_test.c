@@ -86,7 +86,7 @@ static void a_place_that_cannot_be_reached_is_not_asked_for_again(void)
     EXPECT(asked(policy).done);
 }
 
-static void no_traffic_ends_a_trial_and_settles_nothing(void)
+static void no_traffic_ends_a_trial_and_a_round(void)
 {
     CLEANUP(policy_free) struct policy *policy = started("adaptive", THREE_MODULES, "{}");
     placement_t first = asked(policy).placement;
@@ -95,11 +95,23 @@ static void no_traffic_ends_a_trial_and_settles_nothing(void)
     for (int i = 0; i < 20; i++) {
         told(policy, NAN, 0, 0);
         EXPECT_INT(asked(policy).placement, first);
-        EXPECT(!asked(policy).done);
+        EXPECT_INT(asked(policy).done, i >= 2); /* one phase more than there are modules, in all */
         EXPECT_STR(asked(policy).why, "no traffic");
     }
-    for (int i = 0; i < 5 && !asked(policy).done; i++) {
+    told(policy, 0.1, 0, 0); /* now there is something to learn from: a round of its own */
+    EXPECT(!asked(policy).done && asked(policy).placement != first);
+    for (int i = 0; i < 3 && !asked(policy).done; i++) {
         told(policy, 0.1, 0, 0);
+    }
+    EXPECT(asked(policy).done);
+}
+
+static void a_phase_without_traffic_costs_no_phase_more(void)
+{
+    CLEANUP(policy_free) struct policy *policy = started("adaptive", THREE_MODULES, "{}");
+    for (int i = 0; i < 4; i++) {
+        EXPECT(!asked(policy).done || i == 3);
+        told(policy, i % 2 ? 0.1 + i : NAN, 0, 0);
     }
     EXPECT(asked(policy).done);
 }
@@ -180,6 +192,6 @@ static void a_new_module_is_looked_at_with_what_is_known(void)
 TEST_MAIN(settles_near_the_oracle_in_few_phases, never_asks_for_more_than_the_budget,
           a_failing_placement_is_not_kept, what_nothing_but_fails_is_not_tried_twice,
           a_place_that_cannot_be_reached_is_not_asked_for_again,
-          no_traffic_ends_a_trial_and_settles_nothing, begins_where_the_modules_are,
-          fixed_modules_stay, a_steady_hour_makes_no_moves,
+          no_traffic_ends_a_trial_and_a_round, a_phase_without_traffic_costs_no_phase_more,
+          begins_where_the_modules_are, fixed_modules_stay, a_steady_hour_makes_no_moves,
           a_new_module_is_looked_at_with_what_is_known)

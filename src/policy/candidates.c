@@ -9,63 +9,13 @@
 #define ALL_MODULES_MAX 12    /* 4096 placements are screened one by one; of more, by search */
 #define SCREENED_MAX    40000 /* placements that a search screens: about 0.2 s */
 #define FOUND_MAX       4096
-#define MVA_STEPS       30
 #define QUICK_CALLS     3000  /* simulated for each candidate */
 #define LONG_CALLS      20000 /* for the best of them and for the measured ones */
 #define LONG_COUNT      16
-#define OPTIMISM_SIGMAS                                                                            \
-    1.5                    /* what is hoped is that many standard deviations from what is likely   \
-                            */
-#define DISTANCE_SCALE 3.0 /* between two placements that differ in all that matters */
-#define DISTANCE_MIN   0.02
-
-/* ---- formulas ---- */
-
-double candidate_screen_s(const struct twin_model *model, const double *calls_per_run,
-                          placement_t placement)
-{
-    double demand_s[POLICY_MODULES_MAX + 1], queue[POLICY_MODULES_MAX + 1];
-    double pause_s = model->think_s, users = model->users, response_s = 0, hops_s = 0;
-    size_t count = 1;
-    demand_s[0] = 0;
-    for (size_t w = 0; w < model->problem->walker_count; w++) {
-        demand_s[0] += model->share[w] * model->own_s[w];
-    }
-    for (size_t m = 0; m < model->problem->module_count; m++) {
-        double calls = calls_per_run[m];
-        if (calls <= 0) {
-            continue;
-        }
-        if (placement_local(placement, m)) {
-            demand_s[0] += calls * model->exec_s[m][TWIN_LOCAL];
-        } else {
-            demand_s[count++] = calls * model->exec_s[m][TWIN_REMOTE];
-            hops_s += calls * model->hop_s[m];
-        }
-    }
-    if (users < 1) {
-        response_s = hops_s;
-        for (size_t k = 0; k < count; k++) {
-            double load = model->rate_s * demand_s[k];
-            response_s += load < 1 ? demand_s[k] / (1 - load) : OVERLOAD_S * load;
-        }
-        return response_s;
-    }
-    for (size_t k = 0; k < count; k++) {
-        queue[k] = users / (double)count;
-    }
-    for (int step = 0; step < MVA_STEPS; step++) {
-        response_s = hops_s;
-        for (size_t k = 0; k < count; k++) {
-            response_s += demand_s[k] * (1 + (users - 1) / users * queue[k]);
-        }
-        double throughput = users / fmax(pause_s + response_s, 1e-9);
-        for (size_t k = 0; k < count; k++) {
-            queue[k] = throughput * demand_s[k] * (1 + (users - 1) / users * queue[k]);
-        }
-    }
-    return response_s;
-}
+/* What is hoped is that many standard deviations from what is likely. */
+#define OPTIMISM_SIGMAS 1.5
+#define DISTANCE_SCALE  3.0 /* between two placements that differ in all that matters */
+#define DISTANCE_MIN    0.02
 
 /* ---- which placements ---- */
 
@@ -251,6 +201,12 @@ static double twin_log_s(const struct learned *learned, const struct twin_model 
     return log(isfinite(result.latency_s) && result.latency_s > 0 ? result.latency_s : OVERLOAD_S);
 }
 
+/* The twin's queue grows for ever. */
+static bool is_overloaded(double log_s)
+{
+    return log_s >= log(OVERLOAD_S);
+}
+
 static bool is_gamble(const struct learned *learned, placement_t placement)
 {
     placement_t called = called_modules(learned);
@@ -316,6 +272,9 @@ static void learn_residuals(const struct search *search, struct candidates *cand
             learned_model_of(learned, record, &model);
             log_s = twin_log_s(learned, &model, record->placement, LONG_CALLS, search->rules->seed);
         }
+        if (is_overloaded(log_s)) {
+            continue; /* that is no figure to be wrong by a factor */
+        }
         krige->points[krige->count] = record->placement;
         krige->residual[krige->count] = log(record->latency_s) - log_s;
         krige->phases[krige->count++] = record->phases;
@@ -327,6 +286,10 @@ static void learn_residuals(const struct search *search, struct candidates *cand
         krige_at(krige, item->placement, &mean, &deviation);
         item->mean = item->log_s + mean;
         item->deviation = sqrt(deviation * deviation + unsure * unsure);
+        if (item->measured &&
+            is_overloaded(item->log_s)) { /* it held out for the phase, at least */
+            item->mean = log(item->measured_s);
+        }
     }
 }
 
@@ -342,6 +305,7 @@ static void select_found(struct search *search, struct candidates *candidates)
             candidates->items[candidates->count++] = (struct candidate){
                 .placement = record->placement,
                 .measured = true,
+                .measured_s = record->latency_s,
             };
         }
     }

@@ -14,6 +14,7 @@ struct candidate {
     double log_s;      /* log of the twin's mean latency */
     double hope;       /* how much lower log_s is if unmeasured sides are as fast as hoped */
     bool measured;     /* in the present load */
+    double measured_s; /* mean latency, if it was */
     bool gamble;       /* has modules where they were never measured */
     /* The expectation of the logarithm and its standard deviation, all things considered. */
     double mean, deviation;

@@ -219,26 +219,12 @@ void learned_model_of(const struct learned *learned, const struct record *record
 
 /* ---- a changed problem ---- */
 
-/* former's placement in terms of the problem now; what is new is remote. */
-static placement_t translated(const struct learned *learned, const struct policy_problem *former,
-                              placement_t placement)
-{
-    placement_t result = 0;
-    for (size_t i = 0; i < former->module_count; i++) {
-        size_t now = policy_module_find(learned->problem, slice_str(former->modules[i].name));
-        if (now < learned->problem->module_count && placement_local(placement, i)) {
-            result |= (placement_t)1 << now;
-        }
-    }
-    return result;
-}
-
 static void translate_record(const struct learned *learned, const struct policy_problem *former,
                              struct record *record)
 {
     struct record old = *record;
     const struct policy_problem *problem = learned->problem;
-    init_record(record, translated(learned, former, old.placement));
+    init_record(record, policy_placement_renamed(former, problem, old.placement));
     record->phases = old.phases;
     record->runs = old.runs;
     record->errors = old.errors;

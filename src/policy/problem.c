@@ -121,6 +121,19 @@ bool policy_feasible(const struct policy_problem *problem, placement_t placement
     return placement == must || policy_memory(problem, placement) <= problem->budget_bytes;
 }
 
+placement_t policy_placement_renamed(const struct policy_problem *from,
+                                     const struct policy_problem *to, placement_t placement)
+{
+    placement_t renamed = 0;
+    for (size_t i = 0; i < from->module_count; i++) {
+        size_t at = policy_module_find(to, slice_str(from->modules[i].name));
+        if (at < to->module_count && placement_local(placement, i)) {
+            renamed |= (placement_t)1 << at;
+        }
+    }
+    return renamed;
+}
+
 placement_t policy_placement_now(const struct policy_problem *problem, bool *ret_known)
 {
     placement_t placement = 0;

@@ -106,5 +106,11 @@ double policy_memory(const struct policy_problem *problem, placement_t placement
 /* Within the budget, and nothing fixed has moved. */
 bool policy_feasible(const struct policy_problem *problem, placement_t placement);
 
+/* from's placement in terms of to: modules go by their names, and what from does not have is
+ * remote.
+ */
+placement_t policy_placement_renamed(const struct policy_problem *from,
+                                     const struct policy_problem *to, placement_t placement);
+
 /* Where the modules are now; what is not said is remote. *ret_known: all of it was said. */
 placement_t policy_placement_now(const struct policy_problem *problem, bool *ret_known);
