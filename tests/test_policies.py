@@ -101,6 +101,7 @@ def test_names_and_parameters_are_checked(daemon):
     assert answer["success"] is False
     assert "eval_phases" in answer["message"]
     assert policy(daemon)["params"] == {"eval_phase": 10}, "a refused one changes nothing"
+    assert "policy_phase_s" in choose(daemon, "adaptive", eval_phase=5)["message"]
 
 
 def test_a_policy_tries_what_there_is_and_keeps_the_better_one(daemon, traffic):
@@ -141,10 +142,22 @@ def test_decisions_are_explained_and_replayed_to_the_byte(daemon, traffic, tmp_p
     same, others = re.search(r"(\d+) answers the same to the byte, (\d+) others",
                              shown.stderr).groups()
     assert (int(same) >= 3, int(others)) == (True, 0)
+    told = jsorc("why", "light", "-o", "table", "--state", daemon.state).stdout
+    assert re.match(r"light is in (the runtime worker|a pod of its own) \(place '[a-z]+'\): policy "
+                    r"evaluation has settled on that, since \d{4}-", told), told
+    assert "Of 2 placements that it tried this one had the lowest mean latency: " in told
+    assert len(re.findall(r" ms in \d+ phases?, in the runtime worker: ", told)) == 2
+    fixed = jsorc("why", "flow", "-o", "table", "--state", daemon.state).stdout
+    assert fixed.startswith("flow is in the runtime worker (place 'module') and is fixed there")
 
     trace = tmp_path / "run.trace"
     assert jsorc("trace", "record", trace, "--run", "--state", daemon.state).returncode == 0
     assert jsorc("trace", "replay", trace).returncode == 0
+    other = jsorc("trace", "replay", trace, "--policy", "adaptive", "-o", "json")
+    assert other.returncode == 0, other.stderr
+    played = json.loads(other.stdout)
+    assert played["settled"] and played["measured"] and played["latency_s"] > 0
+    assert 1 <= sum(row["phases"] for row in played["held"]) == played["phases"] <= 3
     trace.write_text(trace.read_text().replace('\\"done\\":true', '\\"done\\":false'))
     forged = jsorc("trace", "replay", trace)
     assert forged.returncode == 1
@@ -172,6 +185,10 @@ def test_a_policy_is_asked_what_to_do_and_what_if(daemon, traffic, tmp_path):
     assert 1 / 3 < plan["expected_now_s"] / plan["measured_latency_s"] < 3
     more = ask("what-if", "--load", "x32", "--from", trace)
     assert more["expected_now_s"] > 3 * ask("plan", "--from", trace)["expected_now_s"]
+    unanswered = jsorc("trace", "replay", trace, "--policy", "evaluation")
+    assert unanswered.returncode == 1
+    assert 'asks for {"light":"remote","flow":"module"}, and the trace has no measurement of' in \
+        unanswered.stderr
     tight = ask("what-if", "--mem", "0", "--from", trace)
     assert tight["budget_bytes"] == 0
     assert policy(daemon)["policy"] == "Default", "asking changes nothing"
@@ -277,3 +294,55 @@ def test_a_policy_waits_when_nothing_is_left_to_place(daemon, traffic, write):
     for name in ("light", "flow"):
         assert daemon.op("jsorc_actions_load", name=name, mode="auto", wait=True)["success"] is True
     wait_until(lambda: policy(daemon)["state"]["step"] == "measuring", 20, "the policy at work")
+
+
+CROWD = [f"m{i}" for i in range(30)]  # an answer takes long enough to be met
+CROWDED = f"""
+import jsorc
+
+@jsorc.walker
+def sums(n: int = 3):
+    for name in {CROWD!r}:
+        jsorc.call(name + ".add", a=n, b=n)
+    jsorc.report(6)
+"""
+
+
+@pytest.fixture
+def crowded(serve, write):
+    """(daemon, answers of its traffic that were not right), with a policy that thinks for long."""
+    modules = [write(f"{name}.py", LIGHT) for name in (*CROWD, "spare")]
+    daemon = serve(*modules, write("flow.py", CROWDED), options=FAST)
+    over, wrong = threading.Event(), []
+    thread = threading.Thread(target=lambda: keep_running(daemon, over, wrong))
+    thread.start()
+    assert choose(daemon, "adaptive")["success"] is True
+    wait_until(lambda: policy(daemon)["state"]["step"] == "thinking" and
+               policy(daemon)["state"]["phases"] > 0, 60, "the policy in thought")
+    yield daemon, over, wrong
+    over.set()
+    thread.join()
+
+
+def test_a_policy_that_is_replaced_while_it_thinks_is_not_heard(crowded):
+    daemon, over, wrong = crowded
+    assert choose(daemon, "default")["success"] is True
+    assert policy(daemon)["state"] is None
+    assert choose(daemon, "adaptive")["success"] is True
+    wait_until(lambda: policy(daemon)["state"]["phases"] > 0, 60, "a phase of the next run")
+    over.set()  # and the end of the daemon comes while that one thinks
+    assert not wrong
+    assert daemon.stop() == 0
+
+
+def test_an_answer_to_what_was_is_not_carried_out(crowded, tmp_path):
+    daemon, _, wrong = crowded
+    assert daemon.op("jsorc_actions_unload", name="spare")["success"] is True
+    wait_until(lambda: (policy(daemon)["state"]["answer"] or {}).get("why") == "changed", 60,
+               "the policy's knowledge of the change")
+    assert "spare" not in policy(daemon)["state"]["answer"]["placement"]
+    assert not wrong
+    trace = tmp_path / "run.trace"
+    assert jsorc("trace", "record", trace, "--run", "--state", daemon.state).returncode == 0
+    again = jsorc("trace", "replay", trace)
+    assert again.returncode == 0, again.stderr

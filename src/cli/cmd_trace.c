@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/trace.h"
+#include "cli/trace_other.h"
 
 #define SECONDS 5.0
 
@@ -54,17 +55,12 @@ const struct command COMMAND_TRACE_RECORD = {
     .run = run_record,
 };
 
-static int run_replay(struct cli *cli, struct json_object *values)
+/* Through the policy that was recorded: the answers must be the same. */
+static int replay_same(struct cli *cli, const struct trace *trace)
 {
-    struct trace trace = {0};
-    int status = trace_read(cli, json_str(values, "file"), &trace);
-    if (status != CLI_OK) {
-        return status;
-    }
     unsigned same = 0, other = 0;
-    const char *policy = json_str(values, "policy");
-    struct policy_talk talk = trace_talk(&trace, policy);
-    status = trace_play(cli, &trace, &talk, policy ? NULL : &same, &other);
+    struct policy_talk talk = trace_talk(trace, NULL);
+    int status = trace_play(cli, trace, &talk, &same, &other);
     if (status == CLI_OK && talk.policy) {
         struct policy_answer answer;
         policy_ask(talk.policy, &answer);
@@ -77,7 +73,18 @@ static int run_replay(struct cli *cli, struct json_object *values)
         status = other > 0 ? CLI_FAILED : CLI_OK;
     }
     policy_talk_done(&talk);
-    trace_done(&trace);
+    return status;
+}
+
+static int run_replay(struct cli *cli, struct json_object *values)
+{
+    struct trace trace = {0};
+    const char *policy = json_str(values, "policy");
+    int status = trace_read(cli, json_str(values, "file"), &trace);
+    if (status == CLI_OK) {
+        status = policy ? trace_replay_other(cli, &trace, policy) : replay_same(cli, &trace);
+        trace_done(&trace);
+    }
     return status;
 }
 
@@ -90,9 +97,24 @@ static const struct param REPLAY_PARAMS[] = {
     {.name = "policy",
      .placeholder = "NAME",
      .choices = "adaptive evaluation default",
-     .help = "another policy than the one that was recorded; from its first answer on that places "
-             "a module elsewhere than it was, what it is told does not belong to its answers"},
+     .help = "ask this policy, and tell it what the trace has measured under each placement that "
+             "it asks for, until it has settled or asks for one that was never measured"},
     {.name = NULL},
+};
+
+static const struct example REPLAY_EXAMPLES[] = {
+    {"jsorc trace replay run.trace", "Are the recorded answers what the policy gives?"},
+    {"jsorc trace replay run.trace --policy adaptive", "What would adaptive have done instead?"},
+    {NULL, NULL},
+};
+
+static const struct exit_row REPLAY_EXITS[] = {
+    {CLI_OK, "the answers are those that were recorded; with --policy: it has settled"},
+    {CLI_FAILED,
+     "they are not; with --policy: the trace has no measurement of a placement that the "
+     "policy asks for"},
+    {CLI_USAGE, "the command line is wrong, or the file is no trace"},
+    {0, NULL},
 };
 
 const struct command COMMAND_TRACE_REPLAY = {
@@ -100,8 +122,14 @@ const struct command COMMAND_TRACE_REPLAY = {
     .summary = "Play a trace again, and compare the answers with the recorded ones",
     .detail = "Policies are functions of what they are told: the same lines give the same answers, "
               "to the byte. The last answer is printed; with answers that differ from the "
-              "recorded ones the command fails, unless another policy was asked for.",
+              "recorded ones the command fails.\n\n"
+              "With --policy it shows what another policy would have tried and kept, and the "
+              "latencies that were recorded of these placements. The longer the recorded run "
+              "explored, the farther that goes: a run of evaluation answers all that adaptive may "
+              "ask. A measurement that is asked for more often than it was made is told again.",
     .params = REPLAY_PARAMS,
+    .examples = REPLAY_EXAMPLES,
+    .exits = REPLAY_EXITS,
     .offline = true,
     .run = run_replay,
 };

@@ -73,8 +73,12 @@ static int set_param(struct policy *policy, const char *name, struct json_object
         return 0;
     }
     CLEANUP(str_free) char *names = names_of(policy->ops);
-    return *names ? err_set(err, EINVAL, "policy '%s' has no parameter '%s'; it has %s",
-                            policy->ops->name, name, names)
+    /* The phases of another policy are asked for, mostly the original's. */
+    const char *hint = strstr(name, "phase") ? "; how long a placement is held is no parameter but "
+                                               "the daemon's setting policy_phase_s"
+                                             : "";
+    return *names ? err_set(err, EINVAL, "policy '%s' has no parameter '%s'; it has %s%s",
+                            policy->ops->name, name, names, hint)
                   : err_set(err, EINVAL, "policy '%s' has no parameters, so no '%s'",
                             policy->ops->name, name);
 }
