@@ -35,20 +35,26 @@ static struct slice without_slash(struct slice path)
     return path;
 }
 
-/* True if path is what pattern says; both without the trailing slash. */
-static bool path_fits(struct slice pattern, struct slice path, struct slice *ret_variable)
+/* True if path is what the row's says; path without the trailing slash. */
+static bool path_fits(const struct route *row, struct slice path, struct slice *ret_variable)
 {
+    struct slice pattern = without_slash(slice_str(row->path));
     const char *brace = memchr(pattern.data, '{', pattern.size);
     if (!brace) {
         *ret_variable = (struct slice){0};
         return slice_eq(pattern, path);
     }
     struct slice start = {pattern.data, (size_t)(brace - pattern.data)};
+    if (row->deep && slice_eq(path, without_slash(start))) {
+        *ret_variable = (struct slice){0};
+        return true;
+    }
     if (!slice_starts(path, start)) {
         return false;
     }
     *ret_variable = slice_from(path, start.size);
-    return ret_variable->size > 0 && !memchr(ret_variable->data, '/', ret_variable->size);
+    return row->deep ||
+           (ret_variable->size > 0 && !memchr(ret_variable->data, '/', ret_variable->size));
 }
 
 static void allow_add(struct match *match, enum request_method method)
@@ -62,7 +68,7 @@ static int find_route(enum request_method method, struct slice path, struct matc
 {
     for (const struct route *const *row = ROUTE_TABLE; *row; row++) {
         struct slice variable;
-        if (!path_fits(without_slash(slice_str((*row)->path)), path, &variable)) {
+        if (!path_fits(*row, path, &variable)) {
             continue;
         }
         if ((*row)->method == method) {

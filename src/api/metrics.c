@@ -5,6 +5,7 @@
 #include "base/process.h"
 #include "control/control.h"
 #include "measure/exposition.h"
+#include "service/service.h"
 
 static void expose_process(struct exposition *exposition)
 {
@@ -29,6 +30,7 @@ static void answer_metrics(void *arg)
     exposition_value(&exposition, (const char *const[]){api->version}, 1);
     api->expose_io(api->expose_io_arg, &exposition);
     control_expose(api->control, &exposition);
+    services_expose(api->services, &exposition);
     expose_process(&exposition);
     api_answer_text(call, EXPOSITION_TYPE, buf_slice(&text));
     buf_done(&text);

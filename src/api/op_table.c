@@ -48,6 +48,17 @@ extern const struct op op_jsorc_trackact_stop;
 extern const struct op op_jsorc_tracksys_report;
 extern const struct op op_jsorc_tracksys_start;
 extern const struct op op_jsorc_tracksys_stop;
+extern const struct op op_jsorc_refresh;
+extern const struct op op_prometheus_metrics_list;
+extern const struct op op_prometheus_node_info;
+extern const struct op op_prometheus_pod_info;
+extern const struct op op_prometheus_pod_list;
+extern const struct op op_service_call;
+extern const struct op op_service_config_get;
+extern const struct op op_service_config_set;
+extern const struct op op_service_info;
+extern const struct op op_service_list;
+extern const struct op op_service_refresh;
 extern const struct op op_walker_run;
 
 const struct op *const OP_TABLE[] = {
@@ -97,6 +108,17 @@ const struct op *const OP_TABLE[] = {
     &op_jsorc_tracksys_report,
     &op_jsorc_tracksys_start,
     &op_jsorc_tracksys_stop,
+    &op_jsorc_refresh,
+    &op_prometheus_metrics_list,
+    &op_prometheus_node_info,
+    &op_prometheus_pod_info,
+    &op_prometheus_pod_list,
+    &op_service_call,
+    &op_service_config_get,
+    &op_service_config_set,
+    &op_service_info,
+    &op_service_list,
+    &op_service_refresh,
     &op_walker_run,
     NULL,
 };

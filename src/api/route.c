@@ -49,10 +49,21 @@ void api_answer(struct api_call *call, int status, struct json_object *body)
     api_call_end(call);
 }
 
+struct http_request *api_request(const struct api_call *call)
+{
+    return call->request;
+}
+
+void api_answer_as(struct api_call *call, const struct http_response *response)
+{
+    call->latency_ns = clock_now_ns() - call->begun_ns;
+    api_log_end(call, response->status >= 400, NULL);
+    http_respond(call->request, response);
+    api_call_end(call);
+}
+
 void api_answer_text(struct api_call *call, const char *content_type, struct slice text)
 {
-    api_log_end(call, false, NULL);
-    http_respond(call->request, &(struct http_response){
-                                    .status = 200, .content_type = content_type, .body = text});
-    api_call_end(call);
+    api_answer_as(
+        call, &(struct http_response){.status = 200, .content_type = content_type, .body = text});
 }

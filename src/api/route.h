@@ -19,6 +19,7 @@ enum route_access {
 struct route {
     enum request_method method;
     const char *path; /* "/user/manage/" or with one last variable part: "/user/activate/{code}" */
+    bool deep;        /* the variable part may be empty and have slashes in it */
     enum route_access access;
     const char *help;
     const char *body; /* names of the JSON body's fields, e.g. "email password name?"; "" = none */
@@ -37,5 +38,9 @@ bool api_user_is_staff(const struct api_call *call);
 
 /* Answers with that status and body (owned; NULL = empty body). Control thread, once. */
 void api_answer(struct api_call *call, int status, struct json_object *body);
-/* The same with a text that is no JSON; borrowed. */
+/* What came, as it came. */
+struct http_request *api_request(const struct api_call *call);
+/* Answers with that; borrowed. */
+void api_answer_as(struct api_call *call, const struct http_response *response);
+/* 200 with a text that is no JSON; borrowed. */
 void api_answer_text(struct api_call *call, const char *content_type, struct slice text);

@@ -6,6 +6,8 @@ extern const struct route route_actions_spec;
 extern const struct route route_healthz;
 extern const struct route route_metrics;
 extern const struct route route_openapi;
+extern const struct route route_prometheus_get;
+extern const struct route route_prometheus_post;
 extern const struct route route_user_activate;
 extern const struct route route_user_create;
 extern const struct route route_user_create_super;
@@ -23,6 +25,8 @@ const struct route *const ROUTE_TABLE[] = {
     &route_healthz,
     &route_metrics,
     &route_openapi,
+    &route_prometheus_get,
+    &route_prometheus_post,
     &route_user_activate,
     &route_user_create,
     &route_user_create_super,

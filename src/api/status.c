@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "control/control.h"
+#include "service/service.h"
 
 #define LOG_LINES_MAX 10000
 #define LOG_BYTES_MAX (1024 * 1024) /* read for one answer */
@@ -31,6 +32,7 @@ static void answer_status(void *arg)
     json_set(daemon, "listens", addresses);
     json_set_str(daemon, "python", api->python);
     json_set(status, "daemon", daemon);
+    json_set(status, "services", services_list(api->services));
     op_return(call, status);
 }
 
@@ -46,7 +48,9 @@ const struct op op_jsorc_status = {
     .help = "Tell what is loaded where and how it does.",
     .result = "{\"modules\": [{\"name\", \"place\", \"state\", \"mem_kb\", \"actions\": {NAME: "
               "{\"calls\", \"failed\", \"p50_ms\", \"p99_ms\", \"exec_ms\"}}}], \"workers\": "
-              "[...], \"walkers\": {NAME: ...}, \"moves\": [...], \"daemon\": {...}}",
+              "[...], \"walkers\": {NAME: ...}, \"moves\": [...], \"services\": "
+              "[{\"name\", \"state\", \"provider\", \"pid\", \"restarts\", \"error\"}], "
+              "\"daemon\": {...}}",
     .run = run_status,
 };
 

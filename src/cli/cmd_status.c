@@ -189,6 +189,34 @@ static void append_harmless(struct buf *out, const char *text)
     buf_printf(out, "\n");
 }
 
+static void append_services(struct buf *out, const struct json_object *status)
+{
+    struct json_object *services = json_member(status, "services", json_type_array);
+    for (size_t i = 0; i < list_count(services); i++) {
+        const struct json_object *service = json_object_array_get_idx(services, i);
+        const char *name = json_str(service, "name"), *state = json_str(service, "state");
+        const char *provider = json_str(service, "provider"), *error = json_str(service, "error");
+        int64_t pid = json_int(service, "pid", 0), restarts = json_int(service, "restarts", 0);
+        if (provider && strcmp(provider, "embedded") == 0 && !error) {
+            continue; /* a part of the daemon */
+        }
+        buf_printf(out, "service %s, %s, %s", name ? name : "?", provider ? provider : "?",
+                   state ? state : "?");
+        if (pid > 0) {
+            buf_printf(out, ", pid %lld, %lld restarts", (long long)pid, (long long)restarts);
+        }
+        if (json_flag(service, "quarantined", false)) {
+            buf_printf(out, ", quarantined");
+        }
+        if (error) {
+            buf_printf(out, ": ");
+            append_harmless(out, error);
+        } else {
+            buf_printf(out, "\n");
+        }
+    }
+}
+
 static void append_errors(struct buf *out, const struct json_object *status)
 {
     struct json_object *modules = json_member(status, "modules", json_type_array);
@@ -213,6 +241,7 @@ static int show(const struct cli *cli, struct json_object *status, struct err *e
     CLEANUP(table_free) struct table *table = make_table(status);
     append_daemon(&text, status);
     append_workers(&text, status);
+    append_services(&text, status);
     buf_printf(&text, "\n");
     if (table_rows(table) > 0) {
         table_render(table, cli->output.width, cli->output.colour, &text);
@@ -277,11 +306,12 @@ static const struct example EXAMPLES[] = {
 const struct command COMMAND_STATUS = {
     .words = "status",
     .summary = "Show what is loaded where, and how it does",
-    .detail = "For each action: where its module is placed and in which state, the memory of the "
-              "module in MiB (a pod's own, or what loading added to the runtime worker), calls, "
-              "failed calls, median and 99th percentile of a call's time as its caller sees it; "
-              "calls of walkers within their process count, too. Then the same of walkers. With "
-              "-o json also the last moves, workers and their health.",
+    .detail =
+        "For each action: where its module is placed and in which state, the memory of the "
+        "module in MiB (a pod's own, or what loading added to the runtime worker), calls, "
+        "failed calls, median and 99th percentile of a call's time as its caller sees it; "
+        "calls of walkers within their process count, too. Then the same of walkers. With "
+        "-o json also the last moves, workers and their health. Backing services have a line each.",
     .params = PARAMS,
     .examples = EXAMPLES,
     .run = run,

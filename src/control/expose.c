@@ -2,6 +2,7 @@
 #include "measure/exposition.h"
 
 #include "base/clock.h"
+#include "base/system.h"
 #include "control/control_priv.h"
 #include "measure/figures.h"
 
@@ -151,7 +152,8 @@ static void expose_workers(const struct control *control, struct exposition *exp
         if (!instance->pod || !instance->targets) {
             continue;
         }
-        double value = metric == METRIC_WORKER_MEMORY ? (double)instance->memory.pss_kb * KB
+        double value = metric == METRIC_WORKER_CPU ? system_process_cpu_s("", instance->pod->pid)
+                       : metric == METRIC_WORKER_MEMORY ? (double)instance->memory.pss_kb * KB
                        : metric == METRIC_WORKER_MEMORY_PEAK
                            ? (double)instance->memory.peak_kb * KB
                            : target_set_in_flight(instance->targets);
@@ -214,6 +216,7 @@ void control_expose(const struct control *control, struct exposition *exposition
     expose_by_role(exposition, METRIC_WORKER_ENDS, counts->unexpected_ends);
     expose_workers(control, exposition, METRIC_WORKER_MEMORY);
     expose_workers(control, exposition, METRIC_WORKER_MEMORY_PEAK);
+    expose_workers(control, exposition, METRIC_WORKER_CPU);
     expose_workers(control, exposition, METRIC_WORKER_IN_FLIGHT);
     expose_policy(control, exposition);
     exposition_begin(exposition, METRIC_CONTROL_TURN_DURATION);

@@ -23,6 +23,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "control/control.h"
+#include "daemon/backing.h"
 #include "daemon/io.h"
 #include "daemon/logs.h"
 #include "daemon/paths.h"
@@ -31,6 +32,7 @@
 #include "loop/job.h"
 #include "loop/loop.h"
 #include "provider/process/process.h"
+#include "service/service.h"
 #include "store/store.h"
 
 #define JOB_THREADS_MAX 4
@@ -46,6 +48,7 @@ struct daemon {
     struct publisher *publisher;
     struct provider *provider;
     struct control *control;
+    struct backing backing;
     struct auth *auth;
     struct tls_server *tls;
     struct api api;
@@ -74,7 +77,7 @@ static bool is_drained(const struct daemon *daemon)
     return drained;
 }
 
-static void on_stopped(void *arg)
+static void on_services_stopped(void *arg)
 {
     struct daemon *daemon = arg;
     uint64_t now_ms = loop_now_ms(daemon->loop);
@@ -83,8 +86,16 @@ static void on_stopped(void *arg)
     loop_timer_set(daemon->loop, &daemon->drain_timer, now_ms);
 }
 
-/* First the clients' requests end, then the workers that serve them; and those requests whose time
- * was over are told so. */
+/* The workers are gone, and with them who may have used a service. */
+static void on_stopped(void *arg)
+{
+    struct daemon *daemon = arg;
+    uint64_t grace_ms = (uint64_t)(daemon->options->settings->stop_grace_s * 1000);
+    services_stop(daemon->backing.services, grace_ms, on_services_stopped, daemon);
+}
+
+/* First the clients' requests end, then the workers that serve them, then the services that these
+ * use; and those requests whose time was over are told so. */
 static void on_drain_timer(void *arg)
 {
     struct daemon *daemon = arg;
@@ -120,6 +131,7 @@ static void on_signal(void *arg, uint32_t events)
             io_drain(daemon->ios[i]);
         }
         control_release(daemon->control);
+        services_release(daemon->backing.services);
         loadtest_stop(&daemon->api);
         daemon->drain_deadline_ms =
             loop_now_ms(daemon->loop) + (uint64_t)(daemon->options->settings->stop_grace_s * 1000);
@@ -244,7 +256,19 @@ static void expose_io(void *arg, struct exposition *exposition)
 
 static bool is_near(void *arg, struct http_request *request)
 {
-    return front_is_near(&((const struct daemon *)arg)->rules, request);
+    const struct daemon *daemon = arg;
+    return front_is_near(&daemon->rules, request) || backing_is_scrape(&daemon->backing, request);
+}
+
+static void make_services(struct daemon *daemon)
+{
+    backing_init(&daemon->backing, &(struct backing_parts){
+                                       .loop = daemon->loop,
+                                       .store = daemon->store,
+                                       .settings = daemon->options->settings,
+                                       .paths = daemon->options->paths,
+                                       .listeners = daemon->options->listeners,
+                                   });
 }
 
 static int make_api(struct daemon *daemon, struct err *err)
@@ -272,6 +296,7 @@ static int make_api(struct daemon *daemon, struct err *err)
     }
     daemon->api =
         (struct api){.control = daemon->control,
+                     .services = daemon->backing.services,
                      .store = daemon->store,
                      .auth = daemon->auth,
                      .jobs = daemon->jobs,
@@ -386,13 +411,17 @@ static int start(struct daemon *daemon, struct err *err)
         logs_open(&daemon->logs, daemon->loop, daemon->options->paths->logs, settings, err);
     failed = failed ? failed : watch_signals(daemon, err);
     failed = failed ? failed : make_control(daemon, err);
-    failed = failed ? failed : make_api(daemon, err);
+    if (!failed) {
+        make_services(daemon);
+        failed = make_api(daemon, err);
+    }
     failed = failed ? failed : control_restore(daemon->control, err);
     if (!failed && !daemon->options->restarted) {
         failed = sources_load(settings, daemon->control, err);
     }
     if (!failed) {
         control_start(daemon->control);
+        services_start(daemon->backing.services);
         api_http_set_running(daemon->front, true); /* operations wait for this thread's loop */
         failed = start_ios(daemon, err);
     }
@@ -422,6 +451,7 @@ static void finish(struct daemon *daemon)
     daemon->jobs = job_pool_free(daemon->jobs);
     tracking_end(&daemon->api);
     loadtest_end(&daemon->api);
+    backing_done(&daemon->backing);
     daemon->auth = auth_free(daemon->auth);
     daemon->control = control_free(daemon->control);
     daemon->publisher = publisher_free(daemon->publisher);

@@ -45,6 +45,9 @@ struct settings {
     double probe_timeout_s;
     double wait_timeout_s;
     double tracksys_interval_s;
+    double service_interval_s;
+    double service_timeout_s;
+    double service_start_timeout_s;
 };
 
 enum setting_type {

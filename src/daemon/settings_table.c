@@ -66,5 +66,12 @@ const struct setting SETTINGS_TABLE[] = {
      "keep figures of requests and calls; false only to see what that costs"},
     {"tracksys_interval_s", SETTING_NUMBER, AT(tracksys_interval_s), "10", 0.05, 86400, true,
      "between two notes of what is used, while jsorc_tracksys_start is active, in seconds"},
+    {"service_interval_s", SETTING_NUMBER, AT(service_interval_s), "10", 0.05, 3600, true,
+     "between two checks of a backing service, in seconds; backoff_interval of JSORC_CONFIG comes "
+     "before it"},
+    {"service_timeout_s", SETTING_NUMBER, AT(service_timeout_s), "2", 0.05, 600, true,
+     "two checks in a row that take longer mean that a service hangs, in seconds"},
+    {"service_start_timeout_s", SETTING_NUMBER, AT(service_start_timeout_s), "60", 0.1, 86400, true,
+     "a service that does not answer so long after its start has failed, in seconds"},
     {.name = NULL},
 };

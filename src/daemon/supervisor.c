@@ -22,7 +22,7 @@
 #define STABLE_MS         10000 /* a daemon that ran so long is started again at once */
 #define BACKOFF_MS_MIN    100
 #define BACKOFF_MS_MAX    5000
-#define STOP_EXTRA_MS     5000 /* beyond the daemon's own two phases of grace */
+#define STOP_EXTRA_MS     5000 /* beyond the daemon's own three phases of grace */
 #define ORPHAN_ROUNDS_MAX 4096 /* one ends in each: more than there can be workers */
 
 #define OWN_TEXTS 4 /* variables for the daemon */
@@ -137,7 +137,7 @@ static void begin_end(struct supervisor *supervisor)
     listeners_refuse(supervisor->options->listeners);
     (void)kill(supervisor->daemon, again ? SIGKILL : SIGTERM);
     supervisor->kill_ms =
-        now_ms + (uint64_t)(supervisor->options->stop_grace_s * 2000) + STOP_EXTRA_MS;
+        now_ms + (uint64_t)(supervisor->options->stop_grace_s * 3000) + STOP_EXTRA_MS;
 }
 
 /* Waits for a signal until due_ms (0 = for ever); its number, or 0 when the time is over. */

@@ -147,6 +147,10 @@ const struct metric_row METRIC_TABLE[METRIC_COUNT] = {
                                    METRIC_GAUGE,
                                    {"worker", "role"},
                                    "Highest resident set size of a worker."},
+    [METRIC_WORKER_CPU] = {"jsorc_worker_cpu_seconds_total",
+                           METRIC_COUNTER,
+                           {"worker", "role"},
+                           "Processor time of a worker, user and system."},
     [METRIC_WORKER_IN_FLIGHT] = {"jsorc_worker_calls_in_flight",
                                  METRIC_GAUGE,
                                  {"worker", "role"},
@@ -184,6 +188,16 @@ const struct metric_row METRIC_TABLE[METRIC_COUNT] = {
                                  METRIC_GAUGE,
                                  {0},
                                  "Since the last turn began."},
+
+    [METRIC_SERVICE_STATE] = {"jsorc_service_state",
+                              METRIC_GAUGE,
+                              {"service"},
+                              "State of a backing service that is wanted: 2 runs, 1 started, 0 not "
+                              "started, -1 failed, -2 to be started anew."},
+    [METRIC_SERVICE_RESTARTS] = {"jsorc_service_restarts_total",
+                                 METRIC_COUNTER,
+                                 {"service"},
+                                 "Starts of a backing service's process but the first."},
 
     [METRIC_ACCESS_LOG_LINES] = {"jsorc_access_log_lines_total",
                                  METRIC_COUNTER,

@@ -134,14 +134,19 @@ void tracksys_add(struct tracksys *tracksys, const struct tracksys_look *look)
 {
     double elapsed_s = (double)(look->now_ns - tracksys->at_ns) / 1e9;
     CLEANUP(json_put) struct json_object *state = json_object_new_object();
-    struct json_object *nodes = json_object_new_object();
     json_set_int(state, "ts", look->unix_s);
     json_set(state, "actions", json_ref(look->actions));
-    json_set(state, "prometheus", pods_of(tracksys, look, elapsed_s));
-    json_set(nodes, look->node, node_of(tracksys, look, elapsed_s));
-    json_set(state, "nodes", nodes);
+    json_set(state, "prometheus",
+             look->told_pods ? json_ref(look->told_pods) : pods_of(tracksys, look, elapsed_s));
+    if (look->told_nodes) {
+        json_set(state, "nodes", json_ref(look->told_nodes));
+    } else {
+        struct json_object *nodes = json_object_new_object();
+        json_set(nodes, look->node, node_of(tracksys, look, elapsed_s));
+        json_set(state, "nodes", nodes);
+    }
     json_set(state, "cgroup", group_of(tracksys, look, elapsed_s));
-    json_set_str(state, "source", "local");
+    json_set_str(state, "source", look->told_pods ? "prometheus" : "local");
     history_add(&tracksys->states, state, TRACKSYS_STATES_MAX, TRACKSYS_BYTES_MAX);
     remember(tracksys, look);
 }

@@ -31,6 +31,10 @@ struct tracksys_look {
     const struct tracksys_pod *pods; /* pods[pod_count] */
     size_t pod_count;
     struct json_object *actions; /* {name: {"mode": ...}}; borrowed */
+    /* What Prometheus tells of pods and nodes, {name: {figure: number}}, in place of what was seen
+     * here; borrowed; NULL = nobody was asked. */
+    struct json_object *told_pods;
+    struct json_object *told_nodes;
 };
 
 /* first is copied, as far as it is needed. */

@@ -16,9 +16,9 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
-#include "base/utf8.h"
 #include "http/blocking.h"
 #include "provider/process/process_priv.h"
+#include "provider/process/program.h"
 
 #define KILL_WAIT_MS 5000 /* between SIGKILL and giving up on a process that does not end */
 
@@ -97,13 +97,12 @@ static void tell_failed(struct process_pod *pod, const char *text, struct json_o
                                         });
 }
 
-static void how_it_ended(const struct process_pod *pod, char *text, size_t size)
+void process_how_it_ended(pid_t pid, bool child, bool expected, char *text, size_t size)
 {
     siginfo_t info = {0};
-    if (!pod->child) {
+    if (!child) {
         (void)snprintf(text, size, "ended");
-    } else if (waitid(P_PID, (id_t)pod->base.pid, &info, WEXITED | WNOHANG) < 0 ||
-               info.si_pid == 0) {
+    } else if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0) {
         (void)snprintf(text, size, "ended in an unknown way");
     } else if (info.si_code == CLD_EXITED) {
         (void)snprintf(text, size, "exited with status %d", info.si_status);
@@ -111,7 +110,7 @@ static void how_it_ended(const struct process_pod *pod, char *text, size_t size)
         const char *name = sigabbrev_np(info.si_status);
         (void)snprintf(text, size, "was ended by signal %d (SIG%s)%s", info.si_status,
                        name ? name : "?",
-                       info.si_status == SIGKILL && !pod->stopping
+                       info.si_status == SIGKILL && !expected
                            ? "; if nobody sent it, the kernel was out of memory"
                            : "");
     }
@@ -119,41 +118,17 @@ static void how_it_ended(const struct process_pod *pod, char *text, size_t size)
 
 static void on_notify(void *arg, uint32_t events);
 
-#define LAST_WORDS_MAX 400 /* bytes of a log's end that may explain why a worker ended */
-
-/* The last line that is not empty of what the pod wrote; owned by the caller. */
-static char *last_words(const struct process_pod *pod)
-{
-    char data[LAST_WORDS_MAX + 1];
-    struct stat status;
-    CLEANUP_FD int fd = open(pod->log_path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &status) < 0) {
-        return xstrdup("");
-    }
-    off_t from = status.st_size > LAST_WORDS_MAX ? status.st_size - LAST_WORDS_MAX : 0;
-    ssize_t got = pread(fd, data, LAST_WORDS_MAX, from);
-    size_t size = got > 0 ? (size_t)got : 0;
-    while (size > 0 && (data[size - 1] == '\n' || data[size - 1] == ' ')) {
-        size--;
-    }
-    const char *line = size > 0 ? memrchr(data, '\n', size) : NULL;
-    size_t start = line ? (size_t)(line + 1 - data) : 0;
-    char *text = xstrndup(data + start, size - start);
-    utf8_repair(text, size - start);
-    return text;
-}
-
 static void on_exit_event(void *arg, uint32_t events)
 {
     struct process_pod *pod = arg;
     (void)events;
-    char how[256];
+    char how[PROCESS_HOW_BYTES];
     if (pod->notify.fd >= 0) {
         on_notify(pod, EPOLLIN); /* its last words, if they are still in the pipe */
     }
     (void)kill(-pod->base.pid,
                SIGKILL); /* what it left in its group; unreaped, the pid is its own */
-    how_it_ended(pod, how, sizeof(how));
+    process_how_it_ended(pod->base.pid, pod->child, pod->stopping, how, sizeof(how));
     loop_timer_clear(pod->provider->loop, &pod->deadline);
     close_watch(pod, &pod->exit);
     close_watch(pod, &pod->notify);
@@ -161,7 +136,7 @@ static void on_exit_event(void *arg, uint32_t events)
     (void)unlink(pod->spec_path);
     pod->base.pid = 0;
     if (!pod->told) {
-        CLEANUP(str_free) char *words = last_words(pod);
+        CLEANUP(str_free) char *words = program_last_words(pod->log_path);
         CLEANUP(str_free)
         char *text = xasprintf("the worker %s while it was starting%s%s", how,
                                *words ? "; its last words: " : "", words);

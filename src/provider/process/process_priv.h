@@ -42,6 +42,11 @@ struct pod *process_pod_free(struct pod *pod);
 int process_pod_watch(struct process_pod *pod, const struct pod_events *events);
 void process_signal_group(const struct process_pod *pod, int number);
 
+#define PROCESS_HOW_BYTES 256
+
+/* Reaps the process if it is our child, and tells how it ended: "exited with status 1". */
+void process_how_it_ended(pid_t pid, bool child, bool expected, char *text, size_t size);
+
 /* adopt.c */
 void process_adopt(struct provider *provider, pod_adopt_fn fn, void *arg);
 

@@ -1,0 +1,32 @@
+/* The wiring of the backing services: what they are told of the daemon. */
+#pragma once
+
+#include <stdbool.h>
+
+struct http_request;
+struct listeners;
+struct loop;
+struct paths;
+struct services;
+struct settings;
+struct store;
+
+struct backing {
+    struct services *services;
+    char *metrics_url;      /* NULL = no address that Prometheus can reach */
+    char metrics_token[33]; /* with it /metrics may be read where a token is asked for */
+};
+
+struct backing_parts { /* borrowed; loop, store and paths for the services' life */
+    struct loop *loop;
+    struct store *store;
+    const struct settings *settings;
+    const struct paths *paths;
+    const struct listeners *listeners;
+};
+
+void backing_init(struct backing *backing, const struct backing_parts *parts);
+void backing_done(struct backing *backing);
+
+/* Our own Prometheus sent it. Any thread. */
+bool backing_is_scrape(const struct backing *backing, const struct http_request *request);

@@ -1,0 +1,77 @@
+/* The node exporter: a part of Prometheus, with a process of its own. It tells of this host, so a
+ * Prometheus of somebody else's has its own one. */
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "service/fetch.h"
+#include "service/prometheus.h"
+#include "service/service_priv.h"
+
+#define PAGE_BYTES_MAX 65536 /* its front page has less than two KiB */
+
+static enum service_provider provider(struct json_object *stored, enum service_provider usual)
+{
+    return usual == PROVIDER_PROCESS && json_flag(stored, "node_exporter", true) ? usual
+                                                                                 : PROVIDER_NONE;
+}
+
+static int prepare(struct service_job *job, struct err *err)
+{
+    int failed = service_folder_make(job->paths->folder, err);
+    failed = failed ? failed : prometheus_choose_port(job, 0, err);
+    failed = failed ? failed : prometheus_put_web_config(job, job->paths->config_file, err);
+    if (failed) {
+        return failed;
+    }
+    CLEANUP(str_free) char *address = xasprintf("127.0.0.1:%d", job->port);
+    service_job_args(job, "prometheus-node-exporter", "--web.listen-address", address,
+                     "--web.config.file", job->paths->config_file, "--log.level", "warn", NULL);
+    return 0;
+}
+
+/* The front page: /metrics would read all of /proc. */
+static enum check_outcome check(struct service_job *job, struct err *err)
+{
+    CLEANUP(str_free) char *user = prometheus_own_user(job);
+    CLEANUP(str_free) char *url = xasprintf("http://127.0.0.1:%d/", job->port);
+    struct fetch_reply reply;
+    int failed = fetch_run(&(struct fetch){.url = url,
+                                           .user = user,
+                                           .timeout_ms = job->timeout_ms,
+                                           .bytes_max = PAGE_BYTES_MAX,
+                                           .stopping = job->stopping},
+                           &reply, err);
+    if (failed) {
+        return CHECK_MISSED;
+    }
+    int status = reply.status;
+    fetch_reply_done(&reply);
+    if (status != 200) {
+        (void)err_set(err, EIO, "it answers %d", status);
+        return CHECK_MISSED;
+    }
+    return CHECK_GOOD;
+}
+
+static const struct service_key keys[] = {
+    {.name = "provider"},
+    {.name = "url", .address = true},
+    {.name = "host", .variables = {"PROME_HOST", "PROMON_HOST"}, .address = true},
+    {.name = NULL},
+};
+
+extern const struct service_ops service_node_exporter;
+const struct service_ops service_node_exporter = {
+    .name = "node_exporter",
+    .title = "NodeExporterService",
+    .config = "PROME_CONFIG",
+    .part_of = "prome",
+    .needs = "prome",
+    .keys = keys,
+    .mark = "--web.config.file",
+    .config_file = "web.yml",
+    .provider = provider,
+    .prepare = prepare,
+    .check = check,
+};

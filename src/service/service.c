@@ -1,0 +1,389 @@
+/* One service: its config, and the steps that keep.h asks for. */
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "provider/process/program.h"
+#include "service/service_priv.h"
+#include "store/store.h"
+
+#define STEPS_MAX 8 /* in one turn: revert, restart, start, check and some */
+
+void service_init(struct service *service, struct services *all, const struct service_ops *ops)
+{
+    const struct service_parts *parts = &all->parts;
+    char *folder = xasprintf("%s/services/%s", parts->state_folder, ops->name);
+    *service = (struct service){
+        .all = all,
+        .ops = ops,
+        .paths = {.folder = folder,
+                  .config_file = xasprintf("%s/%s", folder, ops->config_file),
+                  .socket = xasprintf("%s/%s.sock", parts->run_folder, ops->name),
+                  .log = xasprintf("%s/service-%s.log", parts->log_folder, ops->name)},
+    };
+    CLEANUP(str_free) char *key = xasprintf("service %s", ops->name);
+    CLEANUP(str_free) char *text = NULL;
+    if (store_meta_get(parts->store, key, &text, NULL) == 0) {
+        (void)json_parse_object(slice_str(text), &service->good, NULL);
+    }
+}
+
+void service_done(struct service *service)
+{
+    service_release(service);
+    service->program = program_free(service->program);
+    (void)json_put(service->stored);
+    (void)json_put(service->config);
+    (void)json_put(service->good);
+    free(service->before);
+    free(service->error);
+    free(service->refused);
+    free(service->paths.folder);
+    free(service->paths.config_file);
+    free(service->paths.socket);
+    free(service->paths.log);
+}
+
+/* ---- what is there ---- */
+
+bool service_is_wanted(const struct service *service)
+{
+    const struct services *all = service->all;
+    const struct service *whole =
+        service->ops->part_of ? services_find(all, service->ops->part_of) : service;
+    bool given = service->provider == PROVIDER_PROCESS || service->provider == PROVIDER_ADDRESS;
+    return given && service->enabled &&
+           (whole->asked || service->asked || (service->automated && all->loop_on));
+}
+
+static struct keep_wish wish_of(const struct service *service)
+{
+    const struct services *all = service->all;
+    const struct service *needed =
+        service->ops->needs ? services_find(all, service->ops->needs) : NULL;
+    return (struct keep_wish){
+        .wanted = service_is_wanted(service),
+        .repaired = service->automated && all->loop_on,
+        .needs_met = !needed || needed->keep.state == SERVICE_RUNNING,
+        .on_trial = service_is_on_trial(service),
+        .server = service->program ? (service->ending ? SERVER_ENDING : SERVER_RUNS)
+                  : service->provider == PROVIDER_ADDRESS ? SERVER_FOREIGN
+                                                          : SERVER_NONE,
+    };
+}
+
+static void fail(struct service *service, const char *text)
+{
+    struct services *all = service->all;
+    str_replace(&service->error, text);
+    keep_failed(&service->keep, &all->rules, clock_now_ms(), services_random(all));
+    if (!service->quiet) {
+        log_warn("service failed", "service=%s failures=%u error=\"%s\"", service->ops->name,
+                 service->keep.failures, text);
+    }
+}
+
+static void end_process(struct service *service, uint64_t grace_ms)
+{
+    service->ending = true;
+    program_stop(service->program, grace_ms);
+}
+
+static void on_exit_of(void *arg, const char *how, bool expected)
+{
+    struct service *service = arg;
+    service->program = program_free(service->program);
+    service->ending = false;
+    service->adopted = false;
+    if (!expected && !atomic_load(&service->all->stopping)) {
+        CLEANUP(str_free) char *words = program_last_words(service->paths.log);
+        CLEANUP(str_free)
+        char *text =
+            xasprintf("its process %s%s%s", how, *words ? "; its last words: " : "", words);
+        fail(service, text);
+    }
+    services_wake(service->all);
+}
+
+static struct program_spec spec_of(const struct service *service, char *const *args)
+{
+    return (struct program_spec){.args = args,
+                                 .log_path = service->paths.log,
+                                 .mark = service->ops->mark,
+                                 .mark_path = service->paths.config_file};
+}
+
+void service_adopt(struct service *service)
+{
+    if (access(service->paths.config_file, F_OK) < 0) {
+        return; /* it never ran in this state folder: /proc need not be searched */
+    }
+    struct program_spec spec = spec_of(service, NULL);
+    service->program = program_adopt(service->all->parts.loop, &spec, on_exit_of, service);
+    if (service->program) {
+        log_info("service is taken over", "service=%s pid=%d", service->ops->name,
+                 program_pid(service->program));
+        service->adopted = true;
+        service->started_once = true;
+        keep_started(&service->keep, clock_now_ms());
+        if (service->provider != PROVIDER_PROCESS) {
+            keep_restart(&service->keep, clock_now_ms()); /* that is, its end */
+        }
+    }
+}
+
+void service_restart(struct service *service)
+{
+    keep_restart(&service->keep, clock_now_ms());
+    services_wake(service->all);
+}
+
+/* ---- steps ---- */
+
+static void submit(struct service *service, enum job_kind kind)
+{
+    service->keep.busy = true;
+    service_job_submit(service_job_new(service, kind));
+}
+
+static void give_up(struct service *service)
+{
+    struct services *all = service->all;
+    CLEANUP(str_free)
+    char *text = xasprintf("no good answer %s%s%s",
+                           service->keep.state == SERVICE_STARTED ? "since its start" : "any more",
+                           service->error ? ": " : "", service->error ? service->error : "");
+    bool was_up = service->keep.state != SERVICE_STARTED;
+    fail(service, text);
+    if (service->program) { /* one that hangs does not hear the question either */
+        end_process(service, was_up ? all->settings.check_timeout_ms : all->settings.stop_grace_ms);
+    }
+}
+
+static void end(struct service *service)
+{
+    if (service->program) {
+        end_process(service, service->all->settings.stop_grace_ms);
+    } else {
+        keep_ended(&service->keep, clock_now_ms());
+        str_replace(&service->error, NULL);
+    }
+}
+
+static void take_step(struct service *service, enum keep_step step, uint64_t now_ms)
+{
+    switch (step) {
+    case KEEP_START:
+        keep_started(&service->keep, now_ms);
+        if (service->provider == PROVIDER_PROCESS) {
+            submit(service, JOB_PREPARE);
+        }
+        break;
+    case KEEP_CHECK:
+        submit(service, service->adopted ? JOB_PREPARE : JOB_CHECK);
+        break;
+    case KEEP_GIVE_UP:
+        give_up(service);
+        break;
+    case KEEP_END:
+        end(service);
+        break;
+    case KEEP_REVERT:
+        service_revert(service);
+        break;
+    case KEEP_WAIT:
+        break;
+    }
+}
+
+uint64_t service_turn(struct service *service, uint64_t now_ms)
+{
+    uint64_t wake_ms = UINT64_MAX;
+    for (int i = 0; i < STEPS_MAX; i++) {
+        struct keep_wish wish = wish_of(service);
+        enum keep_step step =
+            keep_decide(&service->keep, &wish, &service->all->rules, now_ms, &wake_ms);
+        if (step == KEEP_WAIT) {
+            break;
+        }
+        take_step(service, step, now_ms);
+    }
+    return wake_ms;
+}
+
+/* ---- jobs that come back ---- */
+
+static void start_process(struct service *service, struct service_job *job)
+{
+    struct err err = {0};
+    struct program_spec spec = spec_of(service, job->args);
+    if (program_start(service->all->parts.loop, &spec, on_exit_of, service, &service->program,
+                      &err) < 0) {
+        fail(service, err.text);
+        return;
+    }
+    service->restarts += service->started_once;
+    service->started_once = true;
+    service->keep.since_ms = clock_now_ms();
+    log_info("service is started", "service=%s pid=%d", service->ops->name,
+             program_pid(service->program));
+}
+
+static void prepared(struct service *service, struct service_job *job)
+{
+    bool adopted = service->adopted;
+    service->adopted = false;
+    if (service->keep.state != SERVICE_STARTED || !service_is_wanted(service)) {
+        return; /* something else is wanted meanwhile */
+    }
+    if (job->failed) {
+        fail(service, job->error ? job->error : "cannot be prepared");
+        return;
+    }
+    service->port = job->port;
+    if (!service->program) {
+        start_process(service, job);
+    } else if (adopted && job->changed) {
+        keep_restart(&service->keep, clock_now_ms());
+    }
+}
+
+static void checked(struct service *service, const struct service_job *job)
+{
+    struct services *all = service->all;
+    enum service_state before = service->keep.state;
+    struct keep_wish wish = wish_of(service);
+    if (service->provider == PROVIDER_PROCESS && !service->program) {
+        return; /* its end told more */
+    }
+    if (job->outcome != CHECK_GOOD) {
+        str_replace(&service->error, job->error ? job->error : "no good answer");
+    }
+    keep_checked(&service->keep, job->outcome, &wish, &all->rules, clock_now_ms(),
+                 services_random(all));
+    if (before == SERVICE_RESTART || job->outcome == CHECK_BUSY) {
+        return;
+    }
+    if (service->keep.state != before && !service->quiet) {
+        bool good = service->keep.state == SERVICE_RUNNING;
+        log_line(good ? LOG_INFO : LOG_WARN, good ? "service runs" : "service failed",
+                 "service=%s error=\"%s\"", service->ops->name,
+                 good || !service->error ? "" : service->error);
+    }
+    if (job->outcome == CHECK_GOOD) {
+        service->last_ok_ms = clock_unix_ms();
+        str_replace(&service->error, NULL);
+        service_keep_config(service);
+    }
+}
+
+void service_job_finished(struct service *service, struct service_job *job)
+{
+    struct service_http_reply reply = {.status = job->status,
+                                       .content_type = job->reply_type,
+                                       .location = job->location,
+                                       .body = buf_slice(&job->body)};
+    bool stopping = atomic_load(&service->all->stopping);
+    switch (job->kind) {
+    case JOB_PREPARE:
+    case JOB_CHECK:
+        service->keep.busy = false;
+        if (!stopping && job->kind == JOB_PREPARE) {
+            prepared(service, job);
+        } else if (!stopping) {
+            checked(service, job);
+        }
+        break;
+    case JOB_METHOD:
+        job->call_done(job->arg, TAKE(job->result), job->failed ? job->error : NULL);
+        break;
+    case JOB_HTTP:
+        job->http_done(job->arg, &reply);
+        break;
+    }
+    service_job_free(job);
+    services_wake(service->all);
+}
+
+/* ---- those who wait ---- */
+
+/* 1 = settled well, 0 = not yet, negative = it is not as it was to be. */
+static int settled(const struct service *service)
+{
+    if (service->keep.busy && service->keep.state != SERVICE_RUNNING) {
+        return 0;
+    }
+    if (!service_is_wanted(service)) {
+        return !service->program;
+    }
+    switch (service->keep.state) {
+    case SERVICE_RUNNING:
+        return service->refused ? -EINVAL : 1;
+    case SERVICE_FAILED:
+        return -EIO;
+    default:
+        return 0;
+    }
+}
+
+static char *text_of(const struct service *service, int state)
+{
+    const struct service *needed =
+        service->ops->needs ? services_find(service->all, service->ops->needs) : NULL;
+    switch (state) {
+    case -EINVAL:
+        return xasprintf("the config was not taken: %s; it runs with the last good one",
+                         service->refused);
+    case -EIO:
+        return xstrdup(service->error ? service->error : "it failed");
+    case -ETIMEDOUT:
+        return needed && needed->keep.state != SERVICE_RUNNING
+                   ? xasprintf("it waits for %s", needed->ops->name)
+                   : xstrdup("it is still starting");
+    default:
+        return NULL;
+    }
+}
+
+void service_release(struct service *service)
+{
+    while (service->waiters) {
+        struct service_waiter *waiter = service->waiters;
+        service->waiters = waiter->next;
+        waiter->done(waiter->arg, -ECANCELED, "jsorc ends");
+        free(waiter);
+    }
+}
+
+void service_tell(struct service *service, uint64_t now_ms)
+{
+    int state = settled(service);
+    struct service_waiter **at = &service->waiters;
+    struct service_waiter *told = NULL;
+    while (*at) {
+        struct service_waiter *waiter = *at;
+        if (state == 0 && now_ms < waiter->deadline_ms) {
+            at = &waiter->next;
+            continue;
+        }
+        *at = waiter->next;
+        waiter->next = told;
+        told = waiter;
+    }
+    state = state == 0 ? -ETIMEDOUT : state > 0 ? 0 : state;
+    CLEANUP(str_free) char *text = text_of(service, state);
+    while (told) { /* apart from the walk above: done may add another one */
+        struct service_waiter *waiter = told;
+        told = waiter->next;
+        waiter->done(waiter->arg, state, text);
+        free(waiter);
+    }
+    if (service->was_put_back && state == -EINVAL) { /* what is set is what runs: all was told */
+        service->was_put_back = false;
+        str_replace(&service->refused, NULL);
+    }
+}

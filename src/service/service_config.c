@@ -1,0 +1,166 @@
+/* What a service's config says, with what it leaves open. Only what a person set is stored; the
+ * environment and the defaults are read each time, so that a change of them has an effect. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "service/service_priv.h"
+
+static const char *const flags[] = {"enabled", "automated", "quiet"};
+
+#define FLAG_COUNT (sizeof(flags) / sizeof(flags[0]))
+
+static const char *variable_of(const struct service_key *key)
+{
+    for (size_t i = 0; i < sizeof(key->variables) / sizeof(key->variables[0]); i++) {
+        const char *text = key->variables[i] ? getenv(key->variables[i]) : NULL;
+        if (text && *text) {
+            return text;
+        }
+    }
+    return NULL;
+}
+
+static struct json_object *default_of(const struct service_key *key)
+{
+    const char *text = variable_of(key);
+    struct json_object *value = NULL;
+    if (text) {
+        return json_object_new_string(text);
+    }
+    if (key->fallback) {
+        (void)json_parse(slice_str(key->fallback), &value, NULL);
+    }
+    return value;
+}
+
+static bool is_given(const struct service_key *key, struct json_object *stored)
+{
+    struct json_object *value = NULL;
+    return variable_of(key) ||
+           (stored && json_object_object_get_ex(stored, key->name, &value) && value);
+}
+
+enum service_provider service_config_provider(const struct service_ops *ops,
+                                              struct json_object *stored)
+{
+    const char *word = json_str(stored, "provider");
+    enum service_provider usual = ops->embedded ? PROVIDER_EMBEDDED : PROVIDER_NONE;
+    if (word) {
+        usual = strcmp(word, "process") == 0   ? PROVIDER_PROCESS
+                : strcmp(word, "address") == 0 ? PROVIDER_ADDRESS
+                                               : PROVIDER_EMBEDDED;
+    } else if (json_flag(stored, "automated", false) || json_flag(stored, "enabled", false)) {
+        usual = PROVIDER_PROCESS;
+    }
+    for (const struct service_key *key = ops->keys; !word && key->name; key++) {
+        if (key->address && is_given(key, stored)) {
+            usual = PROVIDER_ADDRESS;
+        }
+    }
+    return ops->provider ? ops->provider(stored, usual) : usual;
+}
+
+struct json_object *service_config_merge(const struct service_ops *ops, struct json_object *stored)
+{
+    struct json_object *config = json_object_new_object();
+    for (const struct service_key *key = ops->keys; key->name; key++) {
+        json_set(config, key->name, default_of(key));
+    }
+    if (stored) {
+        json_object_object_foreach(stored, name, value)
+        {
+            json_set(config, name, json_ref(value));
+        }
+    }
+    return config;
+}
+
+struct json_object *service_config_plain(struct json_object *config)
+{
+    struct json_object *plain = json_object_new_object();
+    json_object_object_foreach(config, name, value)
+    {
+        bool flag = false;
+        for (size_t i = 0; i < FLAG_COUNT; i++) {
+            flag |= strcmp(name, flags[i]) == 0;
+        }
+        if (!flag) {
+            json_set(plain, name, json_ref(value));
+        }
+    }
+    return plain;
+}
+
+static bool number_of(struct json_object *value, double *ret)
+{
+    if (json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double)) {
+        *ret = json_object_get_double(value);
+        return isfinite(*ret);
+    }
+    if (!json_object_is_type(value, json_type_string)) {
+        return false;
+    }
+    char *end = NULL;
+    const char *text = json_object_get_string(value);
+    *ret = strtod(text, &end);
+    return *text && !*end && isfinite(*ret);
+}
+
+double service_config_number(struct json_object *config, const char *key, double fallback)
+{
+    struct json_object *value = NULL;
+    double number;
+    return json_object_object_get_ex(config, key, &value) && number_of(value, &number) ? number
+                                                                                       : fallback;
+}
+
+static int check_key(const struct service_key *key, struct json_object *value, struct err *err)
+{
+    double number;
+    switch (key->type) {
+    case KEY_TEXT:
+        return json_object_is_type(value, json_type_string)
+                   ? 0
+                   : err_set(err, EINVAL, "'%s' must be a text", key->name);
+    case KEY_FLAG:
+        return json_object_is_type(value, json_type_boolean)
+                   ? 0
+                   : err_set(err, EINVAL, "'%s' must be true or false", key->name);
+    case KEY_NUMBER:
+        break;
+    }
+    return number_of(value, &number) && number >= key->min && number <= key->max
+               ? 0
+               : err_set(err, EINVAL, "'%s' must be a number from %.15g to %.15g", key->name,
+                         key->min, key->max);
+}
+
+int service_config_check(const struct service_ops *ops, struct json_object *config, struct err *err)
+{
+    struct json_object *value = NULL;
+    for (size_t i = 0; i < FLAG_COUNT; i++) {
+        if (json_object_object_get_ex(config, flags[i], &value) && value &&
+            !json_object_is_type(value, json_type_boolean)) {
+            return err_set(err, EINVAL, "'%s' must be true or false", flags[i]);
+        }
+    }
+    for (const struct service_key *key = ops->keys; key->name; key++) {
+        if (json_object_object_get_ex(config, key->name, &value) && value &&
+            check_key(key, value, err) < 0) {
+            return -EINVAL;
+        }
+    }
+    const char *provider = json_str(config, "provider");
+    if (provider && strcmp(provider, "process") != 0 && strcmp(provider, "address") != 0 &&
+        strcmp(provider, "embedded") != 0) {
+        return err_set(err, EINVAL, "'provider' must be process, address or embedded, not '%s'",
+                       provider);
+    }
+    if (provider && strcmp(provider, "embedded") == 0 && !ops->embedded) {
+        return err_set(err, EINVAL, "nothing in jsorc can stand in for %s", ops->name);
+    }
+    return ops->check_config ? ops->check_config(config, err) : 0;
+}

@@ -1,0 +1,111 @@
+/* The config that a service runs with: what is set, or the last one with which it ran. */
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "service/service_priv.h"
+#include "store/store.h"
+
+static void take_config(struct service *service, struct json_object *stored)
+{
+    const struct service_ops *ops = service->ops;
+    struct json_object *former = service->stored;
+    service->stored = json_ref(stored);
+    (void)json_put(former);
+    (void)json_put(service->config);
+    service->config = service_config_merge(ops, service->stored);
+    service->provider = service_config_provider(ops, service->stored);
+    service->enabled =
+        json_flag(service->config, "enabled", true) && service->provider != PROVIDER_NONE;
+    service->automated = json_flag(service->config, "automated", false);
+    service->quiet = json_flag(service->config, "quiet", false);
+    service->port = 0;
+}
+
+bool service_load(struct service *service)
+{
+    const struct service_ops *ops = service->ops;
+    CLEANUP(str_free) char *text = NULL;
+    CLEANUP(json_put) struct json_object *stored = NULL;
+    struct err err = {0};
+    int failed = store_config_get(service->all->parts.store, ops->config, &text, &err);
+    failed = failed == -ENOENT ? 0 : failed;
+    if (!failed && text) {
+        failed = json_parse_object(slice_str(text), &stored, &err);
+    }
+    if (!failed) {
+        CLEANUP(json_put) struct json_object *config = service_config_merge(ops, stored);
+        failed = service_config_check(ops, config, &err);
+    }
+    if (failed) {
+        str_replace(&service->refused, err.text);
+        log_warn("config of a service is refused", "service=%s error=\"%s\"", ops->name, err.text);
+        if (service->config) {
+            return false;
+        }
+        (void)json_put(stored); /* a first start: as it ran last, else as if nothing were set */
+        stored = json_ref(service->good);
+    } else {
+        str_replace(&service->refused, NULL);
+    }
+    stored = stored ? stored : json_object_new_object();
+    bool changed = !service->config || !json_object_equal(service->stored, stored);
+    take_config(service, stored);
+    return changed;
+}
+
+bool service_is_on_trial(const struct service *service)
+{
+    return service->good && !service->ops->part_of &&
+           !json_object_equal(service->good, service->stored);
+}
+
+void service_keep_config(struct service *service)
+{
+    free(service->before);
+    service->before = NULL;
+    service->can_put_back = false;
+    if (service->good && json_object_equal(service->good, service->stored)) {
+        return;
+    }
+    (void)json_put(service->good);
+    service->good = json_ref(service->stored);
+    CLEANUP(str_free) char *key = xasprintf("service %s", service->ops->name);
+    struct err err = {0};
+    if (store_meta_set(service->all->parts.store, key, json_text(service->good), &err) < 0) {
+        log_warn("good config of a service was not saved", "service=%s error=\"%s\"",
+                 service->ops->name, err.text);
+    }
+}
+
+static void put_back(struct service *service)
+{
+    struct store *store = service->all->parts.store;
+    const char *name = service->ops->config;
+    int failed = 0;
+    struct err err = {0};
+    if (service->can_put_back) {
+        failed = service->before ? store_config_set(store, name, service->before, &err)
+                                 : store_config_delete(store, name, &err);
+    }
+    if (failed) {
+        log_warn("config of a service was not put back", "service=%s error=\"%s\"",
+                 service->ops->name, err.text);
+    }
+    free(service->before);
+    service->before = NULL;
+    service->was_put_back = service->can_put_back && !failed;
+    service->can_put_back = false;
+}
+
+void service_revert(struct service *service)
+{
+    log_warn("config of a service does not run; the last good one is taken",
+             "service=%s error=\"%s\"", service->ops->name, service->error ? service->error : "");
+    put_back(service);
+    str_replace(&service->refused, service->error ? service->error : "it does not run");
+    take_config(service, service->good);
+    keep_restart(&service->keep, clock_now_ms());
+}

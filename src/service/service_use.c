@@ -1,0 +1,189 @@
+/* Methods of a service and its pages, for others. */
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "service/service_priv.h"
+
+#define START_WAIT_MS 10000 /* a call waits so long for a service that it is the first to use */
+
+static const struct service_method *find_method(const struct service *service, const char *name)
+{
+    for (const struct service_method *m = service->ops->methods; m && m->name; m++) {
+        if (strcmp(m->name, name) == 0) {
+            return m;
+        }
+    }
+    return NULL;
+}
+
+static int refuse_method(const struct service *service, const char *name, struct err *err)
+{
+    struct buf names = {0};
+    for (const struct service_method *m = service->ops->methods; m && m->name; m++) {
+        buf_printf(&names, "%s%s", m == service->ops->methods ? "" : ", ", m->name);
+    }
+    int failed = err_set(err, ENOENT, "%s has no method '%s'; it has: %.*s", service->ops->name,
+                         name, (int)buf_size(&names), buf_size(&names) ? names.data : "");
+    buf_done(&names);
+    return failed;
+}
+
+static int check_room(const struct service *service, struct err *err)
+{
+    return service->all->jobs_out < SERVICE_JOBS_MAX
+               ? 0
+               : err_set(err, EBUSY, "too many calls of services are under way");
+}
+
+/* A call that waits for its service to run. */
+static void on_settled(void *arg, int status, const char *text)
+{
+    struct service_job *job = arg;
+    struct service *service = job->service;
+    if (status == 0 && service->keep.state == SERVICE_RUNNING) {
+        struct service_job *fresh = service_job_new(service, JOB_METHOD); /* it has a port now */
+        fresh->method = job->method;
+        fresh->method_args = TAKE(job->method_args);
+        fresh->call_done = job->call_done;
+        fresh->arg = job->arg;
+        service_job_submit(fresh);
+    } else {
+        job->call_done(job->arg, NULL, text ? text : "it does not run");
+    }
+    service_job_free(job);
+}
+
+/* The names in params, of which one is name[size]; -1 = none. */
+static int param_index(const char *params, const char *name)
+{
+    size_t size = strlen(name);
+    int index = 0;
+    for (const char *at = params; *at; index++) {
+        size_t length = strcspn(at, " ");
+        if (length == size && memcmp(at, name, size) == 0) {
+            return index;
+        }
+        at += length + (at[length] == ' ');
+    }
+    return -1;
+}
+
+static size_t param_count(const char *params)
+{
+    size_t count = *params != '\0';
+    for (; *params; params++) {
+        count += *params == ' ';
+    }
+    return count;
+}
+
+/* Both kinds of arguments as one array of copies; owned by the caller; NULL with err. */
+static struct json_object *bind_args(const struct service_method *method, struct json_object *args,
+                                     struct json_object *kwargs, struct err *err)
+{
+    size_t count = args ? json_object_array_length(args) : 0, max = param_count(method->params);
+    CLEANUP(json_put) struct json_object *bound = json_object_new_array();
+    for (size_t i = 0; i < count; i++) {
+        struct json_object *copy = NULL;
+        (void)json_object_deep_copy(json_object_array_get_idx(args, i), &copy, NULL);
+        (void)json_object_array_add(bound, copy);
+    }
+    if (kwargs) {
+        json_object_object_foreach(kwargs, name, value)
+        {
+            struct json_object *copy = NULL;
+            int index = param_index(method->params, name);
+            if (index < 0 || (size_t)index < count) {
+                (void)err_set(err, EINVAL, "%s does not take '%s'; it takes: %s", method->name,
+                              name, method->params);
+                return NULL;
+            }
+            (void)json_object_deep_copy(value, &copy, NULL);
+            (void)json_object_array_put_idx(bound, (size_t)index, copy);
+        }
+    }
+    size_t given = json_object_array_length(bound);
+    bool whole = given >= method->args_min && given <= max;
+    for (size_t i = 0; i < method->args_min && whole; i++) {
+        whole = json_object_array_get_idx(bound, i) != NULL;
+    }
+    if (!whole) {
+        (void)err_set(err, EINVAL, "%s takes %s%s", method->name,
+                      *method->params ? "these arguments: " : "no argument", method->params);
+        return NULL;
+    }
+    return TAKE(bound);
+}
+
+int services_call(struct services *services, const struct service_call *call, service_call_fn done,
+                  void *arg, struct err *err)
+{
+    struct service *service = services_find(services, call->service);
+    if (!service) {
+        return err_set(err, ENOENT, "service '%s' does not exist", call->service);
+    }
+    const struct service_method *found = find_method(service, call->method);
+    if (!found) {
+        return refuse_method(service, call->method, err);
+    }
+    CLEANUP(json_put) struct json_object *bound = bind_args(found, call->args, call->kwargs, err);
+    if (!bound) {
+        return -EINVAL;
+    }
+    if (!service->enabled || service->provider == PROVIDER_EMBEDDED) {
+        return err_set(err, ENOTCONN, "%s is disabled or not yet configured!", service->ops->title);
+    }
+    if (check_room(service, err) < 0) {
+        return -EBUSY;
+    }
+    struct service_job *job = service_job_new(service, JOB_METHOD);
+    job->method = found;
+    job->call_done = done;
+    job->arg = arg;
+    job->method_args = TAKE(bound);
+    service->asked = true;
+    if (service->keep.state == SERVICE_RUNNING) {
+        service_job_submit(job);
+    } else if (service->keep.state == SERVICE_FAILED) {
+        CLEANUP(str_free) char *text = service->error ? xstrdup(service->error) : NULL;
+        done(arg, NULL, text ? text : "it does not run");
+        service_job_free(job);
+    } else {
+        service_await(service, &(struct service_wait){START_WAIT_MS, on_settled, job});
+    }
+    return 0;
+}
+
+int services_http(struct services *services, const char *name, const struct service_http *request,
+                  service_http_fn done, void *arg, struct err *err)
+{
+    struct service *service = services_find(services, name);
+    if (!service || !service->ops->root_url) {
+        return err_set(err, ENOENT, "service '%s' has no pages", name);
+    }
+    if (service->keep.state != SERVICE_RUNNING) {
+        return err_set(err, ENOTCONN, "%s does not run%s%s", service->ops->name,
+                       service->error ? ": " : "", service->error ? service->error : "");
+    }
+    if (check_room(service, err) < 0) {
+        return -EBUSY;
+    }
+    struct service_job *job = service_job_new(service, JOB_HTTP);
+    job->post = request->post;
+    job->path = request->query.size > 0
+                    ? xasprintf("%.*s?%.*s", (int)request->path.size, request->path.data,
+                                (int)request->query.size, request->query.data)
+                    : xstrndup(request->path.data, request->path.size);
+    if (request->content_type.size > 0) {
+        job->content_type = xstrndup(request->content_type.data, request->content_type.size);
+    }
+    if (buf_append(&job->body, request->body.data, request->body.size) < 0) {
+        service_job_free(job);
+        return err_set(err, EBUSY, "no memory for the request");
+    }
+    job->http_done = done;
+    job->arg = arg;
+    service_job_submit(job);
+    return 0;
+}
