@@ -1,10 +1,11 @@
 # Thin over meson: each target is one or two commands that can be typed as well.
 BUILD ?= build
+SEEDS ?= 200
 JOBS  ?= $(shell nproc)
 SHELL  = /bin/bash
 NINJA  = ninja -j$(JOBS)
 
-.PHONY: all test unit lint fmt sanitize tsan bench bench-http fuzz install clean
+.PHONY: all test unit lint fmt sanitize tsan bench bench-http fuzz kube-faults install clean
 
 all: $(BUILD)/build.ninja
 	$(NINJA) -C $(BUILD)
@@ -46,6 +47,12 @@ bench-http:
 
 fuzz:
 	dev/test fuzz
+
+# The Kubernetes client behind a proxy that injects faults, by 200 seeds; minutes.
+kube-faults: all
+	dev/setup test
+	. dev/env && JSORC_BUILD=$(BUILD) JSORC_KUBE_SEEDS=$(SEEDS) "$$JSORC_VENV_TEST/bin/python" \
+		-m pytest -q tests/test_kube_faults.py
 
 # PREFIX=/opt/jsorc: there rather than to /usr/local
 install: all

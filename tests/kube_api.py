@@ -24,6 +24,14 @@ class Refusal(Exception):
                        "reason": reason, "message": message, "details": {"name": name}}
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request, client_address):
+        """Clients end as they like."""
+
+
 class KubeApi:
     """with KubeApi() as api: api.url"""
 
@@ -41,8 +49,7 @@ class KubeApi:
             pass
 
         Handler.api = api
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = _Server(("127.0.0.1", 0), Handler)
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 

@@ -1,9 +1,12 @@
 """The Kubernetes client of src/provider/kubernetes, alone: its test program kube_talk, told by
 lines what to do. Also what it has seen through its watches."""
 
+import contextlib
 import json
+import os
 import subprocess
 import threading
+from pathlib import Path
 
 from programs import BUILD, wait_until
 
@@ -69,6 +72,14 @@ class KubeTalk:
 
     def ask(self, do, **details):
         return self.answer(self.begin(do, **details))
+
+    def sockets(self):
+        """How many it has open."""
+        links = []
+        for link in Path(f"/proc/{self.process.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                links.append(os.readlink(link))
+        return sum(link.startswith("socket:") for link in links)
 
     def apply(self, manifest, **options):
         return self.ask("apply", object=manifest, **options)
