@@ -194,7 +194,7 @@ static bool may_repeat(const struct kube_exchange *exchange, CURLcode code,
         return !exchange->transfer.too_large && !is_lasting(code) &&
                (exchange->repeatable || was_unsent(code));
     }
-    if (result->outcome == KUBE_BUSY) { /* 429 and 503 mean: not executed */
+    if (result->status == 429 || result->status == 503) { /* they mean: not executed */
         return true;
     }
     return exchange->repeatable && (result->status >= 500 || result->outcome == KUBE_BROKEN);

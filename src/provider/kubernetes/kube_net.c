@@ -105,6 +105,7 @@ static struct kube_net *net_new(struct kube *kube)
     (void)curl_multi_setopt(net->multi, CURLMOPT_TIMERFUNCTION, set_timer);
     (void)curl_multi_setopt(net->multi, CURLMOPT_TIMERDATA, net);
     (void)curl_multi_setopt(net->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+    (void)curl_multi_setopt(net->multi, CURLMOPT_MAXCONNECTS, (long)KUBE_FLIGHT_MAX);
     return net;
 }
 

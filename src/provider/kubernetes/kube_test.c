@@ -143,15 +143,6 @@ static void answer_busy(struct server *server, struct server_conn *conn, const s
     }
 }
 
-static struct json_object *manifest(const char *text)
-{
-    struct json_object *object = NULL;
-    if (json_parse(slice_str(text), &object, NULL) < 0) {
-        abort();
-    }
-    return object;
-}
-
 static void waits_when_the_server_says_later_even_with_a_create(void)
 {
     static const struct kube_settings settings = {
@@ -159,7 +150,7 @@ static void waits_when_the_server_says_later_even_with_a_create(void)
     CLEANUP(server_free) struct server *server = server_new(answer_busy, NULL, &settings);
     CLEANUP(json_put)
     struct json_object *pod =
-        manifest("{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\"}}");
+        server_manifest("{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\"}}");
     struct kube_answer answer = {0};
     struct kube_figures figures;
     uint64_t begin_ms = clock_now_ms();
@@ -209,7 +200,7 @@ static void sends_again_after_a_cut_only_what_may_be_done_twice(void)
     CLEANUP(server_free) struct server *server = server_new(answer_cut, NULL, NULL);
     CLEANUP(json_put)
     struct json_object *pod =
-        manifest("{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\"}}");
+        server_manifest("{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\"}}");
     struct kube_answer got = {0}, created = {0};
     (void)kube_get(server->kube, &web, kube_keep, &got);
     EXPECT_INT(kube_wait(server->kube, &got), KUBE_OK);
@@ -241,103 +232,10 @@ static void leaves_a_connection_that_hangs(void)
     kube_answer_done(&answer);
 }
 
-static void answer_writes(struct server *server, struct server_conn *conn, const struct seen *seen)
-{
-    if (server_discover(server, conn, seen)) {
-        return;
-    }
-    server->step++;
-    switch (server->step) {
-    case 1:
-        EXPECT_STR(seen->method, "PATCH");
-        EXPECT_STR(seen->path, "/apis/apps/v1/namespaces/shop/deployments/web?fieldManager=jsorc"
-                               "&dryRun=All&force=true");
-        EXPECT(header_has(seen, "Content-Type: application/apply-patch+yaml"));
-        break;
-    case 2:
-        EXPECT_STR(seen->path,
-                   "/apis/apps/v1/namespaces/default/deployments/web?fieldManager=jsorc");
-        EXPECT(header_has(seen, "Content-Type: application/merge-patch+json"));
-        EXPECT_STR(seen->body.data, "{\"spec\":{\"replicas\":2}}");
-        break;
-    default:
-        EXPECT_STR(seen->method, "DELETE");
-        EXPECT_STR(seen->body.data, "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\","
-                                    "\"propagationPolicy\":\"Foreground\",\"gracePeriodSeconds\":0,"
-                                    "\"preconditions\":{\"uid\":\"u-1\"}}");
-    }
-    server_reply(conn, 200, "", "{\"kind\":\"Deployment\"}");
-}
-
-static void writes_as_the_api_wants_it(void)
-{
-    CLEANUP(server_free) struct server *server = server_new(answer_writes, NULL, NULL);
-    CLEANUP(json_put)
-    struct json_object *object =
-        manifest("{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":"
-                 "\"web\",\"namespace\":\"shop\"}}");
-    CLEANUP(json_put) struct json_object *patch = manifest("{\"spec\":{\"replicas\":2}}");
-    struct kube_answer answers[3] = {0};
-    (void)kube_apply(server->kube, object, &(struct kube_write){.dry_run = true, .force = true},
-                     kube_keep, &answers[0]);
-    EXPECT_INT(kube_wait(server->kube, &answers[0]), KUBE_OK);
-    (void)kube_patch(server->kube, &web, patch, NULL, kube_keep, &answers[1]);
-    EXPECT_INT(kube_wait(server->kube, &answers[1]), KUBE_OK);
-    (void)kube_delete(
-        server->kube, &web,
-        &(struct kube_remove){.propagation = KUBE_FOREGROUND, .uid = "u-1", .grace_s = -1},
-        kube_keep, &answers[2]);
-    EXPECT_INT(kube_wait(server->kube, &answers[2]), KUBE_OK);
-    for (int i = 0; i < 3; i++) {
-        kube_answer_done(&answers[i]);
-    }
-}
-
-static void answer_log(struct server *server, struct server_conn *conn, const struct seen *seen)
-{
-    if (server_discover(server, conn, seen)) {
-        return;
-    }
-    if (strstr(seen->path, "/log?")) {
-        EXPECT_STR(seen->path, "/api/v1/namespaces/shop/pods/web-1/log?limitBytes=1048576"
-                               "&container=main&previous=true&tailLines=5");
-        server_reply(conn, 200, "", "one\ntwo\n");
-    } else if (strstr(seen->path, "selfsubjectaccessreviews")) {
-        EXPECT_STR(seen->body.data,
-                   "{\"apiVersion\":\"authorization.k8s.io/v1\",\"kind\":"
-                   "\"SelfSubjectAccessReview\",\"spec\":{\"resourceAttributes\":{\"verb\":"
-                   "\"patch\",\"group\":\"apps\",\"resource\":\"deployments\",\"name\":\"web\","
-                   "\"namespace\":\"default\"}}}");
-        server_reply(conn, 201, "", "{\"status\":{\"allowed\":true}}");
-    } else {
-        EXPECT_STR(seen->path, "/readyz");
-        server_reply(conn, 200, "", "ok");
-    }
-}
-
-static void reads_logs_paths_and_what_is_allowed(void)
-{
-    CLEANUP(server_free) struct server *server = server_new(answer_log, NULL, NULL);
-    struct kube_log_options options = {.container = "main", .previous = true, .lines_max = 5};
-    struct kube_answer log = {0}, allowed = {0}, ready = {0};
-    (void)kube_log(server->kube, "shop", "web-1", &options, kube_keep, &log);
-    EXPECT_INT(kube_wait(server->kube, &log), KUBE_OK);
-    EXPECT_STR(log.text, "one\ntwo\n");
-    (void)kube_access(server->kube, "patch", &web, kube_keep, &allowed);
-    EXPECT_INT(kube_wait(server->kube, &allowed), KUBE_OK);
-    EXPECT(kube_access_allowed(allowed.object));
-    (void)kube_raw(server->kube, "GET", "/readyz", NULL, kube_keep, &ready);
-    EXPECT_INT(kube_wait(server->kube, &ready), KUBE_OK);
-    EXPECT_STR(ready.text, "ok");
-    kube_answer_done(&log);
-    kube_answer_done(&allowed);
-    kube_answer_done(&ready);
-}
-
 static void refuses_what_cannot_be_sent(void)
 {
     CLEANUP(server_free) struct server *server = server_new(answer_get, NULL, NULL);
-    CLEANUP(json_put) struct json_object *nameless = manifest("{\"kind\":\"Pod\"}");
+    CLEANUP(json_put) struct json_object *nameless = server_manifest("{\"kind\":\"Pod\"}");
     struct kube_ref evil = web;
     struct kube_answer first = {0}, second = {0}, third = {0};
     evil.name = "../../x";
@@ -419,7 +317,6 @@ TEST_MAIN(finds_the_path_of_a_kind_once_and_keeps_the_connection,
           lists_all_pages_and_begins_anew_when_they_are_too_old,
           waits_when_the_server_says_later_even_with_a_create, gives_up_after_the_last_try,
           sends_again_after_a_cut_only_what_may_be_done_twice, leaves_a_connection_that_hangs,
-          writes_as_the_api_wants_it, reads_logs_paths_and_what_is_allowed,
           refuses_what_cannot_be_sent, takes_no_answer_that_is_too_deep_or_no_json,
           calls_nobody_back_after_a_cancel,
           holds_back_what_is_more_than_the_server_shall_have_at_a_time)

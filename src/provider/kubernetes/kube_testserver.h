@@ -125,6 +125,16 @@ static inline bool server_discover(struct server *server, struct server_conn *co
     return true;
 }
 
+/* JSON that the test wrote; the caller's. */
+static inline struct json_object *server_manifest(const char *text)
+{
+    struct json_object *object = NULL;
+    if (json_parse(slice_str(text), &object, NULL) < 0) {
+        abort();
+    }
+    return object;
+}
+
 static inline bool header_has(const struct seen *seen, const char *line)
 {
     return strstr(seen->head, line) != NULL;
@@ -204,7 +214,7 @@ static inline struct server *server_new(void (*answer)(struct server *, struct s
     socklen_t size = sizeof(address);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     server->loop = loop_new(NULL);
-    server->jobs = job_pool_new(2);
+    server->jobs = job_pool_new(1);
     server->answer = answer;
     if (!server->loop || bind(fd, (struct sockaddr *)&address, size) < 0 || listen(fd, 64) < 0 ||
         getsockname(fd, (struct sockaddr *)&address, &size) < 0) {

@@ -138,6 +138,7 @@ static void set_request(struct kube_transfer *transfer, const struct kube_send *
     (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     (void)curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, send->fresh ? 1L : 0L);
+    (void)curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, send->fresh ? 1L : 0L);
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "jsorc/" JSORC_VERSION);
     (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)KUBE_CONNECT_MS);
