@@ -4,8 +4,7 @@
  *   lets go of the loop; afterwards it takes it back, unless somebody else has it by then.
  * - A thread may start a job while fewer than `width` young calls run. A call is young until it has
  *   lasted CREW_SHORT_NS; the watch thread notes that it has grown old (thread->old).
- * - All others sleep on a stack, so that the same few threads stay warm. A thread that slept for
- *   IDLE_S ends.
+ * - All others sleep (crew_thread.c).
  *
  * The watch thread (crew_watch.c) makes a hanging call harmless to the rest. */
 #include "worker/crew.h"
@@ -18,19 +17,11 @@
 #include "base/err.h"
 #include "worker/crew_priv.h"
 
-#define NS_A_SECOND    1000000000ULL
-#define IDLE_S         30     /* a thread unused for so long ends */
 #define SLICE_NS       500000 /* of jobs before the loop gets a turn */
 #define SLICE_JOBS     16
 #define EXPECT_LONG_NS 300000 /* handing the loop over costs a fiftieth of such a call */
 
 static _Thread_local struct crew_thread *this_thread;
-
-struct timespec crew_timespec(uint64_t ns)
-{
-    return (struct timespec){.tv_sec = (time_t)(ns / NS_A_SECOND),
-                             .tv_nsec = (long)(ns % NS_A_SECOND)};
-}
 
 static void on_nudge(void *arg)
 {
@@ -75,74 +66,6 @@ struct crew *crew_free(struct crew *crew)
 }
 
 /* ---- waking; all with the lock held ---- */
-
-static void *thread_main(void *arg);
-
-static int spawn(void *(*fn)(void *), void *arg)
-{
-    pthread_t id;
-    pthread_attr_t attributes;
-    (void)pthread_attr_init(&attributes);
-    (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    int failed = pthread_create(&id, &attributes, fn, arg);
-    (void)pthread_attr_destroy(&attributes);
-    return -failed;
-}
-
-static struct crew_thread *thread_free(struct crew_thread *thread)
-{
-    if (thread) {
-        (void)pthread_cond_destroy(&thread->wake);
-        free(thread);
-    }
-    return NULL;
-}
-
-static int thread_new(struct crew *crew)
-{
-    struct crew_thread *thread = xcalloc(1, sizeof(*thread));
-    thread->crew = crew;
-    thread->awake = true;
-    thread->state.entering_count = &crew->entering;
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&thread->wake, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
-
-    int failed = spawn(thread_main, thread);
-    if (failed) {
-        (void)thread_free(thread);
-        return failed;
-    }
-    thread->next = crew->threads;
-    crew->threads = thread;
-    crew->thread_count++;
-    crew->coming++;
-    return 0;
-}
-
-static void wake_idle(struct crew *crew)
-{
-    struct crew_thread *thread = crew->idle;
-    crew->idle = thread->next_idle;
-    thread->awake = true;
-    crew->coming++;
-    (void)pthread_cond_signal(&thread->wake);
-}
-
-/* Each looks around and wakes the next if there is more to do. */
-void crew_wake_one(struct crew *crew)
-{
-    if (crew->coming > 0) {
-        return;
-    }
-    if (crew->idle) {
-        wake_idle(crew);
-    } else if (crew->thread_count <= crew->threads_max + crew->away && !crew->stopping) {
-        (void)thread_new(crew); /* without a thread now, the next tick tries again */
-    }
-}
 
 static void wake_watch(struct crew *crew)
 {
@@ -283,47 +206,7 @@ static void lead(struct crew *crew, struct crew_thread *thread)
     crew->loop_held = false;
 }
 
-static void forget_idle(struct crew *crew, struct crew_thread *thread)
-{
-    for (struct crew_thread **at = &crew->idle; *at; at = &(*at)->next_idle) {
-        if (*at == thread) {
-            *at = thread->next_idle;
-            return;
-        }
-    }
-}
-
-/* False when nobody needed the thread for a long time. */
-static bool sleep_until_woken(struct crew *crew, struct crew_thread *thread)
-{
-    struct timespec until = crew_timespec(clock_now_ns() + IDLE_S * NS_A_SECOND);
-    thread->awake = false;
-    thread->next_idle = crew->idle;
-    crew->idle = thread;
-    while (!thread->awake) {
-        if (pthread_cond_timedwait(&thread->wake, &crew->lock, &until) && !thread->awake) {
-            forget_idle(crew, thread);
-            return false;
-        }
-    }
-    crew->coming--;
-    return true;
-}
-
-static void thread_leaves(struct crew *crew, struct crew_thread *thread)
-{
-    for (struct crew_thread **at = &crew->threads; *at; at = &(*at)->next) {
-        if (*at == thread) {
-            *at = thread->next;
-            break;
-        }
-    }
-    (void)thread_free(thread);
-    crew->thread_count--;
-    (void)pthread_cond_broadcast(&crew->changed);
-}
-
-static void *thread_main(void *arg)
+void *crew_thread_main(void *arg)
 {
     struct crew_thread *thread = arg;
     struct crew *crew = thread->crew;
@@ -338,14 +221,14 @@ static void *thread_main(void *arg)
         } else if (crew_may_start(crew)) {
             run_jobs(crew, thread);
         } else {
-            needed = sleep_until_woken(crew, thread);
+            needed = crew_thread_sleeps(crew, thread);
         }
     }
     pthread_mutex_unlock(&crew->lock);
 
     crew->ops->thread_end(crew->arg, &thread->state);
     pthread_mutex_lock(&crew->lock);
-    thread_leaves(crew, thread);
+    crew_thread_ends(crew, thread);
     pthread_mutex_unlock(&crew->lock);
     return NULL;
 }
@@ -355,10 +238,10 @@ static void *thread_main(void *arg)
 int crew_start(struct crew *crew, struct err *err)
 {
     pthread_mutex_lock(&crew->lock);
-    int failed = spawn(crew_watch_main, crew);
+    int failed = crew_spawn(crew_watch_main, crew);
     crew->watching = !failed;
     if (!failed) {
-        failed = thread_new(crew);
+        failed = crew_thread_new(crew);
     }
     pthread_mutex_unlock(&crew->lock);
     if (failed) {
@@ -425,7 +308,7 @@ void crew_stop(struct crew *crew)
     crew->stopping = true;
     nudge_holder(crew);
     while (crew->idle) {
-        wake_idle(crew);
+        crew_wake_idle(crew);
     }
     (void)pthread_cond_signal(&crew->watch_wake);
     (void)pthread_cond_broadcast(&crew->changed);

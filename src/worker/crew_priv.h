@@ -1,4 +1,5 @@
-/* Shared by crew.c (roles, jobs, threads) and crew_watch.c (what happens once a millisecond). */
+/* Shared by crew.c (roles and jobs), crew_thread.c (threads) and crew_watch.c (what happens once a
+ * millisecond). */
 #pragma once
 
 #include <pthread.h>
@@ -67,14 +68,33 @@ struct crew {
 
 /* All with the lock held. */
 
-/* Wakes or makes one thread, unless one is on its way already. */
+/* Wakes or makes one thread, unless one is on its way already: each looks around and wakes the next
+ * if there is more to do. */
 void crew_wake_one(struct crew *crew);
+
+/* Wakes the one that fell asleep last; there is one. */
+void crew_wake_idle(struct crew *crew);
+
+/* A detached thread that runs fn(arg). 0 or -errno. */
+int crew_spawn(void *(*fn)(void *), void *arg);
+
+/* Makes one more that runs crew_thread_main. 0 or -errno. */
+int crew_thread_new(struct crew *crew);
+
+/* Until it is woken; false when nobody needed it for a long time. */
+bool crew_thread_sleeps(struct crew *crew, struct crew_thread *thread);
+
+/* The calling thread is no more of the crew; frees thread. */
+void crew_thread_ends(struct crew *crew, struct crew_thread *thread);
 
 /* Whether the next job may start now. */
 bool crew_may_start(const struct crew *crew);
 
 /* Running calls keep the interpreter: another one would only wait for it. */
 bool crew_is_kept_out(const struct crew *crew);
+
+/* Main function of a call thread; arg is its struct crew_thread. */
+void *crew_thread_main(void *arg);
 
 /* Main function of the watch thread; arg is the crew. */
 void *crew_watch_main(void *arg);
