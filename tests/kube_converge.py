@@ -11,7 +11,7 @@ CONVERGE_SECONDS_MAX = 90
 # Short, so that a test takes seconds; the proxy's faults do not know of time.
 SETTINGS = {"try_timeout_ms": 1000, "silence_ms_max": 1500, "backoff_ms_min": 5,
             "backoff_ms_max": 200, "tries_max": 3, "page_items": 3}
-SOCKETS_MAX = 40  # 32 requests at a time by HTTP/1.1, three watches
+CONNECTIONS_MAX = 40  # 32 requests at a time by HTTP/1.1, three watches
 WATCHED = (("v1", "ConfigMap"), ("v1", "PersistentVolumeClaim"), ("apps/v1", "Deployment"))
 
 
@@ -106,7 +106,7 @@ def converge_by_seed(seed, proxy, direct, namespace, compact=lambda: None):
                        state(direct, version, kind, namespace), CONVERGE_SECONDS_MAX,
                        f"the watch of {kind} to tell what is there")
         # What was cut and given up is closed: a connection a request under way at most.
-        wait_until(lambda: kube.sockets() <= SOCKETS_MAX, CONVERGE_SECONDS_MAX,
+        wait_until(lambda: kube.connections() <= CONNECTIONS_MAX, CONVERGE_SECONDS_MAX,
                    "connections to be closed")
     assert sum(proxy.counts.values()) > 5, proxy.counts
 

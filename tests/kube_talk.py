@@ -73,13 +73,14 @@ class KubeTalk:
     def ask(self, do, **details):
         return self.answer(self.begin(do, **details))
 
-    def sockets(self):
-        """How many it has open."""
-        links = []
+    def connections(self):
+        """How many TCP connections it has open."""
+        mine = set()
         for link in Path(f"/proc/{self.process.pid}/fd").iterdir():
             with contextlib.suppress(FileNotFoundError):  # closed meanwhile
-                links.append(os.readlink(link))
-        return sum(link.startswith("socket:") for link in links)
+                mine.add(os.readlink(link))
+        rows = Path(f"/proc/{self.process.pid}/net/tcp").read_text().splitlines()[1:]
+        return sum(f"socket:[{row.split()[9]}]" in mine for row in rows)
 
     def apply(self, manifest, **options):
         return self.ask("apply", object=manifest, **options)

@@ -286,7 +286,8 @@ static const char plugin_config[] =
     "         env: [{name: WHO, value: good}], installHint: get it, provideClusterInfo: true}}}]\n"
     "contexts: [{name: c, context: {cluster: c, user: u}}]\n";
 
-/* Prints a token that ends in how often it has run. */
+/* Prints a token that ends in how often it has run, and is always about to expire: no reason to
+ * run it for ever. */
 static const char plugin[] =
     "#!/bin/sh\n"
     "cd \"${0%/*}\" || exit 9\n"
@@ -296,7 +297,7 @@ static const char plugin[] =
     "n=$(cat count); echo $((n + 1)) >count\n"
     "[ \"$n\" -lt 2 ] || { echo 'log in first' >&2; exit 3; }\n"
     "echo '{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":\"ExecCredential\","
-    "\"status\":{\"token\":\"'\"$WHO-$n\"'\"}}'\n";
+    "\"status\":{\"expirationTimestamp\":\"2000-01-01T00:00:00Z\",\"token\":\"'\"$WHO-$n\"'\"}}'\n";
 
 static void runs_an_exec_plugin_and_runs_it_again_when_refused(void)
 {

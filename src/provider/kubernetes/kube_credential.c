@@ -18,7 +18,7 @@
 #define EXEC_TIMEOUT_MS 60000 /* it may ask a service on another continent */
 #define EXEC_BYTES_MAX  (1024 * 1024)
 #define EXEC_EARLY_MS   10000 /* renewed so long before it expires: clocks differ */
-#define EXEC_AGAIN_MS   5000  /* one that failed is not run again before */
+#define EXEC_AGAIN_MS   5000  /* pause between runs, but after a 401 */
 #define ENVIRONMENT_MAX 4096  /* variables; Linux allows more, nobody has them */
 
 struct kube_exec_job {
@@ -165,15 +165,16 @@ static char *make_info(const struct kube_config *config)
 static enum kube_ready ready_plugin(struct kube *kube, struct err *err)
 {
     struct kube_credential *credential = &kube->credential;
+    bool recent = clock_now_ms() < credential->tried_ms + EXEC_AGAIN_MS;
     bool expired =
         credential->expires_ms && clock_unix_ms() + EXEC_EARLY_MS >= credential->expires_ms;
-    if (credential->valid && !expired) {
+    if (credential->valid && (!expired || recent)) { /* it may print what it has kept */
         return KUBE_READY;
     }
     if (credential->job) {
         return KUBE_READY_LATER;
     }
-    if (credential->err.code && clock_now_ms() < credential->tried_ms + EXEC_AGAIN_MS) {
+    if (credential->err.code && recent) {
         (void)err_set(err, EPERM, "the exec plugin '%s' of %s gave no credentials: %.1500s",
                       kube->config->exec->command, kube->config->source, credential->err.text);
         return KUBE_READY_NEVER;
