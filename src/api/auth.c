@@ -144,7 +144,8 @@ bool auth_is_bootstrap(const struct auth *auth, struct slice token)
 
 bool auth_mail_is_on(const struct auth *auth)
 {
-    return auth->options.mail != NULL;
+    const struct auth_options *options = &auth->options;
+    return options->mail && (!options->mail_is_on || options->mail_is_on(options->arg));
 }
 
 int auth_first_is_open(struct auth *auth, bool *ret_open, struct err *err)
@@ -353,7 +354,7 @@ int auth_code_send(struct auth *auth, const struct store_user *user, struct auth
     if (failed) {
         return failed;
     }
-    code->mailed = auth->options.mail &&
+    code->mailed = auth_mail_is_on(auth) &&
                    auth->options.mail(auth->options.arg, code->kind, user->email, text) == 0;
     memcpy(code->text, text, sizeof(text));
     sodium_memzero(text, sizeof(text));

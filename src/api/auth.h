@@ -43,7 +43,8 @@ struct auth_options {
                                * only by bootstrap token or by staff. For listeners beyond loopback */
     auth_change_fn on_change; /* also called by auth_new; may be NULL */
     auth_mail_fn mail;        /* NULL = mail is off */
-    void *arg;                /* of both */
+    bool (*mail_is_on)(void *arg); /* NULL = whenever mail is not NULL */
+    void *arg;                     /* of all three */
 };
 
 /* Loads the tokens and, when there is no superuser, makes or reads the bootstrap token. 0 or

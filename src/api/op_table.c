@@ -49,6 +49,8 @@ extern const struct op op_jsorc_tracksys_report;
 extern const struct op op_jsorc_tracksys_start;
 extern const struct op op_jsorc_tracksys_stop;
 extern const struct op op_jsorc_refresh;
+extern const struct op op_mail_send;
+extern const struct op op_mail_test;
 extern const struct op op_prometheus_metrics_list;
 extern const struct op op_prometheus_node_info;
 extern const struct op op_prometheus_pod_info;
@@ -109,6 +111,8 @@ const struct op *const OP_TABLE[] = {
     &op_jsorc_tracksys_start,
     &op_jsorc_tracksys_stop,
     &op_jsorc_refresh,
+    &op_mail_send,
+    &op_mail_test,
     &op_prometheus_metrics_list,
     &op_prometheus_node_info,
     &op_prometheus_pod_info,

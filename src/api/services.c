@@ -46,7 +46,7 @@ static struct service_wait waits(struct op_call *call, service_done_fn done)
 #define SERVICE                                                                                    \
     {                                                                                              \
         "name", OP_STR, NULL,                                                                      \
-            "redis, prome (or promon) or node_exporter; meta is the orchestrator itself"           \
+            "redis, prome (or promon), node_exporter or mail; meta is the orchestrator itself"     \
     }
 
 /* ---- service_info, service_list ---- */
@@ -291,7 +291,7 @@ const struct op op_service_call = {
                {"attrs", OP_LIST, "[]",
                 "one entry {\"attr\": METHOD, \"callable\": true, \"args\": [], \"kwargs\": {}}; "
                 "redis has get, set, exists, delete, hget, hset, hexists, hdel, hkeys; prome has "
-                "all_metrics, pods, info, node_info"}},
+                "all_metrics, pods, info, node_info; mail has send_custom_email"}},
     .positionals = "",
     .help = "Call one of a service's methods.",
     .result = "what the method returns",

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "action/publisher.h"
+#include "api/account_mail.h"
 #include "api/api_http.h"
 #include "api/auth.h"
 #include "base/alloc.h"
@@ -31,6 +32,16 @@ static void on_auth_change(void *arg, struct auth_table *table)
 {
     struct daemon *daemon = arg;
     control_set_auth(daemon->control, auth_table_ref(table));
+}
+
+static int on_mail(void *arg, enum store_code_kind kind, const char *email, const char *code)
+{
+    return account_mail_send(&((const struct daemon *)arg)->api, kind, email, code);
+}
+
+static bool is_mail_on(void *arg)
+{
+    return account_mail_is_on(&((const struct daemon *)arg)->api);
 }
 
 static int64_t memory_limit_mb(const struct settings *settings)
@@ -130,6 +141,8 @@ int daemon_make_api(struct daemon *daemon, struct err *err)
                                                  .state_dir = paths->state,
                                                  .closed = is_beyond_loopback(listeners),
                                                  .on_change = on_auth_change,
+                                                 .mail = on_mail,
+                                                 .mail_is_on = is_mail_on,
                                                  .arg = daemon},
                           clock_unix_ms(), &daemon->auth, err);
     if (failed) {
