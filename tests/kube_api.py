@@ -11,8 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 KINDS = {
     "v1": {"configmaps": ("ConfigMap", True), "namespaces": ("Namespace", False),
            "persistentvolumeclaims": ("PersistentVolumeClaim", True),
-           "pods": ("Pod", True), "events": ("Event", True)},
-    "apps/v1": {"deployments": ("Deployment", True)},
+           "pods": ("Pod", True), "events": ("Event", True), "secrets": ("Secret", True),
+           "services": ("Service", True), "serviceaccounts": ("ServiceAccount", True)},
+    "apps/v1": {"deployments": ("Deployment", True), "statefulsets": ("StatefulSet", True),
+                "daemonsets": ("DaemonSet", True)},
+    "batch/v1": {"jobs": ("Job", True)},
+    "discovery.k8s.io/v1": {"endpointslices": ("EndpointSlice", True)},
 }
 WATCH_SECONDS = 20
 
@@ -63,6 +67,30 @@ class KubeApi:
             self.changed.notify_all()
         self.server.shutdown()
         self.server.server_close()
+
+    def put(self, version, plural, namespace, obj):
+        """As a controller or a person writes it."""
+        kind = KINDS[version][plural][0]
+        name = obj["metadata"]["name"]
+        with self.changed:
+            old = self.objects.get((plural, namespace, name))
+            metadata = {**(old or {}).get("metadata", {}), **obj["metadata"],
+                        "namespace": namespace}
+            return self.write(plural, (plural, namespace, name), kind,
+                              {**obj, "apiVersion": version, "kind": kind, "metadata": metadata})
+
+    def take(self, plural, namespace, name):
+        with self.changed:
+            return self.remove(plural, (plural, namespace, name))
+
+    def get(self, plural, namespace, name):
+        """None = there is none."""
+        with self.changed:
+            return self.objects.get((plural, namespace, name))
+
+    def names(self, plural):
+        with self.changed:
+            return sorted(name for of, _, name in self.objects if of == plural)
 
     def forget(self):
         """Compaction: what is watched from an older version gets 410."""

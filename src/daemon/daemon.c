@@ -105,6 +105,7 @@ static void finish(struct daemon *daemon)
     if (daemon->provider) {
         daemon->provider = daemon->provider->ops->free(daemon->provider);
     }
+    cluster_close(&daemon->cluster);
     daemon->store = store_close(daemon->store);
     logs_close(&daemon->logs);
     daemon->tls = tls_server_free(daemon->tls);

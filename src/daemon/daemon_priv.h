@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "daemon/backing.h"
+#include "daemon/cluster.h"
 #include "daemon/daemon.h"
 #include "daemon/front.h"
 #include "daemon/io.h"
@@ -31,6 +32,7 @@ struct daemon {
     struct job_pool *jobs;
     struct publisher *publisher;
     struct provider *provider;
+    struct cluster cluster;
     struct control *control;
     struct backing backing;
     struct auth *auth;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "control/control.h"
 #include "daemon/daemon_priv.h"
 #include "daemon/paths.h"
@@ -50,6 +51,24 @@ static int64_t memory_limit_mb(const struct settings *settings)
     return settings->memory_max_mb > 0 ? settings->memory_max_mb : machine_mb / 5 * 4;
 }
 
+/* What a setting asks for must be there; what is only stored, as the original's `automation`, must
+ * not keep the rest from serving.
+ */
+static int open_cluster(struct daemon *daemon, struct err *err)
+{
+    const struct settings *settings = daemon->options->settings;
+    struct err why = {0};
+    int failed =
+        cluster_open(settings, daemon->store, daemon->loop, daemon->jobs, &daemon->cluster, &why);
+    if (failed && strcmp(settings->provider, "kubernetes") == 0) {
+        return err_set(err, why.code, "%s", why.text);
+    }
+    if (failed) {
+        log_info("no cluster is used", "error=\"%s\"", why.text);
+    }
+    return 0;
+}
+
 int daemon_make_control(struct daemon *daemon, struct err *err)
 {
     const struct settings *settings = daemon->options->settings;
@@ -71,6 +90,10 @@ int daemon_make_control(struct daemon *daemon, struct err *err)
                           .lifeline_fd = daemon->options->lifeline_fd,
                           .start_timeout_ms = (uint64_t)(settings->start_timeout_s * 1000),
                       });
+    failed = cluster_is_wanted(settings, daemon->store) ? open_cluster(daemon, err) : 0;
+    if (failed) {
+        return failed;
+    }
     struct control_settings control = CONTROL_SETTINGS_DEFAULT;
     control.drain_timeout_ms = (uint64_t)(settings->drain_timeout_s * 1000);
     control.stop_grace_ms = (uint64_t)(settings->stop_grace_s * 1000);
@@ -88,6 +111,7 @@ int daemon_make_control(struct daemon *daemon, struct err *err)
                                                           .publisher = daemon->publisher,
                                                           .store = daemon->store,
                                                           .provider = daemon->provider,
+                                                          .cluster = daemon->cluster.provider,
                                                           .jobs = daemon->jobs,
                                                           .auth_ref = auth_table_ref,
                                                           .auth_unref = auth_table_unref,

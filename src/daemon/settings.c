@@ -151,12 +151,21 @@ static void resolve_sources(struct settings *settings)
     }
 }
 
+static int check_provider(const struct settings *settings, struct err *err)
+{
+    bool known =
+        strcmp(settings->provider, "process") == 0 || strcmp(settings->provider, "kubernetes") == 0;
+    return known ? 0
+                 : err_set(err, EINVAL, "setting 'provider': '%s' is none of process, kubernetes",
+                           settings->provider);
+}
+
 static int check_modules(const struct settings *settings, struct err *err)
 {
     static const char *const known[] = {
-        "source",        "place",  "ctx",    "timeout_s",
-        "memory_max_mb", "module", "remote", "local_mem_requirement",
-        "loaded_module"};
+        "source",        "place",   "ctx",    "timeout_s",
+        "memory_max_mb", "module",  "remote", "local_mem_requirement",
+        "loaded_module", "provider"};
     json_object_object_foreach(settings->modules, name, module)
     {
         if (!json_object_is_type(module, json_type_object) || !json_str(module, "source")) {
@@ -347,6 +356,10 @@ int settings_read(struct settings *settings, int argc, char **argv, struct err *
     }
     if (control_policy_check(settings->policy, NULL, err) < 0) {
         return err_wrap(err, "setting 'policy'");
+    }
+    failed = check_provider(settings, err);
+    if (failed) {
+        return failed;
     }
     if (!settings->tls_cert != !settings->tls_key) {
         return err_set(err, EINVAL, "tls_cert and tls_key are needed both or not at all");

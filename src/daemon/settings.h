@@ -33,6 +33,10 @@ struct settings {
     int64_t call_threads;
     int64_t memory_max_mb;
     char *policy;
+    char *provider;   /* "process", "kubernetes" */
+    char *kubeconfig; /* NULL = as KUBE_CONFIG says */
+    char *kube_context;
+    char *kube_namespace;
     int64_t policy_memory_mb;
     double policy_phase_s;
     int64_t body_bytes_max;

@@ -29,6 +29,17 @@ const struct setting SETTINGS_TABLE[] = {
      "calls that run at once in a worker"},
     {"memory_max_mb", SETTING_INT, AT(memory_max_mb), "0", 0, 1 << 24, true,
      "memory that a worker may allocate, in MB; 0 = four fifths of the machine's"},
+    {"provider", SETTING_TEXT, AT(provider), "\"process\"", 0, 0, true,
+     "what makes pods: process (on this host) or kubernetes, for modules whose action config has "
+     "objects under remote"},
+    {"kubeconfig", SETTING_TEXT, AT(kubeconfig), "null", 0, 0, true,
+     "kubeconfig file; default: as the config KUBE_CONFIG says, the pod's service account in a "
+     "cluster, else $KUBECONFIG or ~/.kube/config"},
+    {"kube_context", SETTING_TEXT, AT(kube_context), "null", 0, 0, true,
+     "context of the kubeconfig; default: its current one"},
+    {"kube_namespace", SETTING_TEXT, AT(kube_namespace), "null", 0, 0, true,
+     "namespace of the pods; default: as KUBE_CONFIG says, $KUBE_NAMESPACE, that of the context or "
+     "of our own pod"},
     {"policy", SETTING_TEXT, AT(policy), "\"default\"", 0, 0, true,
      "what chooses the placement until 'jsorc actionpolicy set' says otherwise: default (nobody), "
      "evaluation or adaptive"},

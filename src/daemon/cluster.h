@@ -1,0 +1,29 @@
+/* The cluster that the settings and KUBE_CONFIG name: its client and its provider. */
+#pragma once
+
+#include <stdbool.h>
+
+struct err;
+struct job_pool;
+struct kube;
+struct loop;
+struct provider;
+struct settings;
+struct store;
+
+struct cluster { /* zeroed = none */
+    struct kube *kube;
+    struct provider *provider;
+};
+
+/* Whether a cluster is asked for: setting provider is `kubernetes`, or KUBE_CONFIG says enabled, or
+ * KUBE_NAMESPACE is set (as in the original's own pod). */
+bool cluster_is_wanted(const struct settings *settings, struct store *store);
+
+/* Opens it. Settings go before KUBE_CONFIG, this before the environment. -errno of kube_config_load
+ * (nothing is sent yet); errors of the store. */
+int cluster_open(const struct settings *settings, struct store *store, struct loop *loop,
+                 struct job_pool *jobs, struct cluster *ret_cluster, struct err *err);
+
+/* After the pool of jobs: one of them may use the client. */
+void cluster_close(struct cluster *cluster);

@@ -1,0 +1,24 @@
+/* Provider `kubernetes`: a module's pod is a Deployment with its Service and what else its action
+ * config names. Pods are watched, not polled; their replicas are reached at their own addresses. */
+#pragma once
+
+#include <stdint.h>
+
+#include "provider/provider.h"
+
+struct kube;
+struct loop;
+struct reconciler;
+
+struct kubernetes_settings {
+    const char *owner;         /* of this installation: a label's value; copied */
+    uint64_t start_timeout_ms; /* a pod without a ready replica after so long has a trouble */
+};
+
+/* Never NULL. loop and kube are borrowed for its life. */
+struct provider *kubernetes_provider_new(struct loop *loop, struct kube *kube,
+                                         const struct kubernetes_settings *settings);
+
+/* What applies the objects: services use the same one. Borrowed. */
+struct reconciler *kubernetes_reconciler(struct provider *provider);
+struct kube *kubernetes_client(struct provider *provider);

@@ -1,0 +1,381 @@
+#include "provider/kubernetes/reconciler.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/json.h"
+#include "base/random.h"
+#include "provider/kubernetes/reconciler_priv.h"
+
+/* ---- items ---- */
+
+struct item *item_find(const struct reconciler_set *set, const char *kind, const char *namespace,
+                       const char *name)
+{
+    for (size_t i = 0; i < set->item_count; i++) {
+        struct item *item = set->items[i];
+        if (strcmp(item->name, name) == 0 && strcmp(item->kind, kind) == 0 &&
+            strcmp(item->namespace, namespace ? namespace : "") == 0) {
+            return item;
+        }
+    }
+    return NULL;
+}
+
+static void put_item(struct reconciler_set *set, struct item *item)
+{
+    set->items = xrealloc(set->items, (set->item_count + 1) * sizeof(struct item *));
+    set->items[set->item_count++] = item;
+    item->set = set;
+}
+
+struct item *item_new(struct reconciler_set *set, const struct json_object *object)
+{
+    const char *namespace = manifest_namespace(object);
+    if (set->item_count == RECONCILER_ITEMS_MAX) {
+        return NULL;
+    }
+    struct item *item = xcalloc(1, sizeof(*item));
+    item->api_version = xstrdup(json_str(object, "apiVersion"));
+    item->kind = xstrdup(manifest_kind(object));
+    item->namespace = xstrdup(namespace ? namespace : "");
+    item->name = xstrdup(manifest_name(object));
+    put_item(set, item);
+    return item;
+}
+
+void item_free(struct item *item)
+{
+    if (item->request) {
+        kube_cancel(item->request);
+    }
+    free(item->api_version);
+    free(item->kind);
+    free(item->namespace);
+    free(item->name);
+    free(item->owner_kind);
+    free(item->owner_name);
+    free(item->wanted_version);
+    free(item->seen_version);
+    free(item->uid);
+    (void)json_put(item->wanted);
+    free(item);
+}
+
+static void take_out(struct item *item)
+{
+    struct reconciler_set *set = item->set;
+    size_t kept = 0;
+    for (size_t i = 0; i < set->item_count; i++) {
+        if (set->items[i] != item) {
+            set->items[kept++] = set->items[i];
+        }
+    }
+    set->item_count = kept;
+}
+
+void item_drop(struct item *item)
+{
+    take_out(item);
+    item_free(item);
+}
+
+/* ---- sets ---- */
+
+struct reconciler_set *set_find(const struct reconciler *reconciler, const char *owner_kind,
+                                const char *label)
+{
+    for (struct reconciler_set *set = reconciler->sets; set; set = set->next) {
+        if (strcmp(set->label, label) == 0 && strcmp(set->owner_kind, owner_kind) == 0) {
+            return set;
+        }
+    }
+    return NULL;
+}
+
+void reconciler_wake(struct reconciler *reconciler)
+{
+    loop_timer_set(reconciler->loop, &reconciler->timer, loop_now_ms(reconciler->loop));
+}
+
+void set_touch(struct reconciler_set *set)
+{
+    set->dirty = true;
+    set->news = true;
+    reconciler_wake(set->reconciler);
+}
+
+static void want_object(struct reconciler_set *set, struct json_object *object)
+{
+    const char *version = manifest_label(object, MANIFEST_VERSION);
+    struct json_object *metadata = json_member(object, "metadata", json_type_object);
+    struct json_object *annotations = json_member(metadata, "annotations", json_type_object);
+    struct item *item =
+        item_find(set, manifest_kind(object), manifest_namespace(object), manifest_name(object));
+    item = item ? item : item_new(set, object);
+    if (!item) {
+        return;
+    }
+    (void)json_put(item->wanted);
+    item->wanted = json_ref(object);
+    (void)snprintf(item->wanted_hash, sizeof(item->wanted_hash), "%s",
+                   json_str(annotations, MANIFEST_HASH));
+    str_replace(&item->wanted_version, version);
+    str_replace(&item->api_version, json_str(object, "apiVersion"));
+    item->failures = 0;
+    item->retry_ms = 0;
+    item->failure.reason[0] = '\0';
+    watch_kind(set->reconciler, item->api_version, item->kind, item->namespace);
+}
+
+/* The Service at which the set's pods answer. */
+static void note_service(struct reconciler_set *set, const struct json_object *object)
+{
+    const char *port = endpoints_port_name(object);
+    str_replace(&set->service, manifest_name(object));
+    str_replace(&set->service_namespace, manifest_namespace(object));
+    str_replace(&set->port_name, port ? port : "");
+}
+
+static void want_all(struct reconciler_set *set, struct manifest *manifest)
+{
+    struct reconciler *reconciler = set->reconciler;
+    const struct manifest_owner owner = {reconciler->owner, set->owner_kind, set->owner_name};
+    bool pods = false;
+    for (size_t i = 0; i < set->item_count; i++) {
+        set->items[i]->wanted = json_put(set->items[i]->wanted);
+    }
+    manifest_own(manifest, &owner);
+    set->wanted = manifest->count > 0;
+    set->may_delete_claims = manifest->may_delete_claims;
+    str_replace(&set->service, "");
+    for (size_t i = 0; i < manifest->count; i++) {
+        struct json_object *object = manifest->objects[i].value;
+        want_object(set, object);
+        if (strcmp(manifest_kind(object), "Service") == 0 && !*set->service) {
+            note_service(set, object);
+            pods = true;
+        }
+    }
+    if (pods) {
+        watch_kind(reconciler, "v1", "Pod", set->service_namespace);
+        watch_kind(reconciler, "discovery.k8s.io/v1", "EndpointSlice", set->service_namespace);
+    }
+    (void)manifest_free(manifest);
+    set_merge_endpoints(set);
+    set_touch(set);
+}
+
+/* What an earlier life left of it. */
+static void take_over_orphans(struct reconciler_set *set)
+{
+    struct reconciler_set *orphans = &set->reconciler->orphans;
+    for (size_t i = orphans->item_count; i-- > 0;) {
+        struct item *item = orphans->items[i];
+        if (strcmp(item->owner_kind, set->owner_kind) == 0 &&
+            strcmp(item->owner_name, set->label) == 0) {
+            take_out(item);
+            put_item(set, item);
+        }
+    }
+}
+
+struct reconciler_set *reconciler_want(struct reconciler *reconciler,
+                                       const struct manifest_owner *owner,
+                                       struct manifest *manifest, reconciler_changed_fn changed,
+                                       void *arg)
+{
+    struct reconciler_set *set = xcalloc(1, sizeof(*set));
+    set->reconciler = reconciler;
+    set->owner_kind =
+        strcmp(owner->kind, MANIFEST_SERVICE) == 0 ? MANIFEST_SERVICE : MANIFEST_ACTION;
+    set->owner_name = xstrdup(owner->name);
+    manifest_label_of(owner->name, set->label);
+    assert(!set_find(reconciler, set->owner_kind, set->label));
+    set->changed = changed;
+    set->arg = arg;
+    set->next = reconciler->sets;
+    reconciler->sets = set;
+    take_over_orphans(set);
+    want_all(set, manifest);
+    return set;
+}
+
+void reconciler_change(struct reconciler_set *set, struct manifest *manifest)
+{
+    want_all(set, manifest);
+}
+
+void reconciler_unwant(struct reconciler_set *set)
+{
+    set->wanted = false;
+    for (size_t i = set->item_count; i-- > 0;) {
+        struct item *item = set->items[i];
+        item->wanted = json_put(item->wanted);
+        item->failures = 0;
+        item->retry_ms = 0;
+    }
+    set_touch(set);
+}
+
+static void set_done(struct reconciler_set *set)
+{
+    for (size_t i = 0; i < set->item_count; i++) {
+        item_free(set->items[i]);
+    }
+    set_forget_seen(set);
+    free(set->items);
+    free(set->endpoints);
+    free(set->service);
+    free(set->service_namespace);
+    free(set->port_name);
+    free(set->owner_name);
+}
+
+struct reconciler_set *reconciler_forget(struct reconciler_set *set)
+{
+    if (set) {
+        struct reconciler_set **at = &set->reconciler->sets;
+        while (*at != set) {
+            at = &(*at)->next;
+        }
+        *at = set->next;
+        set_done(set);
+        free(set);
+    }
+    return NULL;
+}
+
+/* ---- a turn ---- */
+
+static struct reconcile_object seen_as(const struct reconciler *reconciler, const struct item *item)
+{
+    return (struct reconcile_object){
+        .kind = item->kind,
+        .wanted = item->wanted != NULL,
+        .seen = item->seen,
+        .going = item->going,
+        .busy = item->request != NULL,
+        .unread = !is_known(reconciler, item),
+        .wanted_hash = item->wanted ? item->wanted_hash : NULL,
+        .seen_hash = item->seen_hash,
+        .wanted_version = item->wanted_version,
+        .seen_version = item->seen_version,
+        .drifted = item->drifted,
+        .mark = item->mark,
+        .mark_at_end = item->mark_at_end,
+        .retry_ms = item->retry_ms,
+    };
+}
+
+/* Neither wanted nor there: nothing is left to do for it. */
+static void drop_gone(struct reconciler_set *set)
+{
+    for (size_t i = set->item_count; i-- > 0;) {
+        struct item *item = set->items[i];
+        if (!item->wanted && !item->seen && !item->request && is_known(set->reconciler, item)) {
+            item_drop(item);
+        }
+    }
+}
+
+static void set_turn(struct reconciler_set *set, uint64_t now_ms)
+{
+    static struct reconcile_object objects[RECONCILER_ITEMS_MAX]; /* the loop's thread only */
+    static enum reconcile_step steps[RECONCILER_ITEMS_MAX];
+    struct reconcile_plan plan = {.steps = steps};
+    set->dirty = false;
+    drop_gone(set);
+    for (size_t i = 0; i < set->item_count; i++) {
+        objects[i] = seen_as(set->reconciler, set->items[i]);
+    }
+    reconcile_decide(objects, set->item_count, set->may_delete_claims, now_ms, &plan);
+    for (size_t i = 0; i < set->item_count; i++) {
+        struct item *item = set->items[i];
+        item->step = steps[i];
+        if (steps[i] == RECONCILE_APPLY) {
+            item_apply(item);
+        } else if (steps[i] == RECONCILE_DELETE) {
+            item_delete(item);
+        }
+    }
+    set->news |= set->settled != plan.settled;
+    set->settled = plan.settled;
+    set->wake_ms = plan.wake_ms;
+}
+
+static void turn_if_due(struct reconciler_set *set, uint64_t now_ms, uint64_t *due_ms)
+{
+    if (set->dirty || set->wake_ms <= now_ms) {
+        set_turn(set, now_ms);
+    }
+    *due_ms = set->wake_ms < *due_ms ? set->wake_ms : *due_ms;
+}
+
+static void on_turn(void *arg)
+{
+    struct reconciler *reconciler = arg;
+    uint64_t now_ms = loop_now_ms(reconciler->loop), due_ms = UINT64_MAX;
+    for (struct reconciler_set *set = reconciler->sets; set; set = set->next) {
+        turn_if_due(set, now_ms, &due_ms);
+    }
+    if (reconciler->sweeping) {
+        turn_if_due(&reconciler->orphans, now_ms, &due_ms);
+    }
+    if (due_ms != UINT64_MAX) {
+        loop_timer_set(reconciler->loop, &reconciler->timer, due_ms);
+    }
+    /* Who is told may want, unwant and forget: begin anew after each. */
+    struct reconciler_set *set = reconciler->sets;
+    while (set) {
+        bool news = set->news && set->changed;
+        set->news = false;
+        if (news) {
+            set->changed(set->arg);
+        }
+        set = news ? reconciler->sets : set->next;
+    }
+}
+
+struct reconciler *reconciler_new(struct loop *loop, struct kube *kube, const char *owner,
+                                  uint64_t seed)
+{
+    struct reconciler *reconciler = xcalloc(1, sizeof(*reconciler));
+    reconciler->loop = loop;
+    reconciler->kube = kube;
+    reconciler->owner = xstrdup(owner);
+    reconciler->selector = xasprintf("%s=%s", MANIFEST_OWNER, owner);
+    reconciler->random = seed;
+    reconciler->orphans = (struct reconciler_set){.reconciler = reconciler, .wake_ms = UINT64_MAX};
+    reconciler->timer = (struct loop_timer){.fn = on_turn, .arg = reconciler};
+    return reconciler;
+}
+
+struct reconciler *reconciler_free(struct reconciler *reconciler)
+{
+    if (reconciler) {
+        loop_timer_clear(reconciler->loop, &reconciler->timer);
+        watches_end(reconciler);
+        while (reconciler->sets) {
+            struct reconciler_set *set = reconciler->sets;
+            reconciler->sets = set->next;
+            set_done(set);
+            free(set);
+        }
+        set_done(&reconciler->orphans);
+        free(reconciler->owner);
+        free(reconciler->selector);
+        free(reconciler);
+    }
+    return NULL;
+}
+
+void reconciler_sweep(struct reconciler *reconciler)
+{
+    reconciler->sweeping = true;
+    reconciler->orphans.dirty = true;
+    sweep_begin(reconciler);
+    reconciler_wake(reconciler);
+}

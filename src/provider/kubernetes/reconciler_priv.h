@@ -1,0 +1,142 @@
+/* Shared by reconciler.c (sets and turns), reconciler_watch.c (what the cluster tells) and
+ * reconciler_act.c (requests). */
+#pragma once
+
+#include "loop/loop.h"
+#include "manifest/manifest.h"
+#include "manifest/reconcile.h"
+#include "provider/kubernetes/kube.h"
+#include "provider/kubernetes/reconciler.h"
+
+#define RECONCILER_ITEMS_MAX  (2 * MANIFEST_OBJECTS_MAX) /* of a set: wanted ones and old ones */
+#define RECONCILER_PODS_MAX   1024                       /* of a set, for their conditions */
+#define RECONCILER_SLICES_MAX 64                         /* of a set: 100 endpoints each */
+
+struct item { /* one object: wanted, there, or both */
+    struct reconciler_set *set;
+    char *api_version;
+    char *kind;
+    char *namespace; /* "" = none */
+    char *name;
+    char *owner_kind; /* of an orphan: the label that says whose it was; else NULL */
+    char *owner_name;
+    struct json_object *wanted; /* a reference; NULL = not wanted */
+    char wanted_hash[MANIFEST_HASH_SIZE];
+    char *wanted_version; /* NULL = none */
+    bool seen;
+    bool told; /* of that by a watch, not only by the answer to a request */
+    bool going;
+    bool drifted;
+    char seen_hash[MANIFEST_HASH_SIZE];
+    char *seen_version;
+    char *uid;
+    int64_t mark;
+    int64_t mark_at_end;
+    bool rolled_out;
+    bool has_condition; /* of the object's status */
+    struct condition condition;
+    unsigned failures; /* requests in a row */
+    uint64_t retry_ms;
+    struct condition failure; /* of the last request; reason "" = none */
+    enum reconcile_step step; /* of the last turn */
+    bool makes;               /* the request is to bring it into being */
+    struct kube_request *request;
+};
+
+struct pod_seen {
+    char *name;
+    bool has_condition;
+    struct condition condition;
+};
+
+struct slice_seen {
+    char *name;
+    struct endpoint *endpoints;
+    size_t count;
+};
+
+struct reconciler_set {
+    struct reconciler_set *next;
+    struct reconciler *reconciler; /* borrowed */
+    const char *owner_kind;        /* MANIFEST_ACTION or MANIFEST_SERVICE; NULL: the orphans */
+    char *owner_name;
+    char label[MANIFEST_LABEL_MAX + 1];
+    bool may_delete_claims;
+    bool wanted;
+    char *service; /* of the first Service: "" = none */
+    char *service_namespace;
+    char *port_name;
+    struct item **items;
+    size_t item_count;
+    struct pod_seen *pods;
+    size_t pod_count;
+    struct slice_seen *slices;
+    size_t slice_count;
+    struct endpoint *endpoints; /* of all slices together */
+    size_t endpoint_count;
+    bool dirty; /* to be decided anew */
+    bool news;  /* to be told */
+    bool settled;
+    uint64_t wake_ms;
+    reconciler_changed_fn changed;
+    void *arg;
+};
+
+struct watched {
+    struct reconciler *reconciler;
+    char *api_version;
+    char *kind;
+    char *namespace; /* "" = cluster-wide */
+    struct kube_watch *watch;
+    bool synced; /* all there was has been told once; what changes since comes, maybe late */
+    bool blind;  /* it must not be watched: what is there is not known */
+};
+
+struct reconciler {
+    struct loop *loop;
+    struct kube *kube;
+    char *owner;
+    char *selector;
+    uint64_t random;
+    struct reconciler_set *sets;
+    struct reconciler_set orphans;
+    bool sweeping;
+    struct watched *watches[RECONCILER_WATCHES_MAX];
+    size_t watch_count;
+    struct loop_timer timer; /* the next turn */
+    struct reconciler_figures figures;
+};
+
+/* reconciler.c */
+void reconciler_wake(struct reconciler *reconciler);
+void set_touch(struct reconciler_set *set); /* decide anew, and tell */
+struct reconciler_set *set_find(const struct reconciler *reconciler, const char *owner_kind,
+                                const char *label);
+struct item *item_find(const struct reconciler_set *set, const char *kind, const char *namespace,
+                       const char *name);
+/* NULL when the set is full. */
+struct item *item_new(struct reconciler_set *set, const struct json_object *object);
+void item_free(struct item *item);
+/* Takes it out of its set and frees it. */
+void item_drop(struct item *item);
+
+/* reconciler_watch.c */
+/* Sees to it that objects of that kind there are watched. */
+void watch_kind(struct reconciler *reconciler, const char *api_version, const char *kind,
+                const char *namespace);
+/* Whether the cluster has told all there is of the item's kind, or cannot. */
+bool is_known(const struct reconciler *reconciler, const struct item *item);
+/* Whether a watch will tell when the item changes. */
+bool is_watched(const struct reconciler *reconciler, const struct item *item);
+/* What an object is like now. */
+void item_see(struct item *item, struct json_object *object);
+void item_unsee(struct item *item);
+void watches_end(struct reconciler *reconciler);
+void set_merge_endpoints(struct reconciler_set *set);
+void set_forget_seen(struct reconciler_set *set);
+/* Reads once what may have been left of an earlier life, kinds that nobody watches. */
+void sweep_begin(struct reconciler *reconciler);
+
+/* reconciler_act.c */
+void item_apply(struct item *item);
+void item_delete(struct item *item);

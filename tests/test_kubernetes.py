@@ -1,0 +1,251 @@
+"""Pods of a cluster: what the daemon asks an API server for, and what it does with what that
+tells. The replicas of pods are `jsorc host` programs of this host; the test is the cluster's
+controllers. The same on a real cluster: tests/cluster."""
+
+import json
+import threading
+
+import pytest
+from kube_api import KubeApi
+from placement import status, workers
+from programs import wait_until
+
+PATIENCE_S = 60
+NS = "lab"
+TEXT = """
+import os
+import jsorc
+
+@jsorc.action
+def upper(text: str):
+    return text.upper()
+
+@jsorc.action
+def pid():
+    return os.getpid()
+"""
+
+
+class Lab:
+    """A cluster that a test plays: replicas answer once they are shown in a slice."""
+
+    def __init__(self, api, host, source):
+        self.api, self.host, self.source = api, host, source
+        self.replicas = {}
+
+    def replica(self, name):
+        """A program that serves the module; nobody knows of it yet."""
+        program = self.host(self.source)
+        self.replicas[name] = program
+        return program
+
+    def show(self, name, ready=True):
+        """What the EndpointSlice controller writes of one pod behind the Service."""
+        labels = self.api.get("services", NS, "text")["metadata"]["labels"]
+        self.api.put("discovery.k8s.io/v1", "endpointslices", NS, {
+            "metadata": {"name": f"text-{name}",
+                         "labels": {**labels, "kubernetes.io/service-name": "text"}},
+            "addressType": "IPv4",
+            "ports": [{"name": "http", "port": self.replicas[name].port, "protocol": "TCP"}],
+            "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": ready},
+                           "targetRef": {"kind": "Pod", "name": name}}]})
+
+    def start(self, name):
+        wait_until(lambda: self.api.get("services", NS, "text"), PATIENCE_S, "the Service")
+        program = self.replica(name)
+        self.show(name)
+        return program
+
+    def pod(self, name, state):
+        labels = self.api.get("deployments", NS, "text")["metadata"]["labels"]
+        self.api.put("v1", "pods", NS, {
+            "metadata": {"name": name, "labels": labels},
+            "status": {"phase": "Pending",
+                       "containerStatuses": [{"name": "text", "state": state}]}})
+
+
+@pytest.fixture
+def api():
+    with KubeApi() as server:
+        yield server
+
+
+@pytest.fixture
+def lab(api, host, write):
+    return Lab(api, host, write("text.py", TEXT))
+
+
+@pytest.fixture
+def daemon(api, serve, write, lab):
+    """With the module `text` loaded in the runtime worker, and an action config for a pod of it."""
+    config = write("kubeconfig", json.dumps({
+        "apiVersion": "v1", "kind": "Config", "current-context": "lab",
+        "clusters": [{"name": "lab", "cluster": {"server": api.url}}],
+        "users": [{"name": "lab", "user": {}}],
+        "contexts": [{"name": "lab",
+                      "context": {"cluster": "lab", "user": "lab", "namespace": NS}}]}))
+    daemon = serve(options=("--provider", "kubernetes", "--kubeconfig", config))
+    assert daemon.op("jsorc_actions_config", name="text", config={
+        "module": str(lab.source), "remote": {"image": "localhost/text:1"}})["success"]
+    assert daemon.op("jsorc_actions_load", name="text", mode="module")["success"]
+    return daemon
+
+
+def go_remote(daemon):
+    answer = daemon.op("jsorc_actions_load", name="text", mode="remote")
+    assert answer["success"], answer
+
+
+def is_remote(daemon):
+    return status(daemon, "text")["mode"] == "remote"
+
+
+def upper(daemon):
+    reply = daemon.call("text.upper", text="x")
+    return reply.status == 200 and reply.json() == "X"
+
+
+class Load:
+    """Calls one after the other in some threads; what did not come back right."""
+
+    def __init__(self, daemon, threads=4):
+        self.daemon, self.wrong, self.count = daemon, [], 0
+        self.ends = threading.Event()
+        self.threads = [threading.Thread(target=self.run) for _ in range(threads)]
+
+    def run(self):
+        connection = self.daemon.connect()
+        while not self.ends.is_set():
+            reply = self.daemon.post("/actions/text.upper", {"text": "x"}, connection=connection)
+            self.count += 1
+            if reply.status != 200 or reply.json() != "X":
+                self.wrong.append((reply.status, reply.body))
+        connection.close()
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        self.more(50)
+        return self
+
+    def more(self, count):
+        """Until so many calls more have been answered."""
+        end = self.count + count
+        wait_until(lambda: self.count >= end, PATIENCE_S, f"{count} calls")
+
+    def __exit__(self, *_):
+        self.ends.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def test_a_module_moves_to_a_pod_of_the_cluster_and_back_under_load(api, lab, daemon):
+    with Load(daemon) as load:
+        go_remote(daemon)
+        replica = lab.start("a")
+        wait_until(lambda: is_remote(daemon), PATIENCE_S, "the move to the pod")
+        load.more(50)
+        found = status(daemon, "text")
+        assert found["remote"] == {"url": "http://text.lab.svc:80/", "status": "READY"}
+        assert daemon.call("text.pid").json() in replica.pids()
+        assert api.names("deployments") == ["text"] and api.names("configmaps") == ["text-up"]
+        assert daemon.op("jsorc_actions_load", name="text", mode="module")["success"]
+        wait_until(lambda: not (api.names("deployments") or api.names("services")
+                                or api.names("configmaps")), PATIENCE_S, "the end of the objects")
+        load.more(50)
+    assert load.wrong == []
+
+
+def test_calls_go_to_all_replicas_and_from_a_dead_one_to_the_others(api, lab, daemon):
+    go_remote(daemon)
+    first, second = lab.start("a"), lab.start("b")
+    wait_until(lambda: is_remote(daemon), PATIENCE_S, "the move to the pod")
+    pids = set(first.pids() + second.pids())
+    seen = set()
+
+    def both_serve():
+        seen.add(daemon.call("text.pid").json())
+        return len(seen) == 2
+
+    wait_until(both_serve, PATIENCE_S, "calls in both replicas")
+    assert seen <= pids
+    first.killed = True
+    first.kill()  # and nobody tells the daemon
+    assert all(upper(daemon) for _ in range(50))
+    assert daemon.call("text.pid").json() in second.pids()
+    lab.show("a", ready=False)
+    wait_until(lambda: workers(daemon, "pod")[0]["replicas"] == 1, PATIENCE_S, "one replica")
+    lab.show("b", ready=False)  # now none is left: calls wait for one
+    wait_until(lambda: workers(daemon, "pod")[0]["health"] == "away", PATIENCE_S, "no replica")
+    late = threading.Timer(0.3, lab.show, ("b",))
+    late.start()
+    assert upper(daemon)
+    late.join()
+
+
+def test_what_keeps_a_pod_from_starting_is_shown_until_it_is_over(api, lab, daemon):
+    daemon.expect_log("module did not start|pod is in trouble")
+    go_remote(daemon)
+    wait_until(lambda: api.get("deployments", NS, "text"), PATIENCE_S, "the Deployment")
+    lab.pod("text-1", {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}})
+
+    def failed():
+        remote = status(daemon, "text")["remote"]
+        return remote if remote["status"] == "FAILED" else None
+
+    assert wait_until(failed, PATIENCE_S, "FAILED")["reason"] == "ImagePullBackOff"
+    found = status(daemon, "text")
+    assert found["message"] == "ImagePullBackOff: no such image"
+    assert upper(daemon), "it serves where it was"
+    lab.pod("text-1", {"running": {}})
+    lab.start("a")
+    wait_until(lambda: is_remote(daemon), PATIENCE_S, "the move once the image is there")
+    assert "reason" not in status(daemon, "text")["remote"]
+
+
+def test_who_waits_for_a_pod_that_cannot_start_is_told_why(api, lab, daemon):
+    daemon.expect_log("module did not start|pod is in trouble")
+    answers = []
+    waiting = threading.Thread(target=lambda: answers.append(daemon.op(
+        "jsorc_actions_load", name="text", mode="remote", wait=True, timeout=PATIENCE_S)))
+    waiting.start()
+    wait_until(lambda: api.get("deployments", NS, "text"), PATIENCE_S, "the Deployment")
+    lab.pod("text-1", {"waiting": {"reason": "InvalidImageName", "message": "bad"}})
+    waiting.join()
+    assert not answers[0]["success"]
+    assert answers[0]["message"] == "InvalidImageName: bad"
+    assert answers[0]["action_status"]["mode"] == "module"
+    wait_until(lambda: not api.names("deployments"), PATIENCE_S, "the end of the objects")
+
+
+def test_the_next_daemon_finds_its_pods_and_what_is_nobodys_goes(api, lab, daemon):
+    go_remote(daemon)
+    lab.start("a")
+    wait_until(lambda: is_remote(daemon), PATIENCE_S, "the move to the pod")
+    made = len(api.created)
+    version = api.get("deployments", NS, "text")["metadata"]["resourceVersion"]
+    labels = {**api.get("services", NS, "text")["metadata"]["labels"], "jsorc/action": "old"}
+    api.put("v1", "configmaps", NS, {"metadata": {"name": "left", "labels": labels}})
+    api.put("v1", "configmaps", NS, {"metadata": {"name": "foreign", "labels": {
+        **labels, "jsorc/owner": "another"}}})
+    daemon.stop()
+    assert api.names("deployments") == ["text"], "an orderly end leaves the pod"
+    daemon.start()
+    wait_until(lambda: upper(daemon), PATIENCE_S, "an answer of the pod")
+    assert is_remote(daemon)
+    wait_until(lambda: api.names("configmaps") == ["foreign", "text-up"], PATIENCE_S,
+               "the end of what was left")
+    assert api.get("deployments", NS, "text")["metadata"]["resourceVersion"] == version
+    assert len(api.created) == made + 2, "what the test put there itself"
+
+
+def test_what_somebody_changes_is_mended(api, lab, daemon):
+    go_remote(daemon)
+    wait_until(lambda: api.get("deployments", NS, "text"), PATIENCE_S, "the Deployment")
+    deployment = api.get("deployments", NS, "text")
+    api.put("apps/v1", "deployments", NS, {
+        **deployment, "spec": {**deployment["spec"], "replicas": 0}})
+    wait_until(lambda: api.get("deployments", NS, "text")["spec"]["replicas"] == 1, PATIENCE_S,
+               "the replicas that were asked for")
+    api.take("services", NS, "text")
+    wait_until(lambda: api.get("services", NS, "text"), PATIENCE_S, "the Service again")
