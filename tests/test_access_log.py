@@ -21,6 +21,12 @@ def tidy():
 def fail():
     raise ValueError("as it should")
 
+@jsorc.walker
+def stumble(custom=False):
+    if custom:
+        jsorc.context().report_custom = "fine"
+    raise ValueError("as it should")
+
 @jsorc.action
 def whose():
     return jsorc.context().request_id
@@ -106,6 +112,27 @@ def test_a_workers_message_names_the_request(flow):
     assert reply.status == 500
     wait_until(lambda: "flow.fail raised ValueError (request bad-day)"
                in flow.worker_log("runtime"))
+
+
+def test_a_failure_is_marked_though_its_status_is_good(flow):
+    flow.expect_log("ValueError")
+    failed = flow.post("/walkers/stumble", {"ctx": {}}, headers={"X-Request-Id": "w-1"})
+    assert (failed.status, failed.json()["success"]) == (200, False)
+    line = line_of(flow, "w-1")
+    assert (line["status"], line["success"], line["walker"]) == (200, False, "stumble")
+    flow.post("/walkers/nobody", {"ctx": {}}, headers={"X-Request-Id": "w-2"})
+    assert line_of(flow, "w-2")["success"] is False
+    flow.post("/walkers/stumble", {"ctx": {"custom": True}}, headers={"X-Request-Id": "w-3"})
+    assert line_of(flow, "w-3")["success"] is False, "whatever the walker made of its answer"
+    flow.post("/actions/flow.fail", {}, headers={"X-Request-Id": "a-1"})
+    assert line_of(flow, "a-1")["success"] is False
+    connection = flow.connect_local()
+    flow.post("/js_admin/config_get", {}, connection=connection, headers={"X-Request-Id": "o-1"})
+    connection.close()
+    assert line_of(flow, "o-1")["success"] is False
+    well = flow.post("/walkers/tidy", {"ctx": {}}, headers={"X-Request-Id": "w-4"})
+    assert well.json()["success"] is True
+    assert "success" not in line_of(flow, "w-4", kind="walker")
 
 
 def test_operations_and_refusals_are_lines_too(flow):

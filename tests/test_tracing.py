@@ -20,12 +20,17 @@ import jsorc
 def tidy():
     jsorc.report([jsorc.call("text.upper", "b"), jsorc.context().headers.get("tracestate")])
 
+@jsorc.walker
+def stumble():
+    raise ValueError("as it should")
+
 @jsorc.action
 def header(name: str):
     return jsorc.context().headers.get(name)
 """
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SERVER, CLIENT, INTERNAL = 2, 3, 1
+ERROR = 2
 
 
 class Collector(http.server.ThreadingHTTPServer):
@@ -166,6 +171,16 @@ def test_a_failed_call_is_an_error_in_its_trace(flow, collector):
     spans = spans_of(collector, TRACE, 2)
     assert attributes(named(spans, "action text.nothing"))["http.response.status_code"] == 404
     assert named(spans, "api jsorc_status").status.code == 0, "a client's error is not ours"
+
+
+def test_a_failed_walker_is_an_error_in_its_trace_though_it_answers_200(flow, collector):
+    flow.expect_log("ValueError")
+    headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
+    reply = flow.post("/walkers/stumble", {"ctx": {}}, headers=headers)
+    assert (reply.status, reply.json()["success"]) == (200, False)
+    spans = spans_of(collector, TRACE, 3)
+    assert {span.status.code for span in spans} == {ERROR}
+    assert attributes(named(spans, "walker stumble"))["http.response.status_code"] == 200
 
 
 def test_what_the_collector_refuses_is_dropped_and_counted(flow, collector):

@@ -49,7 +49,7 @@ def _http_exception(error):
         return error.status, error.detail, error.headers
     if any(cls.__name__ == "HTTPException" for cls in type(error).__mro__):
         status = getattr(error, "status_code", None)
-        if isinstance(status, int) and 100 <= status <= 599:
+        if isinstance(status, int) and 200 <= status <= 599:
             return int(status), getattr(error, "detail", None), getattr(error, "headers", None)
     return None
 
@@ -65,8 +65,8 @@ def _header_lines(headers):
     return "".join(lines).encode()
 
 
-def for_exception(name, error):
-    """(status, body, header lines) for an exception that left the action called name."""
+def of_exception(error):
+    """(status, body, header lines): the answer that an exception becomes."""
     found = _http_exception(error)
     if found:
         status, detail, headers = found
@@ -74,11 +74,17 @@ def for_exception(name, error):
             return status, dumps({"detail": detail}), _header_lines(headers)
         except (TypeError, ValueError) as unencodable:
             return 500, dumps({"detail": text_of(unencodable), "type": "TypeError"}), b""
-    log_exception(name, error)
     body = {"detail": text_of(error), "type": type(error).__name__}
     if isinstance(error, ActionError):
         body["action"] = error.action
     return 500, dumps(body), b""
+
+
+def for_exception(name, error):
+    """As of_exception, for one that left the action called name: nobody else tells of it."""
+    if not _http_exception(error):
+        log_exception(name, error)
+    return of_exception(error)
 
 
 # ---- results that cannot be encoded

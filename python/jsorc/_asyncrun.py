@@ -5,7 +5,13 @@ import asyncio
 import threading
 import time
 
+from . import _context
 from ._jsorc_or_none import _jsorc
+
+
+class NotAwaited(RuntimeError):
+    """The caller's mistake, not the action's failure."""
+
 
 _lock = threading.Lock()
 _loop = None
@@ -29,31 +35,62 @@ def run(coroutine):
     loop = _loop or _start()
     if threading.get_ident() == _thread_id:
         coroutine.close()
-        raise RuntimeError("an async action was called from async code without await: "
-                           "use 'await jsorc.call_async(...)'")
-    return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+        raise NotAwaited("an async action was called from async code without await: "
+                         "use 'await jsorc.call_async(...)'")
+    result, ended = asyncio.run_coroutine_threadsafe(_shielded(coroutine), loop).result()
+    if ended is not None:
+        raise ended
+    return result
 
 
-async def _counted(name, coroutine):
-    start_ns, failed = time.monotonic_ns(), True
+async def _shielded(coroutine):
+    """(result, None), or (None, error) where the error would end the loop itself."""
     try:
-        result = await coroutine
-        failed = False
+        return await coroutine, None
+    except (SystemExit, KeyboardInterrupt) as error:
+        return None, error
+
+
+async def _counted(name, function, args, kwargs):
+    """The call of an async action of this process, where it is awaited."""
+    start_ns, status = time.monotonic_ns(), 500
+    meter, token = _context.begin_meter()
+    try:
+        result = await function(*args, **kwargs)
+        status = 200
         return result
+    except (asyncio.CancelledError, GeneratorExit):
+        raise
+    except BaseException as error:
+        from . import _signature, _wire
+
+        params = _signature.params_of(function)
+        status, value, seen = _wire.failed_here(name, params, args, kwargs, error)
+        if seen is None:
+            return value
+        raise seen
     finally:
-        if _jsorc is not None:
-            _jsorc.count_call(name, time.monotonic_ns() - start_ns, failed)
+        _context.end_meter(token)
+        if _jsorc is not None and status != 0:
+            _jsorc.count_call(name, time.monotonic_ns() - start_ns, meter.read(), status >= 400)
 
 
 async def call_async(call, name, args, kwargs):
     """The call of an action from async code, without blocking the event loop."""
     from . import _registry
 
-    function = _registry.find(name)
-    if function is not None and asyncio.iscoroutinefunction(function):
-        return await _counted(name, function(*args, **kwargs))
-    import contextvars
+    outer = _context.meter()
+    if outer is not None:
+        outer.begin()
+    try:
+        function = _registry.find(name)
+        if function is not None and asyncio.iscoroutinefunction(function):
+            return await _counted(name, function, args, kwargs)
+        import contextvars
 
-    context = contextvars.copy_context()
-    return await asyncio.get_running_loop().run_in_executor(
-        None, lambda: context.run(call, name, *args, **kwargs))
+        context = contextvars.copy_context()
+        return await asyncio.get_running_loop().run_in_executor(
+            None, lambda: context.run(call, name, *args, **kwargs))
+    finally:
+        if outer is not None:
+            outer.end()

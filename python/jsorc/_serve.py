@@ -220,6 +220,7 @@ _jsorc.install(
     for_exception=_answers.for_exception, encode=_answers.encode, not_json=_answers.not_json,
     not_object=_answers.not_object, invalid=_answers.invalid,
     invalid_entries=_answers.invalid_entries,
-    call_with_meta=_wire.call_with_meta, run_async=_context.run_async, current=_context.current,
+    call_with_meta=_wire.call_with_meta, failed_here=_wire.failed_here,
+    run_async=_context.run_async, current=_context.current, add_nested=_context.add_nested,
     default_value=_codec.default, coroutine_type=types.CoroutineType,
     invalid_type=_convert.Invalid, load_codec=_codec.load)

@@ -79,7 +79,8 @@ def _run_one(context, name, action, ctx, body):
         hint = [f'{name}: arguments go into "ctx", as in {{"ctx": {{"{flat[0]}": ...}}}}'] \
             if flat else []
         return _failure(reports, *(f"{name}: {text}" for text in _invalid_lines(error)), *hint)
-    except HTTPError as error:  # the walker's own answer: nothing has gone wrong in it
+    except HTTPError as error:  # the walker's own answer: there is nothing to log
+        context.failed = True
         context.status_code = error.status
         detail = error.detail
         return _failure(reports, detail if isinstance(detail, str) else str(error))

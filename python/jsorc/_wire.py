@@ -1,13 +1,18 @@
 """Calls of actions that are not Python functions of this process: how arguments become the JSON
-object of the wire format, and what becomes of the answer."""
+object of the wire format, and what becomes of the answer. Also what becomes of an exception in one
+that is: callers see the same wherever an action is."""
 
+import os
 import sys
 
 from . import _registry
 from ._jsorc_or_none import _jsorc
 from .errors import ActionError
 
+_PACKAGE = os.path.dirname(__file__)
 _names = {}  # action -> names of its parameters, stars included, as its server listed them
+_unlisted = set()  # actions that were in no list when it was read
+_UNLISTED_MAX = 4096  # whoever calls more that do not exist makes them up
 
 
 def arrange(action, names, args, kwargs, lenient=False):
@@ -78,33 +83,83 @@ def call_with_meta(function, args, kwargs):
     return function(*args, **kwargs)
 
 
+# ---- exceptions of actions of this process
+
+
+def failed_here(name, params, args, kwargs, error):
+    """What an exception in an action of this process becomes for its caller: what the answer of a
+    worker would have become. (HTTP status, 0 = nothing was executed; value; exception or None)"""
+    from . import _answers
+
+    asyncrun = sys.modules.get(__package__ + "._asyncrun")
+    if asyncrun is not None and isinstance(error, asyncrun.NotAwaited):
+        return 0, None, error
+    status, data = 500, None
+    if isinstance(error, TypeError) and _never_began(error):
+        try:
+            body = arrange(name, [param.key for param in params], args, kwargs or {})
+        except TypeError as unfit:
+            unfit.__suppress_context__ = True
+            return 0, None, unfit.with_traceback(None)
+        entries = _answers.invalid_entries(params, body)
+        if entries:
+            status, data = 422, _answers.dumps({"detail": entries})
+    if data is None:
+        status, data, _ = _answers.of_exception(error)
+    try:
+        return status, _result(name, status, data), None
+    except ActionError as seen:
+        seen.__cause__ = error
+        return status, None, seen.with_traceback(None)
+
+
+def _never_began(error):
+    """Whether it was raised before a line of the user's ran: by arguments that do not fit."""
+    trace = error.__traceback__
+    while trace is not None:
+        if os.path.dirname(trace.tb_frame.f_code.co_filename) != _PACKAGE:
+            return False
+        trace = trace.tb_next
+    return True
+
+
 def _call_unserved(name, args, kwargs):
     """While modules load, and in a program that is no worker (a test of the user's)."""
     function = _registry.find(name)
     if function is None:
         raise ActionError(name, 404, "not found: its module is not loaded in this process, and "
                                      "this process is not (yet) a worker that could ask others")
-    value = function(*args, **kwargs)
-    if hasattr(type(value), "__await__"):
-        from . import _asyncrun
+    try:
+        value = function(*args, **kwargs)
+        if hasattr(type(value), "__await__"):
+            from . import _asyncrun
 
-        return _asyncrun.run(value)
-    return value
+            value = _asyncrun.run(value)
+        return value
+    except Exception as error:
+        from . import _signature
+
+        _, value, seen = failed_here(name, _signature.params_of(function), args, kwargs, error)
+        if seen is None:
+            return value
+        raise seen
+
+
+# ---- calls of actions that are elsewhere
 
 
 def _call_remote(name, args, kwargs):
     names = _names.get(name)
-    if names is None and args:
-        names = _ask_names(name)
+    if names is None and (args or name not in _unlisted):
+        names = _ask_names(name, needed=bool(args))
     if names is None:
         body = {key: value for key, value in kwargs.items() if value is not None}
     else:
         body = arrange(name, names, args, kwargs)
     status, data = _remote(name, body)
     if status == 422 and names is None:
-        # Not executed. The names may be meant for **options: ask how they are called there.
-        names = _ask_names(name)
-        better = arrange(name, names, args, kwargs)
+        # Not executed. It is listed by now, and the names may be meant for its **options.
+        better = arrange(name, _ask_names(name, needed=True), args, kwargs)
         if better != body:
             status, data = _remote(name, better)
     elif status in (404, 422):
@@ -119,15 +174,25 @@ def _remote(name, body):
         raise ActionError(name, 0, error.strerror or str(error)) from None
 
 
-def _ask_names(name):
-    """Names of the parameters, from the daemon's spec."""
+def _ask_names(name, needed):
+    """Names of the action's parameters, from the daemon's spec: before the first call, so that
+    arguments that do not fit are not sent. None: not known, and not needed."""
     try:
         _names.update(_read_spec(_jsorc.daemon_path()))
+        _jsorc.call_begins()  # this is no part of how long the call takes
     except (OSError, ValueError) as error:
-        raise ActionError(name, 0, f"the parameters' names are not known: {error}") from None
-    if name not in _names:
+        if needed:
+            raise ActionError(
+                name, 0, f"the parameters' names are not known: {error}") from None
+        return None
+    if name in _names:
+        return _names[name]
+    if needed:
         raise ActionError(name, 404, "not found: no module that is loaded has it")
-    return _names[name]
+    if len(_unlisted) == _UNLISTED_MAX:
+        _unlisted.clear()
+    _unlisted.add(name)
+    return None
 
 
 def _read_spec(path):
@@ -159,12 +224,16 @@ def _encode(body):
 
 
 def _loads(data):
+    if _jsorc is None:
+        import json
+
+        return json.loads(data)
     return _jsorc.loads(data)
 
 
 def _result(name, status, data):
     if 200 <= status <= 299:
-        return _loads(data) if data else None
+        return _loads(data) if data and status != 204 else None  # which has no body on its way
     try:
         answer = _loads(data)
     except ValueError:

@@ -85,7 +85,7 @@ def test_keywords_go_to_the_daemon_as_they_are_without_nulls(go, daemon):
     daemon.answers["far.f"] = echo
     assert go("far.f", text="a", n=None) == {"text": "a"}
     assert go("far.f") == {}
-    assert daemon.spec_reads == 0 and daemon.connections <= 3
+    assert daemon.spec_reads == 1 and daemon.connections <= 4
 
 
 def test_a_thread_keeps_its_connection(go, daemon):
@@ -107,13 +107,21 @@ def test_positional_arguments_are_arranged_by_the_spec_which_is_read_once(go, da
 
 def test_keywords_that_are_no_parameters_are_tried_as_the_double_star_ones(go, daemon):
     daemon.answers["far.f"] = lambda body: (422, EXTRA) if "q" in body else echo(body)
+    assert go("far.f", a=1) == {"a": 1}, "in no list: sent as it is"
     daemon.spec = {"far.f": ["a", "**e"], "far.g": ["a"]}
     assert go("far.f", a=1, q=2) == {"a": 1, "**e": {"q": 2}}
     assert go("far.f", a=1, q=3) == {"a": 1, "**e": {"q": 3}}
     assert [body for _, body in daemon.seen] == [
-        {"a": 1, "q": 2}, {"a": 1, "**e": {"q": 2}}, {"a": 1, "**e": {"q": 3}}]
-    daemon.answers["far.g"] = daemon.answers["far.f"]
-    assert go("far.g", a=1, q=2) == ["TypeError", "far.g() has no parameter 'q' (it has: a)"]
+        {"a": 1}, {"a": 1, "q": 2}, {"a": 1, "**e": {"q": 2}}, {"a": 1, "**e": {"q": 3}}]
+
+
+def test_arguments_that_do_not_fit_are_not_sent(go, daemon):
+    daemon.spec = {"far.f": ["a"], "far.g": ["a", "**e"]}
+    daemon.answers["far.g"] = echo
+    assert go("far.f", a=1, q=2) == ["TypeError", "far.f() has no parameter 'q' (it has: a)"]
+    assert daemon.seen == []
+    assert go("far.g", a=1, q=2) == {"a": 1, "**e": {"q": 2}}
+    assert len(daemon.seen) == 1
 
 
 def test_failures_become_action_errors(go, daemon):
@@ -122,7 +130,7 @@ def test_failures_become_action_errors(go, daemon):
     daemon.answers["far.u"] = lambda _: (422, EXTRA)
     daemon.spec = {"far.u": ["a"]}
     assert go("far.f") == ["ActionError", "far.f", 500, "bad day", "ValueError",
-                           "action 'far.f' answered 500: bad day"]
+                           "action 'far.f' answered 500 (ValueError): bad day"]
     assert go("far.t")[:5] == ["ActionError", "far.t", 502, "<html>", None]
     assert go("far.none")[:4] == ["ActionError", "far.none", 404, "no such action"]
     assert go("far.u", a=1)[:3] == ["ActionError", "far.u", 422]
@@ -133,7 +141,7 @@ def test_an_action_error_that_is_not_caught_is_told(go, daemon):
     daemon.answers["far.f"] = lambda _: (500, b'{"detail": "bad day", "type": "ValueError"}')
     reply = go.worker.post("/lets_it_out/", {"name": "far.f"})
     assert reply.status == 500
-    assert reply.json() == {"detail": "action 'far.f' answered 500: bad day",
+    assert reply.json() == {"detail": "action 'far.f' answered 500 (ValueError): bad day",
                             "type": "ActionError", "action": "far.f"}
 
 

@@ -133,13 +133,15 @@ def test_wapi_takes_the_name_from_the_path(run):
 def test_failures_keep_200_and_tell_where(run):
     answer = run("fails", {"kind": "action"})
     assert answer["success"] is False and answer["report"] == ["before"]
-    assert answer["errors"] == ["words.py:fails - line 8, col 0 - rule fails - "
-                                "ValueError: no words"]
-    assert "ValueError: no words" in answer["stack_trace"][-1]
+    assert answer["errors"] == ["walkers.py:fails - line 18, col 0 - rule fails - ActionError: "
+                                "action 'words.fails' answered 500 (ValueError): no words"]
+    assert "ActionError" in answer["stack_trace"][-1]
+    assert "ValueError: no words\n" in answer["stack_trace"], "its cause"
     assert not any("_walkers.py" in line for line in answer["stack_trace"])
     assert "nowhere.at_all" in run("fails", {"kind": "missing"})["errors"][0]
     assert "exit(2)" in run("fails", {"kind": "exit"})["errors"][0]
-    assert "unexpected keyword argument 'nope'" in run("fails", {"kind": "arguments"})["errors"][0]
+    told = run("fails", {"kind": "arguments"})["errors"][0]
+    assert "has no parameter 'nope' (it has: text)" in told
     assert run("other")["success"] is True
 
 

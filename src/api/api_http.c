@@ -128,6 +128,7 @@ static void op_done(void *arg, int status, bool failed, struct json_object *valu
     struct api_call *call = arg;
     struct benchmark *benchmark = call->front->config.api->benchmark;
     call->latency_ns = clock_now_ns() - call->begun_ns;
+    http_request_note(call->request)->failed = failed || call_status_failed(status);
     if (benchmark) {
         benchmark_add(benchmark, BENCHMARK_LANE_CONTROL, slice_str(call->op->name),
                       (struct slice){0}, call->latency_ns, failed || call_status_failed(status));

@@ -31,6 +31,7 @@ struct call *call_new(struct caller *caller, struct http_request *request, struc
     call->request = request;
     call->walker = NULL;
     call->caller_walker = (struct slice){0};
+    call->timed = false;
     call->since_ms = loop_now_ms(caller->loop);
     call->not_before_ms = 0;
     call->tried_target = 0;
@@ -126,14 +127,11 @@ static void add_to_stats(struct call *call, struct slice walker, struct call_sam
                          const struct http_reply *reply)
 {
     struct call_stats *stats = call->stats;
-    struct http_note *note = http_request_note(call->request);
     (void)atomic_fetch_sub_explicit(&stats->in_flight, 1, memory_order_relaxed);
     if (call->walker && reply) {
         stats = action_stats_of(call->action_stats, walker);
-        note->walker = walker;
     }
-    note->exec_ns = reply ? call_exec_ns(reply->server_timing) : 0;
-    sample->exec_ns = note->exec_ns;
+    sample->exec_ns = http_request_noted(call->request)->exec_ns;
     sample->nested_ns = reply ? call_nested_ns(reply->server_timing) : 0;
     sample->bytes_in = http_request_body(call->request).size;
     sample->bytes_out = reply ? reply->body.size : 0;
@@ -143,15 +141,21 @@ static void add_to_stats(struct call *call, struct slice walker, struct call_sam
 /* The call has ended. reply: NULL = without one. */
 static void count(struct call *call, bool failed, const struct http_reply *reply)
 {
+    struct http_note *note = http_request_note(call->request);
     struct slice walker = {0};
+    if (call->walker && reply) {
+        walker = walker_that_ran(reply, &failed);
+        note->walker = walker;
+    }
+    note->exec_ns = reply ? call_exec_ns(reply->server_timing) : 0;
+    note->failed = failed;
     if (!call->stats && !benchmark_of(call)) {
         return; /* nobody asks how long it took */
     }
-    if (call->walker && reply) {
-        walker = walker_that_ran(reply, &failed);
-    }
-    struct call_sample sample = {
-        .latency_ns = clock_now_ns() - http_request_start_ns(call->request), .failed = failed};
+    struct call_sample sample = {.latency_ns =
+                                     clock_now_ns() - http_request_start_ns(call->request),
+                                 .failed = failed,
+                                 .timed_elsewhere = call->timed};
     if (call->stats) {
         add_to_stats(call, walker, &sample, reply);
     }
@@ -191,25 +195,43 @@ void call_fail(struct call *call, enum call_outcome outcome, const char *why)
     call_end(call);
 }
 
+#define LINES_MAX 512
+
+/* What of the reply's head goes on, and what a caller that measures must know; into
+ * lines[LINES_MAX]. */
+static size_t put_lines(const struct call *call, const struct http_reply *reply, char *lines)
+{
+    const char *place = http_request_noted(call->request)->place;
+    int size = 0;
+    if (reply->server_timing.size > 0 && reply->server_timing.size < 80) {
+        size = snprintf(lines, LINES_MAX, "Server-Timing: %.*s\r\n", (int)reply->server_timing.size,
+                        reply->server_timing.data);
+    }
+    if (reply->disposition.size > 0 && reply->disposition.size < 300) { /* a walker's file */
+        size += snprintf(lines + size, LINES_MAX - (size_t)size, "Content-Disposition: %.*s\r\n",
+                         (int)reply->disposition.size, reply->disposition.data);
+    }
+    if (call->timed && place) {
+        size += snprintf(lines + size, LINES_MAX - (size_t)size, "X-Jsorc-Place: %s\r\n", place);
+    }
+    return (size_t)size;
+}
+
 void call_answer(struct call *call, const struct http_reply *reply)
 {
     char type[100];
-    char timing[100];
+    char lines[LINES_MAX];
     size_t type_size = reply->content_type.size < sizeof(type) ? reply->content_type.size : 0;
     if (type_size > 0) {
         memcpy(type, reply->content_type.data, type_size);
     }
     type[type_size] = '\0';
-    int timing_size = 0;
-    if (reply->server_timing.size > 0 && reply->server_timing.size < 80) {
-        timing_size = snprintf(timing, sizeof(timing), "Server-Timing: %.*s\r\n",
-                               (int)reply->server_timing.size, reply->server_timing.data);
-    }
+    size_t size = put_lines(call, reply, lines);
     count(call, call_status_failed(reply->status), reply);
     http_respond(call->request, &(struct http_response){
                                     .status = reply->status,
                                     .content_type = type_size ? type : NULL,
-                                    .headers = {timing, (size_t)timing_size},
+                                    .headers = {lines, size},
                                     .body = reply->body,
                                 });
     call_end(call);

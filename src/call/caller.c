@@ -156,14 +156,15 @@ void call_route(struct call *call)
     route_to(call, module);
 }
 
-void caller_action(struct caller *caller, struct http_request *request, struct slice name,
-                   struct slice walker)
+void caller_action(struct caller *caller, struct http_request *request,
+                   const struct action_call *action)
 {
-    struct call *call = call_new(caller, request, name);
+    struct call *call = call_new(caller, request, action->name);
     struct http_note *note = http_request_note(request);
     note->name = slice_str(call->name);
-    note->walker = walker;
-    call->caller_walker = walker;
+    note->walker = action->walker;
+    call->caller_walker = action->walker;
+    call->timed = action->timed;
     call_route(call);
 }
 

@@ -54,10 +54,16 @@ void caller_turn(struct caller *caller);
 /* The snapshot of this turn; NULL before the first was published. */
 const struct snapshot *caller_snapshot(const struct caller *caller);
 
-/* Answers the request with the result of action name, the body being its named parameters. walker:
- * the one that calls, a part of the request; empty = none. */
-void caller_action(struct caller *caller, struct http_request *request, struct slice name,
-                   struct slice walker);
+struct action_call {
+    struct slice name;   /* copied */
+    struct slice walker; /* the one that calls, a part of the request; empty = none */
+    bool timed; /* the caller measures how long it takes and tells it by itself: it is told the
+                   action's place (X-Jsorc-Place), and no duration is counted here */
+};
+
+/* Answers the request with the result of an action, the body being its named parameters. */
+void caller_action(struct caller *caller, struct http_request *request,
+                   const struct action_call *action);
 
 struct walker_call {
     const char *op; /* "walker_run" or "wapi": the name that a benchmark books it under; static */

@@ -30,6 +30,7 @@ struct call {
     char user[CALL_NAME_MAX];
     const char *walker;         /* the operation that runs a walker; NULL = an action's call */
     struct slice caller_walker; /* an action's call by a walker: its name, a part of request */
+    bool timed;                 /* an action's call whose caller tells how long it took */
     uint64_t since_ms;          /* came in */
     uint64_t not_before_ms;     /* parked: not sent again before */
     uint32_t tried_target;      /* id of the target of the last attempt; 0 = none */

@@ -13,6 +13,25 @@ static void expect_booked(const struct call_stats *stats, unsigned count)
     EXPECT_INT(histogram_count(atomic_load(&stats->latency)), count);
 }
 
+/* Its caller waits longer than is seen here, and tells how long. */
+static void leaves_the_duration_of_a_timed_call_to_its_caller(void)
+{
+    struct front front;
+    struct worker worker;
+    char body[600];
+    front_start(&front, 1000);
+    worker_start(&worker, ANSWER, 1);
+    place(&front, worker.target, false);
+    EXPECT_INT(call_with(&front, "a.b", "X-Jsorc-Walker: tidy\r\nX-Jsorc-Timed: 1\r\n", body), 200);
+    const struct call_stats *stats = action_stats_find(&front.stats, SLICE("tidy"));
+    EXPECT_INT(atomic_load(&stats->calls), 1);
+    EXPECT_INT(atomic_load(&stats->executions), 1);
+    EXPECT_INT(atomic_load(&stats->latency_ns), 0);
+    EXPECT(atomic_load(&stats->latency) == NULL);
+    front_stop(&front);
+    worker_stop(&worker);
+}
+
 static void answers_with_what_the_worker_said_and_counts_it(void)
 {
     struct front front;
@@ -196,7 +215,8 @@ static void sends_to_the_replicas_that_are_well(void)
     target_unref(gone);
 }
 
-TEST_MAIN(answers_with_what_the_worker_said_and_counts_it, lets_a_call_wait_for_its_module,
+TEST_MAIN(answers_with_what_the_worker_said_and_counts_it,
+          leaves_the_duration_of_a_timed_call_to_its_caller, lets_a_call_wait_for_its_module,
           gives_up_a_call_that_waits_too_long, gives_up_a_call_though_others_keep_coming,
           sends_what_was_not_executed_to_the_next_target, repeats_what_may_have_run_only_if_it_may,
           answers_504_when_the_limit_is_over, sends_to_the_replicas_that_are_well)

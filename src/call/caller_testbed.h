@@ -41,8 +41,12 @@ struct front {
 static void on_request(void *arg, struct http_request *request)
 {
     struct front *front = arg;
-    caller_action(front->caller, request, slice_from(http_request_path(request), 1),
-                  http_request_header(request, "X-Jsorc-Walker"));
+    caller_action(front->caller, request,
+                  &(struct action_call){
+                      .name = slice_from(http_request_path(request), 1),
+                      .walker = http_request_header(request, "X-Jsorc-Walker"),
+                      .timed = http_request_header(request, "X-Jsorc-Timed").size > 0,
+                  });
 }
 
 static void on_turn(void *arg)

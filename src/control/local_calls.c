@@ -1,7 +1,8 @@
 /* Calls that stay inside a worker (a walker's call of an action loaded beside it) are counted
- * there. Each worker is asked for its figures now and then, and once more when it is to end; what
- * they grew by since the last time is added to ours. So ours only grow, whatever becomes of the
- * worker.
+ * there. A call that leaves it is counted here, but how long its caller waited is measured there,
+ * too: so both are compared by one clock. Each worker is asked for its figures now and then, and
+ * once more when it is to end; what they grew by since the last time is added to ours. So ours only
+ * grow, whatever becomes of the worker.
  *
  * An adopted worker's first answer is only where counting begins: it counted for an earlier daemon
  * before, whose figures ended with it. */
@@ -22,11 +23,13 @@
 
 struct seen_series { /* a row of the worker's last answer */
     char *action;
-    char *walker; /* "" = none */
+    char *walker;     /* "" = none */
+    enum place place; /* NONE = a call inside the worker */
     int64_t calls;
     int64_t errors;
     int64_t exec_ns;
     int64_t nested_ns;
+    int64_t latency_ns;
     struct histogram *latency;
 };
 
@@ -76,32 +79,37 @@ struct look *look_free(struct look *look)
 /* ---- from an answer to our figures ---- */
 
 /* The workers tell their series in the same order each time, with new ones in between. */
-static struct seen_series *seen_for(struct look *look, const char *action, const char *walker)
+static struct seen_series *seen_for(struct look *look, const char *action, enum place place,
+                                    const char *walker)
 {
     for (size_t i = 0; i < look->seen_count; i++) {
         size_t at = (look->next + i) % look->seen_count;
         struct seen_series *seen = &look->seen[at];
-        if (strcmp(seen->action, action) == 0 && strcmp(seen->walker, walker) == 0) {
+        if (seen->place == place && strcmp(seen->action, action) == 0 &&
+            strcmp(seen->walker, walker) == 0) {
             look->next = at + 1;
             return seen;
         }
     }
     look->seen = xrealloc(look->seen, (look->seen_count + 1) * sizeof(look->seen[0]));
     struct seen_series *seen = &look->seen[look->seen_count++];
-    *seen = (struct seen_series){
-        .action = xstrdup(action), .walker = xstrdup(walker), .latency = histogram_new()};
+    *seen = (struct seen_series){.action = xstrdup(action),
+                                 .walker = xstrdup(walker),
+                                 .place = place,
+                                 .latency = histogram_new()};
     return seen;
 }
 
-static struct call_stats *stats_for(const struct instance *instance, struct json_object *row)
+/* The figures that a row is about; NULL = no action of ours. */
+static struct call_stats *stats_for(const struct control *control, const char *module_name,
+                                    enum place place, struct json_object *row)
 {
-    const char *module_name = json_str(row, "module"), *action = json_str(row, "action");
-    const char *walker = json_str(row, "walker");
-    struct module *module = module_name ? module_find(instance->control, module_name, NULL) : NULL;
+    const char *action = json_str(row, "action"), *walker = json_str(row, "walker");
+    struct module *module = module_name ? module_find(control, module_name, NULL) : NULL;
     for (size_t i = 0; module && action && i < module->action_count; i++) {
         struct action_entry *entry = module->actions[i];
         if (strcmp(entry->name, action) == 0) {
-            return action_stats_of(&entry->stats[instance->runtime ? 0 : 1], slice_str(walker));
+            return action_stats_of(&entry->stats[place == PLACE_REMOTE], slice_str(walker));
         }
     }
     return NULL;
@@ -128,36 +136,66 @@ static void add(atomic_uint_fast64_t *sum, int64_t now, int64_t before)
     }
 }
 
-static void merge_row(struct instance *instance, struct json_object *row)
+/* What the durations of the row grew by. */
+static void merge_latency(const struct look *look, struct call_stats *stats,
+                          struct seen_series *seen, struct json_object *row, int64_t latency_ns)
 {
-    struct look *look = instance->look;
-    const char *walker = json_str(row, "walker");
-    struct call_stats *stats = stats_for(instance, row);
-    if (!stats) {
-        return; /* no action of ours */
-    }
-    struct seen_series *seen = seen_for(look, json_str(row, "action"), walker ? walker : "");
-    int64_t calls = json_int(row, "calls", 0), errors = json_int(row, "errors", 0);
-    int64_t exec_ns = json_int(row, "exec_ns", 0), nested_ns = json_int(row, "nested_ns", 0);
-    if (calls <= seen->calls) {
-        return; /* a call that was half booked then is added with the next one, not forgotten */
-    }
     struct json_object *pairs = json_member(row, "histogram", json_type_array);
-    struct histogram *latency = histogram_from(pairs);
     if (!look->first) {
         struct histogram *grown = histogram_from(pairs);
         histogram_subtract(grown, seen->latency);
         histogram_merge(call_stats_latency(stats), grown);
         histogram_free(grown);
+        add(&stats->latency_ns, latency_ns, seen->latency_ns);
+    }
+    histogram_free(seen->latency);
+    seen->latency = histogram_from(pairs);
+    seen->latency_ns = latency_ns;
+}
+
+/* Of calls that left the worker. The daemon has counted them when it answered. */
+static void merge_remote_row(const struct control *control, struct look *look,
+                             struct json_object *row)
+{
+    const char *action = json_str(row, "action"), *walker = json_str(row, "walker");
+    const char *place_text = json_str(row, "place");
+    enum place place =
+        place_text && strcmp(place_text, "remote") == 0 ? PLACE_REMOTE : PLACE_MODULE;
+    const char *module = action ? control_module_of_action(control, action) : NULL;
+    struct call_stats *stats = stats_for(control, module, place, row);
+    if (stats) {
+        struct seen_series *seen = seen_for(look, action, place, walker ? walker : "");
+        int64_t latency_ns = json_int(row, "latency_ns", 0);
+        if (latency_ns > seen->latency_ns) {
+            merge_latency(look, stats, seen, row, latency_ns);
+        }
+    }
+}
+
+static void merge_local_row(const struct instance *instance, struct json_object *row)
+{
+    struct look *look = instance->look;
+    const char *walker = json_str(row, "walker");
+    struct call_stats *stats = stats_for(instance->control, json_str(row, "module"),
+                                         instance->runtime ? PLACE_MODULE : PLACE_REMOTE, row);
+    if (!stats) {
+        return;
+    }
+    struct seen_series *seen =
+        seen_for(look, json_str(row, "action"), PLACE_NONE, walker ? walker : "");
+    int64_t calls = json_int(row, "calls", 0), errors = json_int(row, "errors", 0);
+    int64_t exec_ns = json_int(row, "exec_ns", 0), nested_ns = json_int(row, "nested_ns", 0);
+    if (calls <= seen->calls) {
+        return; /* a call that was half booked then is added with the next one, not forgotten */
+    }
+    merge_latency(look, stats, seen, row, exec_ns);
+    if (!look->first) {
         add(&stats->calls, calls, seen->calls);
         add(&stats->errors, errors, seen->errors);
         add(&stats->executions, calls - errors, seen->calls - seen->errors);
         add(&stats->exec_ns, exec_ns, seen->exec_ns);
         add(&stats->nested_ns, nested_ns, seen->nested_ns);
-        add(&stats->latency_ns, exec_ns, seen->exec_ns);
     }
-    histogram_free(seen->latency);
-    seen->latency = latency;
     seen->calls = calls;
     seen->errors = errors;
     seen->exec_ns = exec_ns;
@@ -172,7 +210,11 @@ static void merge(struct instance *instance, struct slice body)
     }
     struct json_object *rows = json_member(answer, "local_calls", json_type_array);
     for (size_t i = 0; rows && i < json_object_array_length(rows); i++) {
-        merge_row(instance, json_object_array_get_idx(rows, i));
+        merge_local_row(instance, json_object_array_get_idx(rows, i));
+    }
+    rows = json_member(answer, "remote_calls", json_type_array);
+    for (size_t i = 0; rows && i < json_object_array_length(rows); i++) {
+        merge_remote_row(instance->control, instance->look, json_object_array_get_idx(rows, i));
     }
     instance->look->first = false;
 }

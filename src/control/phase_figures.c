@@ -10,6 +10,7 @@
 #include "control/control_priv.h"
 #include "control/phases.h"
 #include "measure/figures.h"
+#include "measure/histogram.h"
 
 #define ACTION_PATH "/actions/"
 /* Of one module in a walker's list; the measured ratio goes on from there. */
@@ -50,10 +51,11 @@ static uint64_t good(const struct figure *row)
     return row->calls > row->errors ? row->calls - row->errors : 0;
 }
 
-/* The time of the row without what its calls of other actions took: that is told in their rows. */
-static uint64_t own(uint64_t whole_ns, const struct figure *row)
+/* Without what the row's calls of other actions took, in the mean: that is told in their rows. */
+static double own_s(double whole_s, const struct figure *row)
 {
-    return whole_ns > row->nested_ns ? whole_ns - row->nested_ns : 0;
+    double nested_s = row->executions > 0 ? mean_s(row->nested_ns, row->executions) : 0;
+    return whole_s > nested_s ? whole_s - nested_s : 0;
 }
 
 /* ---- the problem ---- */
@@ -91,8 +93,7 @@ static double hop_s(const struct figures *figures)
     for (size_t i = 0; i < figures->count; i++) {
         const struct figure *row = &figures->rows[i];
         if (row->action && row->place == PLACE_REMOTE && row->executions > 0) {
-            double beyond =
-                mean_s(row->latency_ns, good(row)) - mean_s(row->exec_ns, row->executions);
+            double beyond = figure_mean_s(row) - mean_s(row->exec_ns, row->executions);
             hop += beyond > 0 ? beyond * (double)row->executions : 0;
             calls += row->executions;
         }
@@ -232,12 +233,29 @@ char *phase_shape(const struct policy_problem *problem)
 /* ---- a measurement ---- */
 
 struct sums {
-    uint64_t latency_ns, exec_ns, executions;
+    double latency_s, exec_s;
+    uint64_t timed, executions; /* calls in the one and in the other */
 };
+
+static void add_up(struct sums *sums, const struct figure *row)
+{
+    uint64_t timed = histogram_count(row->latency);
+    sums->timed += timed;
+    sums->latency_s += timed > 0 ? own_s(figure_mean_s(row), row) * (double)timed : 0;
+    sums->executions += row->executions;
+    sums->exec_s += row->executions > 0 ? own_s(mean_s(row->exec_ns, row->executions), row) *
+                                              (double)row->executions
+                                        : 0;
+}
+
+static double mean_of(double sum_s, uint64_t count)
+{
+    return count > 0 ? sum_s / (double)count : NAN;
+}
 
 /* Means from sums: runs of walkers, calls of modules. */
 static void book(struct policy_measurement *measurement, const struct policy_problem *problem,
-                 const struct figure *row, struct sums *module_sums, struct sums *walker_sums)
+                 const struct figure *row, struct sums *module_sums, double *walker_latency_s)
 {
     char text[OWNER_BYTES_MAX];
     const char *owner = owner_of(row, text);
@@ -245,15 +263,13 @@ static void book(struct policy_measurement *measurement, const struct policy_pro
     if ((!row->action || !row->walker) && walker < problem->walker_count) {
         measurement->walkers[walker].runs += (double)good(row);
         measurement->walkers[walker].errors += (double)row->errors;
-        walker_sums[walker].latency_ns += row->latency_ns;
+        walker_latency_s[walker] += seconds(row->latency_ns);
     }
     size_t module = row->module ? policy_module_find(problem, slice_str(row->module)) : SIZE_MAX;
     if (row->action && module < problem->module_count) {
         measurement->actions[module].calls += (double)good(row);
         measurement->actions[module].errors += (double)row->errors;
-        module_sums[module].latency_ns += own(row->latency_ns, row);
-        module_sums[module].exec_ns += own(row->exec_ns, row);
-        module_sums[module].executions += row->executions;
+        add_up(&module_sums[module], row);
     }
 }
 
@@ -275,24 +291,24 @@ void phase_measurement(const struct policy_problem *problem, const struct figure
 {
     CLEANUP(figures_free) struct figures *figures = figures_since(after, before);
     struct policy_measurement *measurement = ret_measurement;
-    struct sums module_sums[POLICY_MODULES_MAX] = {{0}}, walker_sums[POLICY_WALKERS_MAX] = {{0}};
+    struct sums module_sums[POLICY_MODULES_MAX] = {{0}};
+    double walker_latency_s[POLICY_WALKERS_MAX] = {0};
     policy_measurement_init(measurement, problem);
     for (size_t i = 0; i < figures->count; i++) {
-        book(measurement, problem, &figures->rows[i], module_sums, walker_sums);
+        book(measurement, problem, &figures->rows[i], module_sums, walker_latency_s);
     }
     double runs = 0, latency_s = 0;
     for (size_t w = 0; w < problem->walker_count; w++) {
         struct policy_walker_figures *walker = &measurement->walkers[w];
-        walker->mean_s = walker->runs > 0 ? seconds(walker_sums[w].latency_ns) / walker->runs : NAN;
+        walker->mean_s = walker->runs > 0 ? walker_latency_s[w] / walker->runs : NAN;
         runs += walker->runs;
-        latency_s += seconds(walker_sums[w].latency_ns);
+        latency_s += walker_latency_s[w];
         measurement->errors += walker->errors;
     }
     for (size_t m = 0; m < problem->module_count; m++) {
         struct policy_action_figures *action = &measurement->actions[m];
-        action->mean_s =
-            action->calls > 0 ? seconds(module_sums[m].latency_ns) / action->calls : NAN;
-        action->exec_s = mean_s(module_sums[m].exec_ns, module_sums[m].executions);
+        action->mean_s = mean_of(module_sums[m].latency_s, module_sums[m].timed);
+        action->exec_s = mean_of(module_sums[m].exec_s, module_sums[m].executions);
     }
     measurement->phase_s = seconds(figures->at_ns);
     measurement->throughput_s = runs / measurement->phase_s;

@@ -13,7 +13,7 @@ static struct json_object *total(const struct figures *all)
     struct json_object *object = json_object_new_object();
     struct figure sum;
     figures_sum(all, NULL, PLACE_NONE, NULL, &sum);
-    bool good = sum.calls > sum.errors;
+    bool good = histogram_count(sum.latency) > 0;
     json_set_int(object, "calls", (int64_t)sum.calls);
     json_set_int(object, "failed", (int64_t)sum.errors);
     json_set_double(object, "p50_ms", good ? histogram_quantile(sum.latency, 0.5) / 1e6 : NAN);

@@ -112,12 +112,14 @@ static void handle_action(const struct front *front, struct caller *caller,
         return;
     }
     http_request_note(request)->user_id = who.user_id;
+    struct action_call call = {.name = name};
     /* Only our own workers are believed which of their walkers, or which
-     * action that a request is for, calls. */
-    struct slice walker = http_request_listener(request) == LISTEN_LOCAL
-                              ? http_request_header(request, "X-Jsorc-Walker")
-                              : (struct slice){0};
-    caller_action(caller, request, name, walker);
+     * action that a request is for, calls, and that they measure the call. */
+    if (http_request_listener(request) == LISTEN_LOCAL) {
+        call.walker = http_request_header(request, "X-Jsorc-Walker");
+        call.timed = http_request_header(request, "X-Jsorc-Timed").size > 0;
+    }
+    caller_action(caller, request, &call);
 }
 
 enum walker_way {

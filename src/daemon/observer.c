@@ -67,6 +67,7 @@ static void tell(const struct observer *observer, const struct http_request *req
         .bytes_out = response->body.size,
         .user_id = note->user_id,
         .status = response->status,
+        .failed = note->failed,
         .trace = note->trace,
         .texts = {[EXCHANGE_REQUEST_ID] = slice_str(note->request_id),
                   [EXCHANGE_METHOD] = slice_str(http_request_method_name(request)),

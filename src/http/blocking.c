@@ -250,6 +250,7 @@ enum http_outcome http_blocking_call(struct http_blocking *client, const struct 
         .content_type = http_message_header(message, "Content-Type"),
         .server_timing = http_message_header(message, "Server-Timing"),
         .location = http_message_header(message, "Location"),
+        .place = http_message_header(message, "X-Jsorc-Place"),
         .body = http_message_body(message),
     };
     /* What follows the reply answers no request of ours; the next one must not get it. */

@@ -102,6 +102,7 @@ static bool deliver(struct http_client *client)
         .content_type = http_message_header(message, "Content-Type"),
         .server_timing = http_message_header(message, "Server-Timing"),
         .walker = http_message_header(message, "X-Jsorc-Walker"),
+        .disposition = http_message_header(message, "Content-Disposition"),
         .location = http_message_header(message, "Location"),
         .body = http_message_body(message),
     };

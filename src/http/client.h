@@ -26,7 +26,9 @@ struct http_reply { /* borrowed until the callback returns */
     struct slice content_type;
     struct slice server_timing;
     struct slice location;
-    struct slice walker; /* X-Jsorc-Walker */
+    struct slice disposition; /* Content-Disposition; only from http_client_send */
+    struct slice walker;      /* X-Jsorc-Walker; only from http_client_send */
+    struct slice place;       /* X-Jsorc-Place; only from http_blocking_call */
     struct slice body;
 };
 

@@ -110,7 +110,9 @@ void http_respond(struct http_request *conn, const struct http_response *respons
         conn->server->observe(conn->server->observe_arg, conn, response);
     }
     char head[RESPONSE_HEAD_MAX];
-    bool is_head = conn->message.parser.method == HTTP_HEAD;
+    /* RFC 9110 6.4.1: what ends with its head. More would be taken for the next answer's. */
+    bool bodiless = conn->message.parser.method == HTTP_HEAD || response->status < 200 ||
+                    response->status == 204 || response->status == 304;
     bool old = conn->message.parser.http_major == 1 && conn->message.parser.http_minor == 0;
     bool keep_alive =
         conn->message.keep_alive && !response->close && !conn->closing && !conn->server->draining;
@@ -133,7 +135,7 @@ void http_respond(struct http_request *conn, const struct http_response *respons
     memcpy(lines + lines_size - 2, "\r\n", 2);
 
     struct slice first = {lines, lines_size};
-    struct slice body = is_head ? (struct slice){0} : response->body;
+    struct slice body = bodiless ? (struct slice){0} : response->body;
     ssize_t put = stream_write(&conn->stream, first, body);
     if (put < 0 && put != -EAGAIN) {
         conn->closing = true;

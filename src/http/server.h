@@ -92,14 +92,15 @@ struct slice http_request_id(const struct http_request *request);
 /* What a handler finds out about a request, for the observer; empty at first. Texts are borrowed
  * and live until the answer. */
 struct http_note {
-    int kind;                                 /* as the handlers number them */
-    struct slice name;                        /* of the action or the operation */
-    struct slice walker;                      /* that runs, or that calls the action (or
-                                                 the path of an action that does) */
-    const char *place;                        /* of the action's module; NULL = none */
-    uint64_t hop_began_ns;                    /* sent on to a worker; 0 = was not */
-    uint64_t exec_ns;                         /* how long it ran there; 0 = not told */
-    int64_t user_id;                          /* 0 = nobody */
+    int kind;              /* as the handlers number them */
+    struct slice name;     /* of the action or the operation */
+    struct slice walker;   /* that runs, or that calls the action (or
+                              the path of an action that does) */
+    const char *place;     /* of the action's module; NULL = none */
+    uint64_t hop_began_ns; /* sent on to a worker; 0 = was not */
+    uint64_t exec_ns;      /* how long it ran there; 0 = not told */
+    bool failed;           /* it ran and did not do what was asked, whatever the status */
+    int64_t user_id;       /* 0 = nobody */
     char request_id[HTTP_REQUEST_ID_MAX + 1]; /* is answered as X-Request-Id; "" = none */
     struct trace_context trace;
 };

@@ -104,6 +104,7 @@ static void put_line(struct access_log *log, struct buf *out, const struct excha
     put_member(out, ", \"path\": ", texts[EXCHANGE_PATH]);
     json_put_text(out, ", \"status\": ");
     json_put_number(out, (uint64_t)exchange->status);
+    json_put_text(out, exchange->failed ? ", \"success\": false" : "");
     json_put_text(out, ", \"duration_ms\": ");
     put_ms(out, exchange->ended_ns - exchange->began_ns);
     if (exchange->exec_ns > 0) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/hash.h"
 
 void action_stats_init(struct action_stats *stats, unsigned walkers_max,
                        struct stats_budget *budget)
@@ -26,14 +27,9 @@ void action_stats_done(struct action_stats *stats)
     }
 }
 
-/* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ */
 static size_t chain_of(struct slice walker)
 {
-    uint32_t hash = 2166136261u;
-    for (size_t i = 0; i < walker.size; i++) {
-        hash = (hash ^ (unsigned char)walker.data[i]) * 16777619u;
-    }
-    return (hash ^ hash >> 16) % STATS_CHAINS;
+    return hash_name(walker) % STATS_CHAINS;
 }
 
 static struct walker_stats *find(struct walker_stats *node, struct slice walker)

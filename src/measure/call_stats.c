@@ -37,11 +37,13 @@ void call_stats_add(struct call_stats *stats, const struct call_sample *sample)
         add(&stats->errors, 1);
         return;
     }
-    add(&stats->latency_ns, sample->latency_ns);
     if (sample->exec_ns > 0) {
         add(&stats->executions, 1);
         add(&stats->exec_ns, sample->exec_ns);
         add(&stats->nested_ns, sample->nested_ns);
     }
-    histogram_add(call_stats_latency(stats), sample->latency_ns);
+    if (!sample->timed_elsewhere) {
+        add(&stats->latency_ns, sample->latency_ns);
+        histogram_add(call_stats_latency(stats), sample->latency_ns);
+    }
 }

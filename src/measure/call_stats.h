@@ -19,14 +19,15 @@ static inline bool call_status_failed(int status)
 struct call_stats {
     atomic_uint_fast64_t calls;      /* answered, with any status, or failed */
     atomic_uint_fast64_t errors;     /* of them: call_status_failed, or no answer at all */
-    atomic_uint_fast64_t latency_ns; /* sum over the calls without error */
-    atomic_uint_fast64_t executions; /* of these: those whose worker told how long it took */
+    atomic_uint_fast64_t latency_ns; /* sum over the calls without error that are in latency */
+    atomic_uint_fast64_t executions; /* calls without error whose worker told how long it took */
     atomic_uint_fast64_t exec_ns;    /* sum of what it told; the rest of latency_ns is the hop */
     atomic_uint_fast64_t nested_ns;  /* of exec_ns: in calls of other actions, which count there */
     atomic_uint_fast64_t bytes_in;   /* request bodies */
     atomic_uint_fast64_t bytes_out;  /* answer bodies */
     atomic_uint in_flight;           /* begun and not ended */
-    _Atomic(struct histogram *) latency; /* as the caller sees it; made by the first call */
+    _Atomic(struct histogram *) latency; /* as the caller sees it; made by the first call. Of calls
+                                            timed elsewhere it comes later than the rest */
 };
 
 void call_stats_done(struct call_stats *stats);
@@ -37,7 +38,8 @@ struct call_sample {
     uint64_t nested_ns; /* at most exec_ns */
     uint64_t bytes_in;
     uint64_t bytes_out;
-    int failed; /* 0 or 1; failed calls stay out of the latency */
+    int failed;           /* 0 or 1; failed calls stay out of the latency */
+    bool timed_elsewhere; /* so does this one: its caller tells it */
 };
 
 /* Any thread. */

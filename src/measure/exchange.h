@@ -33,6 +33,7 @@ struct exchange {
     uint64_t bytes_out;
     int64_t user_id; /* 0 = nobody */
     int status;
+    bool failed;     /* the call, run or operation has failed, though the status may be 200 */
     uint16_t family; /* of the remote address; AF_UNSPEC and AF_UNIX: of this host */
     uint16_t port;   /* in network order */
     unsigned char address[16];

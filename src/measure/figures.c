@@ -1,5 +1,6 @@
 #include "measure/figures.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,6 +144,12 @@ struct figures *figures_since(const struct figures *later, const struct figures 
     }
     free(known);
     return difference;
+}
+
+double figure_mean_s(const struct figure *row)
+{
+    uint64_t count = histogram_count(row->latency);
+    return count > 0 ? (double)row->latency_ns / (double)count / 1e9 : NAN;
 }
 
 static bool is_of(const char *wanted, const char *name)

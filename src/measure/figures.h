@@ -23,14 +23,15 @@ struct figure {
                             of no request. In a walker's row NULL = runs of unknown walkers */
     uint64_t calls;      /* that ended */
     uint64_t errors;     /* of them */
-    uint64_t latency_ns; /* sum over calls without error */
-    uint64_t executions; /* of those calls: whose execution time is known */
+    uint64_t latency_ns; /* sum over the calls in latency */
+    uint64_t executions; /* of the calls without error: whose execution time is known */
     uint64_t exec_ns;    /* sum of execution times; the rest of the latency is the hop */
     uint64_t nested_ns;  /* of exec_ns: in calls of other actions, whose rows have it, too */
     uint64_t bytes_in;
     uint64_t bytes_out;
     unsigned in_flight;        /* now, also in a difference */
-    struct histogram *latency; /* of calls without error; owned; never NULL */
+    struct histogram *latency; /* of calls without error, without those whose caller has yet to
+                                  tell; owned; never NULL */
 };
 
 struct figures {
@@ -54,6 +55,9 @@ void figures_add(struct figures *figures, const char *module, const char *action
 
 /* later less earlier, without rows in which nothing happened; owned by the caller. */
 struct figures *figures_since(const struct figures *later, const struct figures *earlier);
+
+/* Mean duration of the row's calls without error; NAN when none is known. */
+double figure_mean_s(const struct figure *row);
 
 /* Adds up the rows of one action (NULL = all walkers' rows), place (PLACE_NONE = any) and walker
  * (NULL = any, "" = outside) into *ret, whose names stay NULL. ret->latency is the caller's. */

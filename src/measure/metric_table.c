@@ -45,7 +45,9 @@ const struct metric_row METRIC_TABLE[METRIC_COUNT] = {
                               "Calls that ended with a status of 400 or more, with an exception or "
                               "without an answer."},
     [METRIC_ACTION_DURATION] = {"jsorc_action_duration_seconds", METRIC_HISTOGRAM, BY_CALLER,
-                                "Duration of calls without error as the caller sees it."},
+                                "Duration of calls without error as the caller sees it. A worker "
+                                "tells that of its calls by itself: one that is lost takes with it "
+                                "what it had not told in the last seconds."},
     [METRIC_ACTION_EXECUTIONS] = {"jsorc_action_executions_total", METRIC_COUNTER, BY_CALLER,
                                   "Calls without error whose worker told how long they ran."},
     [METRIC_ACTION_EXECUTION] = {"jsorc_action_execution_seconds_total", METRIC_COUNTER, BY_CALLER,

@@ -158,7 +158,8 @@ unsigned otlp_add(struct buf *out, const struct exchange *exchange, int64_t unix
 {
     const struct trace_context *trace = &exchange->trace;
     unsigned count = otlp_spans(exchange);
-    bool failed = exchange->status >= 500;
+    /* A client's error is not ours, a walker that failed with a good status is. */
+    bool failed = exchange->status >= 500 || (exchange->failed && exchange->status < 400);
     uint64_t hop_ns = exchange->ended_ns - exchange->hop_began_ns;
     /* Not told (the worker ended): what it called meanwhile still needs a parent. */
     uint64_t exec_ns =

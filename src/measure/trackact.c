@@ -61,7 +61,7 @@ static double mean_s(uint64_t sum_ns, uint64_t count)
 
 static double quantile_s(const struct figure *sum, double share)
 {
-    return sum->calls > sum->errors ? histogram_quantile(sum->latency, share) / 1e9 : NAN;
+    return histogram_count(sum->latency) > 0 ? histogram_quantile(sum->latency, share) / 1e9 : NAN;
 }
 
 static uint64_t calls_at(const struct figures *grown, const char *action, enum place place)
@@ -79,7 +79,7 @@ static struct json_object *stats_of(const struct figures *grown, const char *act
     struct json_object *places = json_object_new_object();
     json_set_int(stats, "count", (int64_t)sum->calls);
     json_set_int(stats, "errors", (int64_t)sum->errors);
-    json_set_double(stats, "mean", mean_s(sum->latency_ns, sum->calls - sum->errors));
+    json_set_double(stats, "mean", figure_mean_s(sum));
     json_set_double(stats, "p50", quantile_s(sum, 0.5));
     json_set_double(stats, "p95", quantile_s(sum, 0.95));
     json_set_double(stats, "p99", quantile_s(sum, 0.99));
@@ -110,8 +110,8 @@ static struct json_object *entry_of(const struct placement *placement, const str
             continue; /* a walker's run, or another series of an action that is done */
         }
         figures_sum(grown, action, PLACE_NONE, NULL, &sum);
-        if (sum.calls > sum.errors) { /* the original counts what went well */
-            json_set_double(calls, action, mean_s(sum.latency_ns, sum.calls - sum.errors));
+        if (histogram_count(sum.latency) > 0) { /* the original counts what went well */
+            json_set_double(calls, action, figure_mean_s(&sum));
         }
         if (sum.calls > 0) {
             json_set(stats, action, stats_of(grown, action, &sum));

@@ -206,7 +206,27 @@ static const char *put_local_calls(struct buf *out, const char *comma,
     return ",";
 }
 
-void document_local_calls(const struct registry *registry, struct buf *out)
+static const char *put_remote_calls(struct buf *out, const char *comma,
+                                    const struct nested_series *series, enum worker_place place,
+                                    const struct walker_stats *node)
+{
+    uint64_t latency_ns = atomic_load(&node->stats.latency_ns);
+    json_put_text(out, comma);
+    json_put_text(out, "{\"action\":");
+    json_put_string(out, slice_str(series->action));
+    json_put_text(out, ",\"place\":");
+    json_put_string(out, slice_str(worker_place_name(place)));
+    json_put_text(out, ",\"walker\":");
+    json_put_string(out, slice_str(node->walker));
+    json_put_text(out, ",\"latency_ns\":");
+    json_put_number(out, latency_ns);
+    json_put_text(out, ",\"histogram\":[");
+    put_buckets(out, &node->stats);
+    json_put_text(out, "]}");
+    return ",";
+}
+
+void document_figures(const struct registry *registry, struct buf *out)
 {
     const char *comma = "";
     json_put_text(out, "{\"local_calls\":[");
@@ -216,6 +236,17 @@ void document_local_calls(const struct registry *registry, struct buf *out)
         comma = put_local_calls(out, comma, action, NULL, &action->local.outside);
         while ((node = action_stats_next(&action->local, node))) {
             comma = put_local_calls(out, comma, action, node->walker, &node->stats);
+        }
+    }
+    json_put_text(out, "],\"remote_calls\":[");
+    comma = "";
+    const struct nested_series *series = NULL;
+    while ((series = nested_stats_next(&registry->nested, series))) {
+        for (enum worker_place place = WORKER_PLACE_MODULE; place < WORKER_PLACES; place++) {
+            const struct walker_stats *node = NULL;
+            while ((node = action_stats_next(&series->places[place], node))) {
+                comma = put_remote_calls(out, comma, series, place, node);
+            }
         }
     }
     json_put_text(out, "]}");

@@ -23,10 +23,11 @@ struct json_object *document_action_figures(const struct registry *registry);
 struct json_object *document_walker_figures(const struct registry *registry);
 
 /* {"local_calls": [{"module", "action", "walker", "calls", "errors", "exec_ns", "nested_ns",
- * "histogram": [BUCKET, COUNT, ...]}, ...]}: calls from inside the process, as worker_count_call
- * got them; without a walker when none made them. As text: it is asked for often, and may be long.
- */
-void document_local_calls(const struct registry *registry, struct buf *out);
+ * "histogram": [BUCKET, COUNT, ...]}, ...],
+ * "remote_calls": [{"action", "place", "walker", "latency_ns", "histogram": [...]}, ...]}: calls
+ * from inside the process, as worker_count_call and worker_count_remote got them; without a walker
+ * when none made them. As text: it is asked for often, and may be long. */
+void document_figures(const struct registry *registry, struct buf *out);
 
 /* OpenAPI 3.1 of all that is served. */
 struct json_object *document_openapi(const struct registry *registry);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "http/server.h"
@@ -216,14 +217,22 @@ static const struct jsorc_value *invoke_local(struct native_call *call,
 static const struct jsorc_value *invoke_remote(struct native_call *call, const char *action,
                                                struct slice body)
 {
-    struct worker_answer answer;
+    struct worker *worker = call->module->worker;
+    struct worker_answer answer = {0};
     struct err err = {0};
-    if (worker_remote_call(call->module->worker, slice_str(action), body, 0, &answer, &err) < 0) {
+    const struct jsorc_value *value = NULL;
+    uint64_t start_ns = clock_now_ns();
+    if (worker_remote_call(worker, slice_str(action), body, 0, &answer, &err) < 0) {
         (void)fail(call, 500, err.text);
-        return NULL;
+    } else {
+        value = take_answer(call, action, &answer);
+        worker_remote_release(&answer);
     }
-    const struct jsorc_value *value = take_answer(call, action, &answer);
-    worker_remote_release(&answer);
+    uint64_t took_ns = clock_now_ns() - start_ns;
+    worker_count_remote(
+        worker, slice_str(action),
+        &(struct worker_wait){
+            .place = answer.place, .seen_ns = took_ns, .waited_ns = took_ns, .failed = !value});
     return value;
 }
 

@@ -7,7 +7,6 @@
 #include <sys/un.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "http/blocking.h"
@@ -226,8 +225,9 @@ int worker_remote_call(struct worker *worker, struct slice name, struct slice bo
     CLEANUP(str_free) char *path = escape(name);
     CLEANUP(str_free)
     char *head = xasprintf("POST /actions/%s HTTP/1.1\r\nHost: jsorc\r\n"
-                           "Content-Type: application/json\r\n%.*sContent-Length: %zu\r\n\r\n",
-                           path, (int)lines.size, lines.data, body.size);
+                           "Content-Type: application/json\r\n%.*s%sContent-Length: %zu\r\n\r\n",
+                           path, (int)lines.size, lines.data,
+                           worker_is_measured(worker) ? "X-Jsorc-Timed: 1\r\n" : "", body.size);
     struct http_send send = {
         .head = slice_str(head),
         .body = body,
@@ -237,9 +237,7 @@ int worker_remote_call(struct worker *worker, struct slice name, struct slice bo
     };
     struct http_reply reply;
     crew_thread_leaves(worker->crew);
-    uint64_t start_ns = clock_now_ns();
     int failed = code_of(http_blocking_call(client, &send, &reply, &cause), &cause);
-    origin_add_nested(clock_now_ns() - start_ns);
     crew_thread_returns(worker->crew);
     if (failed) {
         return err_set(err, -failed, "action '%.*s': %s", (int)name.size, name.data, cause.text);
@@ -258,10 +256,20 @@ int worker_remote_call(struct worker *worker, struct slice name, struct slice bo
         .status = reply.status,
         .content_type = json ? "application/json" : "application/octet-stream",
         .body = {copy, reply.body.size},
+        .place = worker_place_from(reply.place),
         .release = free,
         .owner = copy,
     };
     return 0;
+}
+
+void worker_count_remote(struct worker *worker, struct slice name, const struct worker_wait *wait)
+{
+    origin_add_nested(wait->waited_ns);
+    if (worker_is_measured(worker) && wait->place != WORKER_PLACE_UNKNOWN && !wait->failed) {
+        nested_stats_add(&worker->registry->nested, name, wait->place,
+                         origin_walker(origin_current()), wait->seen_ns);
+    }
 }
 
 void worker_remote_release(struct worker_answer *answer)

@@ -10,7 +10,9 @@
 
 struct registry *registry_new(void)
 {
-    return xcalloc(1, sizeof(struct registry));
+    struct registry *registry = xcalloc(1, sizeof(*registry));
+    nested_stats_init(&registry->nested, &registry->stats_budget);
+    return registry;
 }
 
 static struct worker_module *module_free(struct worker_module *module)
@@ -66,6 +68,7 @@ struct registry *registry_free(struct registry *registry)
         free(registry->ceded[i].name);
     }
     free(registry->ceded);
+    nested_stats_done(&registry->nested);
     name_map_done(&registry->full);
     name_map_done(&registry->bare);
     free(registry);

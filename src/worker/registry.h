@@ -4,6 +4,7 @@
 
 #include "measure/action_stats.h"
 #include "worker/name_map.h"
+#include "worker/nested_stats.h"
 #include "worker/worker.h"
 
 struct json_object;
@@ -62,7 +63,8 @@ struct ceded_name {
 
 struct registry {
     struct stats_budget stats_budget;
-    struct ceded_name *ceded; /* names that another module serves */
+    struct nested_stats nested; /* calls that left the process */
+    struct ceded_name *ceded;   /* names that another module serves */
     size_t ceded_count;
     struct worker_module *modules[REGISTRY_MODULES_MAX];
     size_t module_count;

@@ -164,7 +164,7 @@ static void get_status(struct worker *worker, struct http_request *request)
 static void get_figures(struct worker *worker, struct http_request *request)
 {
     struct buf body = {0};
-    document_local_calls(worker->registry, &body);
+    document_figures(worker->registry, &body);
     answer(request, 200, "application/json", buf_slice(&body));
     buf_done(&body);
 }

@@ -23,7 +23,7 @@ static struct json_object *local_calls(const struct worker *worker)
 {
     struct buf text = {0};
     struct json_object *parsed = NULL;
-    document_local_calls(worker->registry, &text);
+    document_figures(worker->registry, &text);
     (void)json_parse_object(buf_slice(&text), &parsed, NULL);
     buf_done(&text);
     return parsed;

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/slice.h"
+#include "worker/nested_stats.h"
 
 struct err;
 struct http_request;
@@ -68,6 +69,7 @@ struct worker_answer {
     bool failed;              /* count as an error though the status is below 400 */
     uint64_t exec_ns;         /* time in the user's function alone; 0 = time around call() */
     uint64_t nested_ns;       /* of that: in calls of other actions; filled by who calls */
+    enum worker_place place;  /* of worker_remote_call: where the action ran */
     void (*release)(void *owner); /* between enter and leave, after the answer was written */
     void *owner;
 };
@@ -258,6 +260,18 @@ void worker_answer_release(const struct worker_action *action, struct worker_ans
 int worker_remote_call(struct worker *worker, struct slice name, struct slice body,
                        uint64_t timeout_ms, struct worker_answer *answer, struct err *err);
 void worker_remote_release(struct worker_answer *answer);
+
+struct worker_wait {
+    enum worker_place place;
+    uint64_t seen_ns;   /* from before the arguments were encoded until the result was there */
+    uint64_t waited_ns; /* with what had to be done first, once for all */
+    bool failed;
+};
+
+/* Tells that the current call has waited for the action name elsewhere. Counts it (unless the
+ * worker is not measured) for the walker, as origin_walker tells it; a failed one, and one of an
+ * unknown place, only as waiting. */
+void worker_count_remote(struct worker *worker, struct slice name, const struct worker_wait *wait);
 
 /* The calling call thread is about to wait for something else than the processor (a nested call):
  * waiting jobs get another thread at once instead of after a millisecond. */

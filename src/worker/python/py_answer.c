@@ -103,7 +103,6 @@ void py_answer_exception(struct worker_answer *answer, PyObject *name)
     }
     py_answer_bytes(answer, status, Py_NewRef(body));
     answer->headers = (struct slice){header_lines, (size_t)header_size};
-    answer->failed = true;
     /* Body and headers both lie in the tuple: it is kept instead of the body alone. */
     Py_DECREF((PyObject *)answer->owner);
     py_answer_keep(answer, TAKE(made));

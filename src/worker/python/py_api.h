@@ -30,7 +30,9 @@ struct py_hooks {
     PyObject *invalid_entries; /* (params, arguments) -> its list */
     PyObject *call;            /* (name, args, kwargs) -> result of an action that is elsewhere */
     PyObject *call_with_meta;  /* (function, args, kwargs) -> result */
+    PyObject *failed_here;     /* (name, params, args, kwargs, error) -> (status, value, error) */
     PyObject *run_async;       /* (coroutine) -> result */
+    PyObject *add_nested;      /* (ns): async code was blocked by a call */
     PyObject *current;         /* () -> context of async code, or None */
     PyObject *default_value;   /* (value) -> plain value; the encoder's default */
     PyObject *coroutine_type;

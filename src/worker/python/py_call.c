@@ -5,7 +5,9 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "measure/call_stats.h"
 #include "worker/python/py_action.h"
+#include "worker/python/py_answer.h"
 #include "worker/python/py_context.h"
 #include "worker/python/py_serve.h"
 #include "worker/worker.h"
@@ -71,11 +73,32 @@ static PyObject *invoke_here(const struct py_action *action, PyObject *args, PyO
                : py_invoke(action->function, args, kwargs);
 }
 
+/* What the exception in an action becomes for its caller, who must not be able to tell that the
+ * action is here. *ret_status: as its answer would have it; 0 = nothing was executed. */
+static PyObject *tell_failure(const struct py_action *action, PyObject *args, PyObject *kwargs,
+                              int *ret_status)
+{
+    CLEANUP(py_free) PyObject *error = py_take_exception();
+    CLEANUP(py_free)
+    PyObject *made =
+        error ? PyObject_CallFunctionObjArgs(py_hooks.failed_here, action->name, action->described,
+                                             args, kwargs ? kwargs : Py_None, error, NULL)
+              : NULL;
+    PyObject *value, *seen;
+    *ret_status = 500;
+    if (!made || !PyArg_ParseTuple(made, "iOO", ret_status, &value, &seen)) {
+        return NULL;
+    }
+    if (seen == Py_None) {
+        return Py_NewRef(value);
+    }
+    PyErr_SetObject((PyObject *)Py_TYPE(seen), seen);
+    return NULL;
+}
+
 static PyObject *call_here(const struct py_action *action, PyObject *args, PyObject *kwargs)
 {
-    if (!action->entry) {
-        return invoke_here(action, args, kwargs);
-    }
+    int status = 200;
     struct py_behalf behalf;
     py_behalf_begin(&behalf);
     struct origin *origin = origin_current();
@@ -83,11 +106,64 @@ static PyObject *call_here(const struct py_action *action, PyObject *args, PyObj
     uint64_t start_ns = clock_now_ns();
     PyObject *result = invoke_here(action, args, kwargs);
     uint64_t exec_ns = clock_now_ns() - start_ns;
-    count(action, exec_ns, origin ? origin->nested_ns - outer_ns : 0, result == NULL);
+    if (!result) {
+        result = tell_failure(action, args, kwargs, &status);
+    }
+    if (action->entry && status != 0) {
+        count(action, exec_ns, origin ? origin->nested_ns - outer_ns : 0,
+              call_status_failed(status));
+    }
     if (origin) {
         origin->nested_ns = outer_ns + exec_ns; /* its own nested calls are part of it */
     }
     py_behalf_end(&behalf);
+    return result;
+}
+
+/* ---- a call that may leave the process */
+
+/* Where the thread's call that left the process went, for who measures it. */
+static __thread struct {
+    uint64_t began_ns;
+    bool left;
+    enum worker_place place;
+} departure;
+
+/* call_begins(): what went before in this call of an action elsewhere was done once for all. */
+PyObject *py_call_begins(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    departure.began_ns = clock_now_ns();
+    return Py_NewRef(Py_None);
+}
+
+static PyObject *call_elsewhere(PyObject *name, PyObject *args, PyObject *kwargs)
+{
+    departure.left = false;
+    departure.began_ns = clock_now_ns();
+    uint64_t start_ns = departure.began_ns;
+    PyObject *result = PyObject_CallFunctionObjArgs(py_hooks.call, name, args, kwargs, NULL);
+    uint64_t now_ns = clock_now_ns();
+    if (!departure.left || !serving) {
+        return result;
+    }
+    departure.left = false;
+    PyObject *type, *value, *trace; /* a failure's */
+    PyErr_Fetch(&type, &value, &trace);
+    Py_ssize_t size;
+    const char *text = PyUnicode_AsUTF8AndSize(name, &size);
+    if (text) {
+        struct py_behalf behalf;
+        py_behalf_begin(&behalf);
+        worker_count_remote(serving, (struct slice){text, (size_t)size},
+                            &(struct worker_wait){.place = departure.place,
+                                                  .seen_ns = now_ns - departure.began_ns,
+                                                  .waited_ns = now_ns - start_ns,
+                                                  .failed = result == NULL});
+        py_behalf_end(&behalf);
+    }
+    PyErr_Restore(type, value, trace);
     return result;
 }
 
@@ -111,7 +187,7 @@ PyObject *py_call(PyObject *module, PyObject *const *args, Py_ssize_t count, PyO
     if (found) {
         return call_here((struct py_action *)found, rest, named);
     }
-    return PyObject_CallFunctionObjArgs(py_hooks.call, args[0], rest, named, NULL);
+    return call_elsewhere(args[0], rest, named);
 }
 
 /* ---- a call of a native action, or of one that is elsewhere */
@@ -203,6 +279,8 @@ PyObject *py_call_remote(PyObject *module, PyObject *args, PyObject *kwargs)
         worker_remote_call(serving, (struct slice){name, (size_t)name_size},
                            (struct slice){body, (size_t)body_size}, timeout_ms, &answer, &err);
     Py_END_ALLOW_THREADS py_behalf_end(&behalf);
+    departure.left = true;
+    departure.place = code < 0 ? WORKER_PLACE_UNKNOWN : answer.place;
     if (code < 0) {
         return raise_os_error(-code, err.text[0] ? err.text : strerror(-code));
     }
@@ -211,14 +289,15 @@ PyObject *py_call_remote(PyObject *module, PyObject *args, PyObject *kwargs)
     return made;
 }
 
-/* count_call(name, exec_ns, failed): of a coroutine that was awaited where it was called. */
+/* count_call(name, exec_ns, nested_ns, failed): of a coroutine that was awaited where it was
+ * called. */
 PyObject *py_call_count(PyObject *module, PyObject *args)
 {
     PyObject *name;
-    unsigned long long exec_ns;
+    unsigned long long exec_ns, nested_ns;
     int failed;
     (void)module;
-    if (!PyArg_ParseTuple(args, "UKp", &name, &exec_ns, &failed)) {
+    if (!PyArg_ParseTuple(args, "UKKp", &name, &exec_ns, &nested_ns, &failed)) {
         return NULL;
     }
     PyObject *found = PyDict_GetItemWithError(table, name);
@@ -227,8 +306,20 @@ PyObject *py_call_count(PyObject *module, PyObject *args)
     }
     struct py_behalf behalf;
     py_behalf_begin(&behalf);
-    count((struct py_action *)found, exec_ns, 0, failed);
+    count((struct py_action *)found, exec_ns, nested_ns < exec_ns ? nested_ns : exec_ns, failed);
     py_behalf_end(&behalf);
+    return Py_NewRef(Py_None);
+}
+
+/* add_nested(ns): the current call has waited so long for others, in async code. */
+PyObject *py_call_add_nested(PyObject *module, PyObject *number)
+{
+    (void)module;
+    unsigned long long nested_ns = PyLong_AsUnsignedLongLong(number);
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    origin_add_nested(nested_ns);
     return Py_NewRef(Py_None);
 }
 

@@ -23,6 +23,8 @@ PyObject *py_call_native_params(PyObject *module, PyObject *name);
 PyObject *py_call_native(PyObject *module, PyObject *args);
 PyObject *py_call_remote(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *py_call_count(PyObject *module, PyObject *args);
+PyObject *py_call_begins(PyObject *module, PyObject *unused);
+PyObject *py_call_add_nested(PyObject *module, PyObject *number);
 PyObject *py_call_serving(PyObject *module, PyObject *unused);
 PyObject *py_call_daemon_path(PyObject *module, PyObject *unused);
 PyObject *py_call_waits(PyObject *module, PyObject *unused);

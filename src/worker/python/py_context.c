@@ -191,8 +191,22 @@ void py_behalf_begin(struct py_behalf *behalf)
 
 void py_behalf_end(struct py_behalf *behalf)
 {
-    if (behalf->begun) {
-        origin_end(&behalf->origin);
+    if (!behalf->begun) {
+        return;
+    }
+    origin_end(&behalf->origin);
+    if (behalf->origin.nested_ns > 0) {
+        PyObject *type, *value, *trace; /* a failure's */
+        PyErr_Fetch(&type, &value, &trace);
+        CLEANUP(py_free)
+        PyObject *number = PyLong_FromUnsignedLongLong(behalf->origin.nested_ns);
+        CLEANUP(py_free)
+        PyObject *done =
+            number ? PyObject_CallFunctionObjArgs(py_hooks.add_nested, number, NULL) : NULL;
+        if (!done) {
+            PyErr_Clear(); /* no memory: a figure less */
+        }
+        PyErr_Restore(type, value, trace);
     }
 }
 

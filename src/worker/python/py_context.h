@@ -52,8 +52,8 @@ struct py_behalf { /* on the stack; begin .. end as brackets */
 };
 
 /* Async code, and threads that carry a context on, work for a request that another thread answers:
- * makes its origin (origin.h) the thread's. Nothing where there is one. No exception may be
- * pending, none is set. */
+ * makes its origin (origin.h) the thread's, and what it waits for others is waited by the async
+ * call. Nothing where there is one. begin: no exception may be pending. None is set. */
 void py_behalf_begin(struct py_behalf *behalf);
 void py_behalf_end(struct py_behalf *behalf);
 

@@ -17,16 +17,18 @@ struct py_hooks py_hooks;
 static PyObject *install(PyObject *module, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {
-        "for_exception",   "encode",         "not_json",       "not_object", "invalid",
-        "invalid_entries", "call",           "call_with_meta", "run_async",  "current",
-        "default_value",   "coroutine_type", "invalid_type",   "load_codec", NULL};
+        "for_exception",   "encode",  "not_json",       "not_object",     "invalid",
+        "invalid_entries", "call",    "call_with_meta", "failed_here",    "run_async",
+        "add_nested",      "current", "default_value",  "coroutine_type", "invalid_type",
+        "load_codec",      NULL};
     struct py_hooks hooks = py_hooks;
     (void)module;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "|$OOOOOOOOOOOOOO", names, &hooks.for_exception, &hooks.encode,
+            args, kwargs, "|$OOOOOOOOOOOOOOOO", names, &hooks.for_exception, &hooks.encode,
             &hooks.not_json, &hooks.not_object, &hooks.invalid, &hooks.invalid_entries, &hooks.call,
-            &hooks.call_with_meta, &hooks.run_async, &hooks.current, &hooks.default_value,
-            &hooks.coroutine_type, &hooks.invalid_type, &hooks.load_codec)) {
+            &hooks.call_with_meta, &hooks.failed_here, &hooks.run_async, &hooks.add_nested,
+            &hooks.current, &hooks.default_value, &hooks.coroutine_type, &hooks.invalid_type,
+            &hooks.load_codec)) {
         return NULL;
     }
     /* They live as long as the process does: kept by a reference to their dict. */
@@ -71,8 +73,8 @@ static PyObject *memory_kb(PyObject *module, PyObject *unused)
     "call(name, /, *args, **kwargs)\n--\n\n"                                                       \
     "Calls an action by its full name and returns its result.\n\n"                                 \
     "In a worker that has the action's module loaded this is a plain function call; otherwise\n"   \
-    "the call goes to where the module is, arguments and result as JSON, and a failure there\n"    \
-    "raises ActionError."
+    "the call goes to where the module is, arguments and result as JSON. A failure raises\n"       \
+    "ActionError in both."
 #define REPORT_DOC                                                                                 \
     "report(value, /)\n--\n\n"                                                                     \
     "Adds a value to the report of the walker that is running. It is encoded when the walker "     \
@@ -94,6 +96,8 @@ static PyMethodDef methods[] = {
     {"remote_call", (PyCFunction)(void (*)(void))py_call_remote, METH_VARARGS | METH_KEYWORDS,
      NULL},
     {"count_call", py_call_count, METH_VARARGS, NULL},
+    {"add_nested", py_call_add_nested, METH_O, NULL},
+    {"call_begins", py_call_begins, METH_NOARGS, NULL},
     {"serving", py_call_serving, METH_NOARGS, NULL},
     {"daemon_path", py_call_daemon_path, METH_NOARGS, NULL},
     {"thread_waits", py_call_waits, METH_NOARGS, NULL},
