@@ -20,7 +20,8 @@ def split(text: str, sep: str = " ", limit: int | None = None, *more: str, **opt
     return text.split(sep or None, -1 if limit is None else min(limit, 100))
 
 @jsorc.walker
-def intake(text: str):
+def intake(text: str, times: int = 1, _req_ctx=None):
+    """Takes a text in."""
     return jsorc.call("text.split", text)
 '''
 
@@ -87,6 +88,14 @@ def test_live_actions_and_walkers_are_described(loaded):
     assert schema["properties"]["sep"]["default"] == " "
     assert schema["properties"]["*more"]["type"] == "array"
     assert "/js/wapi/intake" in document["paths"] and "/walkers/intake" in document["paths"]
+    for path in ("/walkers/intake", "/js/wapi/intake"):
+        walker = document["paths"][path]["post"]
+        assert walker["description"] == "Takes a text in."
+        schema = walker["requestBody"]["content"]["application/json"]["schema"]
+        assert schema["required"] == ["ctx"]
+        assert schema["properties"]["ctx"]["required"] == ["text"]
+        assert list(schema["properties"]["ctx"]["properties"]) == ["text", "times"]
+        assert schema["properties"]["ctx"]["properties"]["times"]["default"] == 1
     loaded.op("actions_unload_module", name="text")
     assert "/actions/text.split" not in loaded.get("/openapi.json").json()["paths"]
 

@@ -190,10 +190,11 @@ def add_action(worker, loaded, entry):
 def add_walker(worker, loaded, entry):
     from . import _walkers
 
-    _, action = make_action(entry.name, entry.function)
+    params, action = make_action(entry.name, entry.function)
+    told = [param.describe() for param in params if param.name != _walkers.REQUEST]
     for name in (entry.name, *entry.aliases):
-        worker.add_walker(loaded.name, name, action)
-    _walkers.add((entry.name, *entry.aliases), action)
+        worker.add_walker(loaded.name, name, _jsorc.text(told), doc_of(entry.function), action)
+    _walkers.add((entry.name, *entry.aliases), action, len(told) < len(params))
 
 
 def add_endpoint(worker, entry):

@@ -7,12 +7,14 @@ from . import _answers
 from ._jsorc_or_none import _jsorc
 from .errors import HTTPError
 
-_table = {}  # walker's name or alias -> its action object in the extension
+REQUEST = "_req_ctx"  # a walker's parameter that is given the request, as in the original
+
+_table = {}  # walker's name or alias -> (its action object in the extension, wants REQUEST)
 
 
-def add(names, action):
+def add(names, action, wants_request):
     for name in names:
-        _table[name] = action
+        _table[name] = action, wants_request
 
 
 def _failure(reports, *errors):
@@ -45,7 +47,8 @@ def _flag(value):
 def run(context, name, body):
     """(status, value of the answer). name: None = the one in the body."""
     name = body.get("name") if name is None else name
-    action = _table.get(name) if isinstance(name, str) else None
+    action, wants_request = _table.get(name, (None, False)) if isinstance(name, str) \
+        else (None, False)
     if action is None:
         context.failed = True
         return 200, _failure([], f"Walker {name} not found!")
@@ -55,11 +58,15 @@ def run(context, name, body):
     except ValueError as error:
         context.failed = True
         return 200, _failure([], f"{name}: {error}")
+    if wants_request:
+        ctx = {**ctx, REQUEST: _request_of(context, body)}
     if _flag(body.get("profiling")):
         envelope = _run_profiled(context, name, action, ctx, body)
     else:
         envelope = _run_one(context, name, action, ctx, body)
     status = context.status_code or 200
+    if context.report_file is not None and not context.failed:
+        return _download(status, context.report_file)
     if context.report_custom is not None:
         return status, context.report_custom
     if context.status_code:
@@ -67,6 +74,48 @@ def run(context, name, body):
     if _flag(body.get("is_async")):
         envelope = {"is_queued": False, "result": envelope}
     return status, envelope
+
+
+# ---- the request, as a walker sees it
+
+
+def _request_of(context, body):
+    """{"method", "headers", "query", "body", "raw"}: what the original gives as _req_ctx."""
+    from urllib.parse import parse_qsl
+
+    return {"method": "POST",
+            "headers": {name: value for name, value in context.headers.items()
+                        if not name.startswith("x-jsorc-")},
+            "query": dict(parse_qsl(context.query, keep_blank_values=True)),
+            "body": body, "raw": context.body}
+
+
+# ---- a file for an answer
+
+
+def _download(status, file):
+    """(status, content type, header lines, body) of what a walker put into report_file: a path, the
+    bytes themselves, or a file as the API takes them: {"name", "base64", "content-type"}."""
+    import mimetypes
+    from binascii import a2b_base64
+    from urllib.parse import quote
+
+    name, kind = "report", None
+    if isinstance(file, (bytes, bytearray, memoryview)):
+        data = bytes(file)
+    elif isinstance(file, dict) and "base64" in file:
+        data = a2b_base64(file["base64"])
+        name, kind = file.get("name") or name, file.get("content-type")
+    elif isinstance(file, (str, os.PathLike)):
+        name = os.path.basename(os.fspath(file))
+        with open(file, "rb") as opened:
+            data = opened.read()
+    else:
+        raise TypeError("report_file is a path, bytes or {'name', 'base64', 'content-type'}, not a "
+                        f"{type(file).__name__}")
+    kind = kind or mimetypes.guess_type(str(name))[0] or "application/octet-stream"
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(str(name), safe='')}"}
+    return status, kind, _answers._header_lines(headers), data
 
 
 def _run_one(context, name, action, ctx, body):

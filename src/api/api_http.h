@@ -21,9 +21,9 @@ struct json_object;
 
 struct api_http_config {
     struct api *api; /* borrowed; api->loop is the control thread's */
-    /* For OpenAPI: control_actions_full and control_walker_names, or NULL. Control thread. */
+    /* For OpenAPI: control_actions_full and control_walkers_full, or NULL. Control thread. */
     struct json_object *(*actions_full)(const struct control *control);
-    struct json_object *(*walker_names)(const struct control *control);
+    struct json_object *(*walkers_full)(const struct control *control);
     /* What http_request_listener tells of the daemon's own Unix socket. A peer there that runs as
      * root or as we do is staff without a token. */
     int local_listener;

@@ -219,24 +219,31 @@ static void add_route(struct json_object *paths, const struct route *route)
 
 /* ---- actions and walkers ---- */
 
-/* The body of a walker's run: its arguments stand in ctx. What they are is not told by workers. */
-static struct json_object *walker_schema(void)
+/* The body of a walker's run: its arguments stand in ctx. params: NULL = not known. */
+static struct json_object *walker_schema(struct json_object *params)
 {
     struct json_object *schema = json_object_new_object();
     struct json_object *properties = json_object_new_object();
-    struct json_object *context = json_object_new_object();
+    struct json_object *context = params ? schema_of_params(params) : json_object_new_object();
+    struct json_object *needed = json_member(context, "required", json_type_array);
     json_set_str(context, "type", "object");
     json_set_str(context, "description", "the walker's arguments by name");
     json_set(properties, "ctx", context);
     json_set_str(schema, "type", "object");
     json_set(schema, "properties", properties);
+    if (needed && json_object_array_length(needed) > 0) {
+        struct json_object *required = json_object_new_array();
+        (void)json_object_array_add(required, json_object_new_string("ctx"));
+        json_set(schema, "required", required);
+    }
     return schema;
 }
 
 /* path: the original's with a login, or ours, which is as open as an action. */
-static void add_walker(struct json_object *paths, const char *prefix, const char *name,
+static void add_walker(struct json_object *paths, const char *prefix, struct json_object *walker,
                        enum token_need token)
 {
+    const char *name = json_str(walker, "name");
     CLEANUP(str_free) char *path = xasprintf("%s%s", prefix, name);
     CLEANUP(str_free) char *summary = xasprintf("Runs the walker %s.", name);
     add_operation(paths, &(struct operation){
@@ -245,9 +252,10 @@ static void add_walker(struct json_object *paths, const char *prefix, const char
                              .id = path,
                              .tag = "walkers",
                              .summary = summary,
+                             .description = json_str(walker, "doc"),
                              .result = "{\"success\": true, \"report\": [...]}",
                              .token = token,
-                             .body = walker_schema(),
+                             .body = walker_schema(json_member(walker, "params", json_type_array)),
                          });
 }
 
@@ -282,10 +290,10 @@ static void add_live(struct json_object *paths, struct json_object *actions,
     size_t count =
         json_object_is_type(walkers, json_type_array) ? json_object_array_length(walkers) : 0;
     for (size_t i = 0; i < count; i++) {
-        struct json_object *name = json_object_array_get_idx(walkers, i);
-        if (json_object_is_type(name, json_type_string)) {
-            add_walker(paths, "/walkers/", json_object_get_string(name), TOKEN_SOMETIMES);
-            add_walker(paths, "/js/wapi/", json_object_get_string(name), TOKEN_ALWAYS);
+        struct json_object *walker = json_object_array_get_idx(walkers, i);
+        if (json_str(walker, "name")) {
+            add_walker(paths, "/walkers/", walker, TOKEN_SOMETIMES);
+            add_walker(paths, "/js/wapi/", walker, TOKEN_ALWAYS);
         }
     }
 }
@@ -350,7 +358,7 @@ static void run_openapi(struct api_call *call)
     CLEANUP(json_put)
     struct json_object *actions = config->actions_full ? config->actions_full(control) : NULL;
     CLEANUP(json_put)
-    struct json_object *walkers = config->walker_names ? config->walker_names(control) : NULL;
+    struct json_object *walkers = config->walkers_full ? config->walkers_full(control) : NULL;
     api_answer(call, 200, openapi_document(actions, walkers, config->api->version));
 }
 

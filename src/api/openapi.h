@@ -5,7 +5,7 @@
 struct json_object;
 
 /* actions: {"text.split": {"module": "text", "doc": "...", "params": [as in a worker's ready
- * line]}}; walkers: their names; both borrowed, NULL = none. version: of the program. Owned by the
- * caller. Pure. */
+ * line]}}; walkers: [{"name", "params", "doc"}], the latter two may be absent; both borrowed, NULL
+ * = none. version: of the program. Owned by the caller. Pure. */
 struct json_object *openapi_document(struct json_object *actions, struct json_object *walkers,
                                      const char *version);

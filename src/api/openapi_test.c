@@ -49,13 +49,22 @@ static void describes_live_actions_and_walkers(void)
     struct json_object *document = document_of(
         "{\"text.split\":{\"module\":\"text\",\"doc\":\"Splits.\",\"params\":[{\"name\":"
         "\"text\",\"type\":\"str\",\"required\":true}]},\"odd.one\":{}}",
-        "[\"intake\",5]");
+        "[{\"name\":\"intake\",\"doc\":\"Takes in.\",\"params\":[{\"name\":\"text\",\"type\":"
+        "\"str\",\"required\":true}]},{\"name\":\"old\"},5]");
     struct json_object *paths = at(document, "paths", NULL);
     struct json_object *split = at(paths, "/actions/text.split", "post");
     EXPECT_STR(json_str(split, "description"), "Splits.");
     struct json_object *content = at(at(split, "requestBody", "content"), "application/json", NULL);
     EXPECT_STR(json_text(at(content, "schema", "properties")), "{\"text\":{\"type\":\"string\"}}");
     EXPECT(at(paths, "/actions/odd.one", "post") != NULL);
+    struct json_object *intake = at(paths, "/walkers/intake", "post");
+    content = at(at(intake, "requestBody", "content"), "application/json", NULL);
+    EXPECT_STR(json_str(intake, "description"), "Takes in.");
+    EXPECT_STR(json_text(at(at(content, "schema", "properties"), "ctx", "properties")),
+               "{\"text\":{\"type\":\"string\"}}");
+    EXPECT_STR(json_text(json_member(at(content, "schema", NULL), "required", json_type_array)),
+               "[\"ctx\"]");
+    EXPECT(at(paths, "/walkers/old", "post") != NULL);
     EXPECT(at(paths, "/js/wapi/intake", "post") != NULL);
     EXPECT_STR(
         json_text(json_member(at(paths, "/js/wapi/intake", "post"), "security", json_type_array)),
@@ -69,7 +78,7 @@ static void describes_live_actions_and_walkers(void)
 static void gives_each_operation_an_id_of_its_own(void)
 {
     CLEANUP(json_put)
-    struct json_object *document = document_of("{\"health.health\":{}}", "[\"health\"]");
+    struct json_object *document = document_of("{\"health.health\":{}}", "[{\"name\":\"health\"}]");
     CLEANUP(json_put) struct json_object *seen = json_object_new_object();
     struct json_object *paths = at(document, "paths", NULL);
     int count = 0;

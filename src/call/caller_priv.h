@@ -99,7 +99,7 @@ bool call_breaker_open(const struct caller *caller, struct target *target);
 void call_on_reply(void *arg, enum http_outcome outcome, const struct http_reply *reply);
 
 /* request.c */
-#define CALL_HEAD_MAX 2048
+#define CALL_HEAD_MAX 8192 /* further lines of a client are left out */
 
 /* Writes the request's head for the target to head[CALL_HEAD_MAX]; its size, 0 = too long. */
 size_t call_head(const struct call *call, const struct target *target, size_t body_size,

@@ -9,7 +9,8 @@
 #include "call/caller_priv.h"
 #include "http/server.h"
 
-#define PASSED_MAX  512 /* bytes of a header line's value that is sent on */
+#define PASSED_MAX  512  /* bytes of a header line's value that is sent on */
+#define QUERY_MAX   1024 /* bytes of a walker's query that are sent on; longer: none */
 #define EXEC_NS_MAX (UINT64_C(1000000000) * 1000000) /* 11 days: longer is nonsense */
 
 /* Where an external server serves the function: its bare name, the part after the last dot. */
@@ -61,10 +62,20 @@ static void put_line(struct head *head, struct slice name, struct slice value)
     }
 }
 
+static void put_walker_path(struct head *head, const struct call *call)
+{
+    struct slice query = http_request_query(call->request);
+    put_text(head, call->name);
+    if (query.size > 0 && query.size <= QUERY_MAX) {
+        put(head, SLICE("?"));
+        put(head, query);
+    }
+}
+
 static void put_path(struct head *head, const struct call *call, const struct target *target)
 {
     if (call->walker) {
-        put_text(head, call->name);
+        put_walker_path(head, call);
     } else if (call->path) {
         put_text(head, call->path);
     } else if (target->external) {
@@ -76,6 +87,35 @@ static void put_path(struct head *head, const struct call *call, const struct ta
         put(head, SLICE("/"));
         put_text(head, call->name);
         put(head, SLICE("/"));
+    }
+}
+
+/* Of a client's header lines those that a walker may want to know: not what is about the connection
+ * or the body, which is another one here, nor what lets somebody in. */
+static bool is_walkers_to_know(struct slice name)
+{
+    static const char *const others[] = {
+        "Host",       "Content-Type", "Content-Length", "Transfer-Encoding",
+        "Connection", "Keep-Alive",   "Upgrade",        "TE",
+        "Trailer",    "Expect",       "Authorization",  "Proxy-Authorization",
+        "Cookie",     "X-Request-Id", "traceparent",    "tracestate"};
+    static const char ours[] = "X-Jsorc-";
+    bool known =
+        name.size >= sizeof(ours) - 1 && strncasecmp(name.data, ours, sizeof(ours) - 1) == 0;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]) && !known; i++) {
+        known = slice_eq_nocase(name, slice_str(others[i]));
+    }
+    return !known;
+}
+
+static void put_walkers_lines(struct head *head, const struct call *call)
+{
+    for (size_t i = 0; i < http_request_header_count(call->request); i++) {
+        struct slice name, value;
+        http_request_header_at(call->request, i, &name, &value);
+        if (is_walkers_to_know(name)) {
+            put_line(head, name, value);
+        }
     }
 }
 
@@ -113,6 +153,9 @@ size_t call_head(const struct call *call, const struct target *target, size_t bo
         put_line(&head, SLICE("X-Jsorc-Walker"), call->caller_walker);
     }
     put_passed(&head, call, target);
+    if (call->walker) {
+        put_walkers_lines(&head, call);
+    }
     put(&head, SLICE("\r\n"));
     return head.full ? 0 : head.used;
 }

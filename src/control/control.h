@@ -255,5 +255,6 @@ struct json_object *control_action_sets(const struct control *control);
 struct json_object *control_actions_full(const struct control *control);
 /* Modules, instances, moves and the daemon's own figures: what `jsorc status` shows. */
 struct json_object *control_status(const struct control *control);
-/* Names of the walkers that are loaded. */
-struct json_object *control_walker_names(const struct control *control);
+/* [{"name", "params": [...], "doc"}] of the walkers that are loaded, null for what is not known:
+ * for OpenAPI. */
+struct json_object *control_walkers_full(const struct control *control);

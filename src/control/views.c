@@ -233,18 +233,26 @@ struct json_object *control_actions_full(const struct control *control)
     return full;
 }
 
-struct json_object *control_walker_names(const struct control *control)
+struct json_object *control_walkers_full(const struct control *control)
 {
-    struct json_object *names = json_object_new_array();
+    struct json_object *all = json_object_new_array();
     for (uint32_t i = 0; i < control->module_count; i++) {
-        struct json_object *walkers =
-            json_member(control->modules[i]->info, "walkers", json_type_array);
+        struct json_object *info = control->modules[i]->info;
+        struct json_object *walkers = json_member(info, "walkers", json_type_array);
+        struct json_object *specs = json_member(info, "walker_specs", json_type_object);
         bool live = control->modules[i]->listed && control->published[i].choice != CHOICE_NONE;
         for (size_t k = 0; live && walkers && k < json_object_array_length(walkers); k++) {
-            (void)json_object_array_add(names, json_ref(json_object_array_get_idx(walkers, k)));
+            struct json_object *name = json_object_array_get_idx(walkers, k);
+            struct json_object *spec =
+                json_member(specs, json_object_get_string(name), json_type_object);
+            struct json_object *row = json_object_new_object();
+            json_set(row, "name", json_ref(name));
+            json_set(row, "params", json_ref(json_member(spec, "params", json_type_array)));
+            json_set_str(row, "doc", json_str(spec, "doc"));
+            (void)json_object_array_add(all, row);
         }
     }
-    return names;
+    return all;
 }
 
 const char *control_module_of_action(const struct control *control, const char *action)

@@ -197,7 +197,7 @@ int daemon_make_api(struct daemon *daemon, struct err *err)
                      .expose_io_arg = daemon};
     daemon->front = api_http_new(&(struct api_http_config){.api = &daemon->api,
                                                            .actions_full = control_actions_full,
-                                                           .walker_names = control_walker_names,
+                                                           .walkers_full = control_walkers_full,
                                                            .local_listener = LISTEN_LOCAL,
                                                            .is_near = is_near,
                                                            .is_near_arg = daemon,

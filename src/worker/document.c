@@ -88,6 +88,18 @@ struct json_object *document_full_spec(const struct registry *registry)
     return spec;
 }
 
+static struct json_object *describe_walker(const struct worker_walker *walker)
+{
+    struct json_object *row = json_object_new_object();
+    if (walker->params) {
+        json_set(row, "params", json_ref(walker->params));
+    }
+    if (walker->doc) {
+        json_set_str(row, "doc", walker->doc);
+    }
+    return row;
+}
+
 static struct json_object *describe_module(const struct registry *registry,
                                            const struct worker_module *module)
 {
@@ -98,11 +110,14 @@ static struct json_object *describe_module(const struct registry *registry,
     json_set_double(row, "load_ms", module->load_ms);
     json_set_int(row, "mem_kb", module->mem_kb);
     struct json_object *walkers = json_object_new_array();
+    struct json_object *walker_specs = json_object_new_object();
     json_set(row, "walkers", walkers);
+    json_set(row, "walker_specs", walker_specs);
     for (size_t i = 0; i < registry->walker_count; i++) {
-        if (registry->walkers[i]->module == module) {
-            (void)json_object_array_add(walkers,
-                                        json_object_new_string(registry->walkers[i]->name));
+        const struct worker_walker *walker = registry->walkers[i];
+        if (walker->module == module) {
+            (void)json_object_array_add(walkers, json_object_new_string(walker->name));
+            json_set(walker_specs, walker->name, describe_walker(walker));
         }
     }
     struct json_object *actions = json_object_new_object();

@@ -14,8 +14,9 @@ struct json_object *document_spec(const struct registry *registry);
  * "timeout_ms"}, ...}: as ?full=1. What is not known is left out. */
 struct json_object *document_full_spec(const struct registry *registry);
 
-/* {"text": {"kind", "source", "loaded_module", "load_ms", "mem_kb", "walkers": [...],
- * "actions": {...}}, ...}: as in the ready line. */
+/* {"text": {"kind", "source", "loaded_module", "load_ms", "mem_kb", "note", "walkers": [...],
+ * "walker_specs": {"intake": {"params": [...], "doc"}}, "actions": {...}}, ...}: as in the ready
+ * line. */
 struct json_object *document_modules(const struct registry *registry);
 
 /* {"text.split": {"calls", "errors", "exec_s"}, ...} and the same of walkers. */

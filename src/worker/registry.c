@@ -1,4 +1,4 @@
-#include "worker/registry.h"
+#include "worker/registry_priv.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -45,6 +45,14 @@ static struct worker_action *action_free(struct worker_action *action)
 }
 DEFINE_CLEANUP(struct worker_action *, action_free)
 
+static void walker_free(struct worker_walker *walker)
+{
+    (void)json_put(walker->params);
+    free(walker->doc);
+    free(walker->name);
+    free(walker);
+}
+
 struct registry *registry_free(struct registry *registry)
 {
     if (!registry) {
@@ -57,8 +65,7 @@ struct registry *registry_free(struct registry *registry)
         (void)action_free(registry->actions[i]);
     }
     for (size_t i = 0; i < registry->walker_count; i++) {
-        free(registry->walkers[i]->name);
-        free(registry->walkers[i]);
+        walker_free(registry->walkers[i]);
     }
     for (size_t i = 0; i < registry->endpoint_count; i++) {
         free(registry->endpoints[i].path);
@@ -75,7 +82,7 @@ struct registry *registry_free(struct registry *registry)
     return NULL;
 }
 
-static struct worker_module *find_module(const struct registry *registry, const char *name)
+struct worker_module *registry_module(const struct registry *registry, const char *name)
 {
     for (size_t i = 0; i < registry->module_count; i++) {
         if (strcmp(registry->modules[i]->name, name) == 0) {
@@ -88,7 +95,7 @@ static struct worker_module *find_module(const struct registry *registry, const 
 int registry_add_module(struct registry *registry, const struct worker_module_def *def,
                         struct err *err)
 {
-    if (find_module(registry, def->name)) {
+    if (registry_module(registry, def->name)) {
         return err_set(err, EEXIST, "module '%s' is loaded twice", def->name);
     }
     if (registry->module_count == REGISTRY_MODULES_MAX) {
@@ -107,8 +114,7 @@ int registry_add_module(struct registry *registry, const struct worker_module_de
     return 0;
 }
 
-/* A part of a path: no separator, nothing that a log or a header could trip over. */
-static bool name_ok(const char *name)
+bool registry_name_ok(const char *name)
 {
     struct slice text = slice_str(name);
     if (text.size == 0 || text.size > REGISTRY_NAME_MAX || !utf8_valid(text)) {
@@ -171,7 +177,7 @@ static int copy_aliases(struct worker_action *action, const char *const *aliases
             return err_set(err, ENOSPC, "action '%s' has more than %d aliases", action->name,
                            WORKER_ALIASES_MAX);
         }
-        if (!name_ok(aliases[i]) || strchr(aliases[i], '.')) {
+        if (!registry_name_ok(aliases[i]) || strchr(aliases[i], '.')) {
             return err_set(err, EINVAL, "'%s' cannot be an alias of action '%s'", aliases[i],
                            action->name);
         }
@@ -270,10 +276,10 @@ int registry_add_action(struct registry *registry, const struct worker_action_de
     assert(def->call && def->loader);
 
     const char *dot = strrchr(def->name, '.');
-    if (!name_ok(def->name) || !dot || dot == def->name || !dot[1]) {
+    if (!registry_name_ok(def->name) || !dot || dot == def->name || !dot[1]) {
         return err_set(err, EINVAL, "'%s' is no action name of the form GROUP.FUNCTION", def->name);
     }
-    struct worker_module *module = find_module(registry, def->module);
+    struct worker_module *module = registry_module(registry, def->module);
     if (!module) {
         return err_set(err, EINVAL, "action '%s' is of module '%s', which was not added", def->name,
                        def->module);
@@ -313,89 +319,8 @@ int registry_add_action(struct registry *registry, const struct worker_action_de
     return 0;
 }
 
-int registry_add_walker(struct registry *registry, const char *module, const char *name,
-                        struct worker_stat **ret_stat, struct err *err)
-{
-    struct worker_module *owner = find_module(registry, module);
-    if (!owner) {
-        return err_set(err, EINVAL, "walker '%s' is of module '%s', which was not added", name,
-                       module);
-    }
-    if (!name_ok(name)) {
-        return err_set(err, EINVAL, "'%s' cannot be a walker's name", name);
-    }
-    for (size_t i = 0; i < registry->walker_count; i++) {
-        if (strcmp(registry->walkers[i]->name, name) == 0 &&
-            registry->walkers[i]->module == owner) {
-            return err_set(err, EEXIST, "module '%s' has two walkers named '%s': rename one",
-                           module, name);
-        }
-    }
-    if (registry->walker_count == WORKER_ACTIONS_MAX) {
-        return err_set(err, ENOSPC, "more than %d walkers", WORKER_ACTIONS_MAX);
-    }
-    struct worker_walker *walker = xcalloc(1, sizeof(*walker));
-    walker->name = xstrdup(name);
-    walker->module = owner;
-    registry->walkers[registry->walker_count++] = walker;
-    if (ret_stat) {
-        *ret_stat = &walker->stat;
-    }
-    return 0;
-}
-
-int registry_add_endpoint(struct registry *registry, const struct worker_endpoint_def *def,
-                          struct err *err)
-{
-    if (def->path[0] != '/' || strpbrk(def->path, "?# \t\r\n")) {
-        return err_set(err, EINVAL, "'%s' is no path: it must begin with '/'", def->path);
-    }
-    for (size_t i = 0; i < registry->endpoint_count; i++) {
-        if (strcmp(registry->endpoints[i].path, def->path) == 0) {
-            return err_set(err, EEXIST, "endpoint '%s' is exposed twice", def->path);
-        }
-    }
-    if (registry->endpoint_count == REGISTRY_ENDPOINTS_MAX) {
-        return err_set(err, ENOSPC, "more than %d endpoints", REGISTRY_ENDPOINTS_MAX);
-    }
-    registry->endpoints[registry->endpoint_count++] = (struct worker_endpoint){
-        .path = xstrdup(def->path),
-        .prefix = def->prefix,
-        .loader = def->loader,
-        .call = def->call,
-        .arg = def->arg,
-    };
-    return 0;
-}
-
 struct worker_action *registry_find(const struct registry *registry, struct slice name)
 {
     struct worker_action *action = name_map_find(&registry->bare, name);
     return action ? action : name_map_find(&registry->full, name);
-}
-
-/* "/files" as a prefix serves "/files" and "/files/a", not "/filesystem". */
-static bool below(struct slice path, struct slice prefix)
-{
-    bool slash = prefix.size > 0 && prefix.data[prefix.size - 1] == '/';
-    return slice_starts(path, prefix) &&
-           (slash || path.size == prefix.size || path.data[prefix.size] == '/');
-}
-
-const struct worker_endpoint *registry_endpoint(const struct registry *registry, struct slice path)
-{
-    const struct worker_endpoint *found = NULL;
-    size_t found_size = 0;
-    for (size_t i = 0; i < registry->endpoint_count; i++) {
-        const struct worker_endpoint *endpoint = &registry->endpoints[i];
-        struct slice own = slice_str(endpoint->path);
-        if (slice_eq(own, path)) {
-            return endpoint;
-        }
-        if (endpoint->prefix && own.size >= found_size && below(path, own)) {
-            found = endpoint;
-            found_size = own.size;
-        }
-    }
-    return found;
 }

@@ -45,6 +45,8 @@ struct worker_action {
 struct worker_walker {
     struct worker_stat stat;
     char *name;
+    struct json_object *params; /* owned; array; NULL = not told */
+    char *doc;                  /* NULL = none */
     struct worker_module *module;
 };
 
@@ -88,7 +90,7 @@ int registry_add_action(struct registry *registry, const struct worker_action_de
                         struct worker_action **ret_action, struct err *err);
 int registry_cede(struct registry *registry, const char *module, const char *name, struct err *err);
 bool registry_is_ceded(const struct registry *registry, const char *module, struct slice name);
-int registry_add_walker(struct registry *registry, const char *module, const char *name,
+int registry_add_walker(struct registry *registry, const struct worker_walker_def *def,
                         struct worker_stat **ret_stat, struct err *err);
 int registry_add_endpoint(struct registry *registry, const struct worker_endpoint_def *def,
                           struct err *err);

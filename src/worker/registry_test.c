@@ -120,15 +120,23 @@ static void lists_walkers_of_their_module(void)
     CLEANUP(registry_free) struct registry *registry = registry_new();
     struct worker_stat *stat = NULL;
     EXPECT_INT(add_module(registry, "flow"), 0);
-    EXPECT_INT(registry_add_walker(registry, "flow", "intake", &stat, NULL), 0);
-    EXPECT_INT(registry_add_walker(registry, "flow", "intake", &stat, NULL), -EEXIST);
-    EXPECT_INT(registry_add_walker(registry, "none", "intake", &stat, NULL), -EINVAL);
-    EXPECT_INT(registry_add_walker(registry, "flow", "a/b", &stat, NULL), -EINVAL);
+    const struct {
+        struct worker_walker_def def;
+        int code;
+    } rows[] = {
+        {{"flow", "intake", "[]", "Takes in."}, 0}, {{"flow", "intake", "[]", NULL}, -EEXIST},
+        {{"none", "intake", NULL, NULL}, -EINVAL},  {{"flow", "a/b", NULL, NULL}, -EINVAL},
+        {{"flow", "other", "{}", NULL}, -EINVAL},   {{"flow", "other", "[", NULL}, -EINVAL},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        EXPECT_INT(registry_add_walker(registry, &rows[i].def, &stat, NULL), rows[i].code);
+    }
     worker_stat_add(stat, 2000000, true);
     CLEANUP(json_put) struct json_object *figures = document_walker_figures(registry);
     EXPECT_STR(json_text(figures), "{\"intake\":{\"calls\":1,\"errors\":1,\"exec_s\":0.002}}");
     CLEANUP(json_put) struct json_object *modules = document_modules(registry);
     EXPECT(strstr(json_text(modules), "\"walkers\":[\"intake\"]"));
+    EXPECT(strstr(json_text(modules), "{\"intake\":{\"params\":[],\"doc\":\"Takes in.\"}}"));
 }
 
 static void finds_the_nearest_endpoint(void)

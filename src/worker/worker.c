@@ -133,11 +133,11 @@ bool worker_is_ceded(const struct worker *worker, const char *module, const char
     return registry_is_ceded(worker->registry, module, slice_str(name));
 }
 
-int worker_add_walker(struct worker *worker, const char *module, const char *name,
+int worker_add_walker(struct worker *worker, const struct worker_walker_def *def,
                       struct worker_stat **ret_stat, struct err *err)
 {
     assert(!worker->started);
-    return registry_add_walker(worker->registry, module, name, ret_stat, err);
+    return registry_add_walker(worker->registry, def, ret_stat, err);
 }
 
 void worker_set_walker_run(struct worker *worker, const struct worker_loader *loader,

@@ -177,9 +177,16 @@ bool worker_is_ceded(const struct worker *worker, const char *module, const char
 int worker_add_action(struct worker *worker, const struct worker_action_def *def,
                       struct worker_action **ret_action, struct err *err);
 
-/* Lists a walker of module; the name is copied. The stat is for the loader to fill: the core does
- * not know which walker a body of /walker_run/ names. Errors as worker_add_action. */
-int worker_add_walker(struct worker *worker, const char *module, const char *name,
+struct worker_walker_def {
+    const char *module; /* name of a module added before */
+    const char *name;
+    const char *params; /* as an action's; NULL = not told */
+    const char *doc;    /* may be NULL */
+};
+
+/* Lists a walker; all is copied. The stat is for the loader to fill: the core does not know which
+ * walker a body of /walker_run/ names. Errors as worker_add_action. */
+int worker_add_walker(struct worker *worker, const struct worker_walker_def *def,
                       struct worker_stat **ret_stat, struct err *err);
 
 /* Serves POST /walker_run/ and POST /wapi/NAME/. Without it they are 404. */

@@ -16,6 +16,7 @@ static void context_dealloc(PyObject *self)
     Py_XDECREF(context->walker);
     Py_XDECREF(context->reports);
     Py_XDECREF(context->report_custom);
+    Py_XDECREF(context->report_file);
     Py_XDECREF(context->headers);
     PyTypeObject *type = Py_TYPE(self);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
@@ -74,6 +75,20 @@ static PyObject *context_request_id(PyObject *self, void *closure)
     return id.size > 0 ? header_text(id) : Py_NewRef(Py_None);
 }
 
+static PyObject *context_query(PyObject *self, void *closure)
+{
+    const struct py_context *context = (const struct py_context *)self;
+    (void)closure;
+    return header_text(context->call ? context->call->query : (struct slice){0});
+}
+
+static PyObject *context_body(PyObject *self, void *closure)
+{
+    const struct py_context *context = (const struct py_context *)self;
+    (void)closure;
+    return header_text(context->call ? context->call->body : (struct slice){0});
+}
+
 int py_context_init(PyObject *module)
 {
     static PyMemberDef members[] = {
@@ -85,6 +100,10 @@ int py_context_init(PyObject *module)
          "What the walker has reported so far, a list."},
         {"report_custom", T_OBJECT, offsetof(struct py_context, report_custom), 0,
          "Set it to any value but None: it becomes the walker's whole answer."},
+        {"report_file", T_OBJECT, offsetof(struct py_context, report_file), 0,
+         "Set it to a path, bytes or {'name', 'base64', 'content-type'}: the walker's answer is "
+         "that "
+         "file."},
         {"status_code", T_INT, offsetof(struct py_context, status_code), 0,
          "Set it to an HTTP status for the walker's answer."},
         {"failed", T_BOOL, offsetof(struct py_context, failed), 0, NULL},
@@ -93,6 +112,11 @@ int py_context_init(PyObject *module)
     static PyGetSetDef getters[] = {
         {"headers", context_headers, NULL,
          "The request's headers by lower-case name; read them while the call runs.", NULL},
+        {"query", context_query, NULL,
+         "The request's query, without '?'; read it while the call runs.", NULL},
+        {"body", context_body, NULL,
+         "The request's body as text, as it reached the worker; read it while the call runs.",
+         NULL},
         {"request_id", context_request_id, NULL,
          "The request's id in the daemon's access log; read it while the call runs.", NULL},
         {NULL, NULL, NULL, NULL, NULL},

@@ -16,6 +16,7 @@ struct py_context {
     PyObject *walker;               /* name of the walker; owned; NULL in an action */
     PyObject *reports;              /* list; owned */
     PyObject *report_custom;        /* owned; NULL = none */
+    PyObject *report_file;          /* likewise */
     PyObject *headers;              /* dict; owned; NULL until read */
     int status_code;                /* 0 = not set */
     bool failed;                    /* count the run as an error */

@@ -139,7 +139,43 @@ void py_serve_action(void *arg, const struct worker_call *call, struct worker_an
     py_current_end(&current);
 }
 
+/* made: (status, content type, header lines, body), which the answer keeps; taken over. False with
+ * an exception set: it is something else. */
+static bool answer_response(struct worker_answer *answer, PyObject *made)
+{
+    int status;
+    const char *content_type;
+    PyObject *headers, *body;
+    if (!PyArg_ParseTuple(made, "izO!O!", &status, &content_type, &PyBytes_Type, &headers,
+                          &PyBytes_Type, &body)) {
+        Py_DECREF(made);
+        return false;
+    }
+    answer->status = status;
+    answer->content_type = content_type;
+    answer->headers = (struct slice){PyBytes_AsString(headers), (size_t)PyBytes_Size(headers)};
+    answer->body = (struct slice){PyBytes_AsString(body), (size_t)PyBytes_Size(body)};
+    py_answer_keep(answer, made);
+    return true;
+}
+
 /* ---- walkers */
+
+/* made: (status, value), or a response as above; taken over. */
+static bool answer_walker(struct worker_answer *answer, PyObject *made, PyObject *who)
+{
+    if (PyTuple_Size(made) > 2) {
+        return answer_response(answer, made);
+    }
+    CLEANUP(py_free) PyObject *kept = made;
+    int status;
+    PyObject *value;
+    if (!PyArg_ParseTuple(made, "iO", &status, &value)) {
+        return false;
+    }
+    py_answer_value(answer, status, who, value);
+    return true;
+}
 
 void py_serve_walker(void *arg, const struct worker_call *call, struct worker_answer *answer)
 {
@@ -155,16 +191,12 @@ void py_serve_walker(void *arg, const struct worker_call *call, struct worker_an
         call->route == WORKER_WAPI
             ? PyUnicode_DecodeUTF8(call->name.data, (Py_ssize_t)call->name.size, "replace")
             : Py_NewRef(Py_None);
-    CLEANUP(py_free)
     PyObject *made =
         context && name
             ? PyObject_CallFunctionObjArgs((PyObject *)arg, (PyObject *)context, name, body, NULL)
             : NULL;
-    int status;
-    PyObject *value;
     CLEANUP(py_free) PyObject *who = PyUnicode_FromString("walker_run");
-    if (made && PyArg_ParseTuple(made, "iO", &status, &value)) {
-        py_answer_value(answer, status, who, value);
+    if (made && answer_walker(answer, made, who)) {
         answer->exec_ns = context->exec_ns;
         answer->failed = context->failed || call_status_failed(answer->status);
         answer->walker = context->walker_name;
@@ -237,22 +269,11 @@ void py_serve_endpoint(void *arg, const struct worker_call *call, struct worker_
     CLEANUP(py_free)
     PyObject *query =
         PyUnicode_DecodeUTF8(call->query.data, (Py_ssize_t)call->query.size, "replace");
-    CLEANUP(py_free)
     PyObject *made =
         path && query ? PyObject_CallFunctionObjArgs((PyObject *)arg, path, query, NULL) : NULL;
-    int status;
-    const char *content_type;
-    PyObject *headers, *body;
-    if (!made || !PyArg_ParseTuple(made, "izO!O!", &status, &content_type, &PyBytes_Type, &headers,
-                                   &PyBytes_Type, &body)) {
+    if (!made || !answer_response(answer, made)) {
         CLEANUP(py_free) PyObject *who = PyUnicode_FromString("endpoint");
         py_answer_exception(answer, who);
-    } else {
-        answer->status = status;
-        answer->content_type = content_type;
-        answer->headers = (struct slice){PyBytes_AsString(headers), (size_t)PyBytes_Size(headers)};
-        answer->body = (struct slice){PyBytes_AsString(body), (size_t)PyBytes_Size(body)};
-        py_answer_keep(answer, TAKE(made));
     }
     py_current_end(&current);
 }

@@ -268,13 +268,14 @@ static PyObject *worker_object_add_action(PyObject *self, PyObject *args, PyObje
     return publish(worker, def.module, action, aliases) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
-/* add_walker(module, name, action) */
+/* add_walker(module, name, params, doc, action) */
 static PyObject *worker_object_add_walker(PyObject *self, PyObject *args)
 {
     struct worker *worker = core_of(self);
-    const char *module, *name;
+    struct worker_walker_def def;
     PyObject *object;
-    if (!worker || !PyArg_ParseTuple(args, "ssO", &module, &name, &object)) {
+    if (!worker ||
+        !PyArg_ParseTuple(args, "sszzO", &def.module, &def.name, &def.params, &def.doc, &object)) {
         return NULL;
     }
     struct py_action *action = py_action_from(object);
@@ -283,7 +284,7 @@ static PyObject *worker_object_add_walker(PyObject *self, PyObject *args)
     }
     struct err err = {0};
     struct worker_stat *stat;
-    int code = worker_add_walker(worker, module, name, &stat, &err);
+    int code = worker_add_walker(worker, &def, &stat, &err);
     if (code < 0) {
         return raise_err(code, &err);
     }
