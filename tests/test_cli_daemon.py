@@ -100,6 +100,21 @@ def test_call_that_fails(daemon):
     assert "no answer from the daemon" in done.stderr
 
 
+@pytest.mark.parametrize(("words", "told"), [
+    (["count", "--text", "a b"],
+     """'count' is a walker: jsorc walker run count -ctx '{"text":"a b"}'"""),
+    (["text.spilt"], "did you mean 'text.split'?"),
+    (["split"], "did you mean 'text.split'?"),
+])
+def test_a_name_that_is_no_action_s_is_answered_with_what_may_be_meant(daemon, words, told):
+    done = daemon.cli("call", *words)
+    assert done.returncode == 1
+    assert f"there is no action '{words[0]}'" in done.stderr
+    assert told in done.stderr
+    unlike = daemon.cli("call", "nothing.like.it")
+    assert "did you mean" not in unlike.stderr and "is a walker" not in unlike.stderr
+
+
 def test_status(daemon):
     daemon.cli("call", "text.split", "--text", "a")
     daemon.cli("call", "text.fail")

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from placement import TEXT, crash
+from placement import TEXT, crash, move, status
 from programs import STOP_SECONDS_MAX, wait_until
 
 FLOW = """
@@ -133,6 +133,34 @@ def test_what_the_command_line_names_keeps_the_place_it_was_moved_to(serve, writ
 
 
 # ---- the daemon crashes
+
+
+def test_a_move_outlives_a_restart_until_the_settings_file_says_something_else(
+        serve, text, tmp_path):
+    settings = tmp_path / "jsorc.yaml"
+
+    def write_settings(place, timeout_s):
+        settings.write_text(f"modules:\n  text: {{source: {text}, place: {place}, "
+                            f"timeout_s: {timeout_s}}}\n")
+
+    def mode_after_restart():
+        daemon.stop()
+        daemon.start()
+        wait_until(lambda: daemon.call("text.upper", text="a").status == 200, 30)
+        return status(daemon, "text")["mode"]
+
+    write_settings("module", 20)
+    daemon = serve(options=["-c", settings])
+    wait_until(lambda: daemon.call("text.upper", text="a").status == 200, 30)
+    assert status(daemon, "text")["mode"] == "module"
+    move(daemon, "text", "remote")
+    assert mode_after_restart() == "remote", "moved since the file was written"
+    write_settings("module", 30)
+    assert mode_after_restart() == "module", "the entry is another one: it counts"
+    write_settings("remote", 30)
+    assert mode_after_restart() == "remote"
+    move(daemon, "text", "module")
+    assert mode_after_restart() == "module"
 
 
 def test_workers_are_adopted_when_the_daemon_is_killed(placed):

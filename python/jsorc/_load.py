@@ -40,6 +40,7 @@ class Loaded:
         self.module = module
         self.load_ms = 0.0
         self.mem_kb = -1
+        self.ctx_unused = False  # it was given a ctx and has no setup
 
 
 def internal_name(path):
@@ -115,9 +116,10 @@ def _run_setup(loaded, ctx):
     if not callable(setup):
         setup = next((one.function for one in _registry.registrations
                       if one.owner == loaded.name and one.name == "setup"), None)
-    if setup is None:
-        return
     arguments = {key: value for key, value in ctx.items() if key != "_ignore_setup_error"}
+    if setup is None:
+        loaded.ctx_unused = bool(arguments)
+        return
     try:
         value = setup(**arguments)
         if hasattr(type(value), "__await__"):

@@ -148,7 +148,7 @@ def register(worker, loaded):
         raise LoadError(loaded.name, "actions", text, None, _load.NO_ACTIONS_HINT)
     try:
         worker.add_module(loaded.name, loaded.kind, loaded.source, _load.loaded_module(loaded),
-                          loaded.load_ms, loaded.mem_kb)
+                          loaded.load_ms, loaded.mem_kb, loaded.ctx_unused)
         for entry in newest(found):
             if entry.kind == _registry.WALKER:
                 add_walker(worker, loaded, entry)

@@ -16,7 +16,7 @@ static void answer(struct op_call *call, bool well, const char *message)
 {
     struct json_object *result = json_object_new_object();
     json_set_bool(result, "success", well);
-    if (!well) {
+    if (message) {
         json_set_str(result, "message", message);
     }
     op_return(call, result);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/slice.h"
@@ -98,17 +99,29 @@ static const struct param *find_option(const struct args_rows *rows, const char 
     return NULL;
 }
 
+/* Whether name ends in '_' and last. */
+static bool has_last_word(const char *name, const char *last)
+{
+    size_t size = strlen(name), last_size = strlen(last);
+    return last_size > 0 && size > last_size + 1 && name[size - last_size - 1] == '_' &&
+           same_name(name + size - last_size, slice_str(last));
+}
+
 static int unknown_option(const struct args_rows *rows, const char *word, struct err *err)
 {
-    const char *name = word + strspn(word, "-");
+    const char *start = word + strspn(word, "-");
+    CLEANUP(str_free) char *name = xstrndup(start, strcspn(start, "="));
     struct suggest nearest = suggest_for(name);
     const struct param *const lists[] = {rows->own, rows->common};
+    const char *longer = NULL; /* "experiment_duration" for "duration" */
     for (int i = 0; i < 2; i++) {
         for (const struct param *row = lists[i]; row && row->name; row++) {
             suggest_try(&nearest, row->name);
+            longer = !longer && has_last_word(row->name, name) ? row->name : longer;
         }
     }
     const char *best = suggest_best(&nearest);
+    best = best ? best : longer;
     if (best) {
         return err_set(err, EINVAL, "unknown option '%s'; did you mean '--%s'?", word, best);
     }

@@ -161,6 +161,10 @@ static void stops_where_a_command_begins(void)
 static void names_what_is_wrong(void)
 {
     EXPECT_STR(parsed("--mde x"), "error: unknown option '--mde'; did you mean '--mode'?");
+    EXPECT_STR(parsed("--mde=x"), "error: unknown option '--mde=x'; did you mean '--mode'?");
+    EXPECT_STR(parsed("--retire-scv"),
+               "error: unknown option '--retire-scv'; did you mean '--retire_svc'?");
+    EXPECT_STR(parsed("--svc"), "error: unknown option '--svc'; did you mean '--retire_svc'?");
     EXPECT_STR(parsed("--zzzzzz"), "error: unknown option '--zzzzzz'");
     EXPECT_STR(parsed("-mode"), "error: option '-mode' needs a value: -mode MODE");
     EXPECT_STR(parsed("-limit x"), "error: --limit: 'x' is no whole number");

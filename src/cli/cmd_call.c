@@ -11,10 +11,12 @@
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/suggest.h"
 #include "cli/transport.h"
 #include "cli/value.h"
 
-#define HINT_AFTER_MS 1500 /* then a person has forgotten that input is awaited */
+#define NAMES_TIMEOUT_MS 2000 /* the call has failed anyway */
+#define HINT_AFTER_MS    1500 /* then a person has forgotten that input is awaited */
 
 struct call_words {
     const char *action;
@@ -182,7 +184,56 @@ static int read_words(struct call_words *call, int argc, char **argv, struct err
     return failed;
 }
 
-static int show(const struct cli *cli, const struct call_words *call, const struct reply *reply)
+/* ---- a name that does not exist ---- */
+
+/* "split" for "text.split". */
+static bool is_last_part(const char *full, const char *name)
+{
+    const char *dot = strrchr(full, '.');
+    return dot && strcmp(dot + 1, name) == 0;
+}
+
+/* What may have been meant, on standard error: a walker of that name, or an action of a similar
+ * one. Nothing when the daemon does not tell its names. */
+static void suggest_name(struct cli *cli, const struct call_words *call)
+{
+    static const char actions[] = "/actions/", walkers[] = "/walkers/";
+    struct request request = {
+        .method = "GET", .path = "/openapi.json", .timeout_ms = NAMES_TIMEOUT_MS};
+    struct reply reply = {0};
+    if (cli_send_quietly(cli, &request, &reply) != CLI_OK) {
+        return;
+    }
+    CLEANUP(json_put) struct json_object *document = NULL;
+    cli_reply_value(&reply, &document);
+    reply_done(&reply);
+    struct json_object *paths = json_member(document, "paths", json_type_object);
+    struct suggest nearest = suggest_for(call->action);
+    const char *best = NULL;
+    bool walker = false;
+    if (paths) {
+        json_object_object_foreach(paths, path, unused)
+        {
+            (void)unused;
+            if (strncmp(path, walkers, sizeof(walkers) - 1) == 0) {
+                walker |= strcmp(path + sizeof(walkers) - 1, call->action) == 0;
+            } else if (strncmp(path, actions, sizeof(actions) - 1) == 0) {
+                const char *name = path + sizeof(actions) - 1;
+                suggest_try(&nearest, name);
+                best = !best && is_last_part(name, call->action) ? name : best;
+            }
+        }
+    }
+    best = best ? best : suggest_best(&nearest);
+    if (walker) {
+        (void)fprintf(stderr, "jsorc: '%s' is a walker: jsorc walker run %s -ctx '%s'\n",
+                      call->action, call->action, json_text(call->arguments));
+    } else if (best) {
+        (void)fprintf(stderr, "jsorc: did you mean '%s'?\n", best);
+    }
+}
+
+static int show(struct cli *cli, const struct call_words *call, const struct reply *reply)
 {
     CLEANUP(json_put) struct json_object *value = NULL;
     struct err err = {0};
@@ -195,6 +246,10 @@ static int show(const struct cli *cli, const struct call_words *call, const stru
     }
     if (reply->status >= 300) {
         cli_report_reply(cli, reply, value);
+        const char *type = json_str(value, "type");
+        if (type && strcmp(type, "UnknownAction") == 0) {
+            suggest_name(cli, call);
+        }
         return CLI_FAILED;
     }
     bool json = !reply->content_type || strncmp(reply->content_type, "application/json", 16) == 0;

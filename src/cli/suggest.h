@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#define SUGGEST_WORD_MAX 32 /* longer words are never near */
+#define SUGGEST_WORD_MAX 64 /* longer words are never near */
 
 struct suggest {
     const char *wanted; /* borrowed */

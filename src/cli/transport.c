@@ -236,7 +236,7 @@ static int explain(const struct transport *transport, const struct endpoint *end
             return unreachable(transport, endpoint, code, err);
         }
         return err_set(err, ETIMEDOUT,
-                       "no answer from the daemon at '%s' in %.0f s, though the request was sent; "
+                       "no answer from the daemon at '%s' in %g s, though the request was sent; "
                        "give it longer with --timeout SECONDS (0 = no limit)",
                        endpoint->name, (double)request->timeout_ms / 1000);
     case CURLE_GOT_NOTHING:

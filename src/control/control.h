@@ -109,7 +109,8 @@ struct control_load {        /* texts are copied; objects are referenced */
     bool reload;                /* also when it is loaded there already */
 };
 
-/* status 0 or -errno; message tells what went wrong and how to fix it (NULL when fine). */
+/* status 0 or -errno; message tells what went wrong and how to fix it, or what to know though all
+ * went well (NULL = nothing). */
 typedef void (*control_done_fn)(void *arg, int status, const char *message);
 
 /* Makes the module be served at place. done (may be NULL) runs once it is, or failed, or after
@@ -152,6 +153,9 @@ bool control_is_known(const struct control *control, const char *name);
 /* It was to be loaded once, whatever became of it. */
 bool control_was_asked(const struct control *control, const char *name);
 enum place control_wanted(const struct control *control, const char *name);
+/* Whether its config is this one, to the last value. */
+bool control_has_config(const struct control *control, const char *name,
+                        struct json_object *config);
 /* As control_wanted, without what a policy only tries. */
 enum place control_kept(const struct control *control, const char *name);
 /* Calls reach it at place now. */

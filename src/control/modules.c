@@ -202,6 +202,10 @@ static void learn(struct control *control, struct module *module, struct json_ob
 void module_loaded(struct control *control, uint32_t index, struct json_object *info)
 {
     struct module *module = control->modules[index];
+    const char *note = json_str(info, "note");
+    if (note && !module->proven) { /* once, not in each generation */
+        log_warn("module loaded", "module=%s note=\"%s\"", module->name, note);
+    }
     module->broken = false;
     module->proven = true;
     module->retry_ms = 0;
@@ -222,6 +226,21 @@ uint64_t backoff_ms(unsigned failures)
     return wait_ms < BACKOFF_MS_MAX ? wait_ms : BACKOFF_MS_MAX;
 }
 
+#define MEMORY_LITTLE_MB                                                                           \
+    128 /* an interpreter, its threads' stacks and a library or two need it                        \
+         */
+
+/* A worker that may allocate next to nothing dies of it in many ways, none of which says so. */
+static char *limit_hint(const struct control *control, const struct module *module)
+{
+    int64_t limit_mb = module_memory_max_mb(control, module);
+    return limit_mb > 0 && limit_mb < MEMORY_LITTLE_MB
+               ? xasprintf("memory_max_mb lets its worker allocate %lld MB, which is little: raise "
+                           "it, or leave it away for four fifths of the machine's",
+                           (long long)limit_mb)
+               : NULL;
+}
+
 void module_failed(struct control *control, uint32_t index, const char *error, const char *hint)
 {
     struct module *module = control->modules[index];
@@ -233,6 +252,8 @@ void module_failed(struct control *control, uint32_t index, const char *error, c
     module->failed_ms = now_ms;
     module->broken = true;
     module->retry_ms = now_ms + backoff_ms(module->failures);
+    CLEANUP(str_free) char *limit = hint ? NULL : limit_hint(control, module);
+    hint = hint ? hint : limit;
     free(module->error);
     module->error = hint ? xasprintf("%s; %s", error, hint) : xstrdup(error);
     control->must_publish = true;

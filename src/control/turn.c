@@ -170,7 +170,18 @@ static void give_up(struct control *control, const struct waiter *waiter)
     save_place(control, module);
 }
 
-/* What is to be told of a verdict; owned by the caller; NULL = all went well. */
+/* What to know of a module though it is there; owned by the caller; NULL = nothing. */
+static char *note_of(const struct module *module)
+{
+    bool server = strcmp(module->kind, "server") == 0;
+    if (server && module->ctx && json_object_object_length(module->ctx) > 0) {
+        return xstrdup("its ctx was not used: a server has done its own setup");
+    }
+    const char *note = json_str(module->info, "note");
+    return note ? xstrdup(note) : NULL;
+}
+
+/* What is to be told of a verdict; owned by the caller; NULL = nothing. */
 static char *waiter_text(const struct control *control, const struct waiter *waiter)
 {
     const struct module *frozen_by = frozen_by_module(control);
@@ -185,6 +196,8 @@ static char *waiter_text(const struct control *control, const struct waiter *wai
         return xasprintf("the runtime worker cannot be renewed: its module '%s' serves but does "
                          "not load any more: %s",
                          frozen_by->name, frozen_by->error);
+    case 1:
+        return waiter->place == PLACE_NONE ? NULL : note_of(control->modules[waiter->module]);
     default:
         return NULL;
     }

@@ -312,6 +312,12 @@ enum place control_wanted(const struct control *control, const char *name)
     return module ? module->wanted : PLACE_NONE;
 }
 
+bool control_has_config(const struct control *control, const char *name, struct json_object *config)
+{
+    const struct module *module = module_find(control, name, NULL);
+    return module && json_object_equal(module->config, config);
+}
+
 enum place control_kept(const struct control *control, const char *name)
 {
     const struct module *module = module_find(control, name, NULL);

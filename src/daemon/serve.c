@@ -97,7 +97,7 @@ static int run_supervisor(const struct settings *settings, const struct paths *p
     struct err err = {0};
     struct listeners listeners = {.count = 0};
     int lock_fd = -1;
-    if (supervisor_lock(paths, &lock_fd, &err) < 0 || sources_check(settings, &err) < 0 ||
+    if (supervisor_lock(paths, &lock_fd, &err) < 0 || sources_check(settings, paths, &err) < 0 ||
         listeners_open(settings, &listeners, &err) < 0) {
         return complain(&err, EXIT_START);
     }

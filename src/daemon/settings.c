@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/state.h"
 #include "base/yaml.h"
+#include "cli/suggest.h"
 #include "control/control.h"
 
 static void *field(struct settings *settings, const struct setting *row)
@@ -44,6 +45,18 @@ static const struct setting *find(const char *name, size_t size)
         }
     }
     return NULL;
+}
+
+/* "; did you mean 'timeout_s'?", or nothing. Owned by the caller. */
+static char *suggestion(const char *name, size_t size, const char *dashes)
+{
+    CLEANUP(str_free) char *wanted = xstrndup(name, size);
+    struct suggest nearest = suggest_for(wanted);
+    for (const struct setting *row = SETTINGS_TABLE; row->name; row++) {
+        suggest_try(&nearest, row->name);
+    }
+    const char *best = suggest_best(&nearest);
+    return best ? xasprintf("; did you mean '%s%s'?", dashes, best) : xstrdup("");
 }
 
 static int set_number(struct settings *settings, const struct setting *row,
@@ -214,10 +227,11 @@ static int read_file(struct settings *settings, const char *path, struct err *er
     {
         const struct setting *row = find(name, strlen(name));
         if (!row) {
+            CLEANUP(str_free) char *meant = suggestion(name, strlen(name), "");
             return err_set(err, EINVAL,
-                           "'%s': unknown setting '%s'; 'jsorc serve --settings' "
+                           "'%s': unknown setting '%s'%s; 'jsorc serve --settings' "
                            "lists them",
-                           path, name);
+                           path, name, meant);
         }
         failed = set(settings, row, value, err);
         if (failed) {
@@ -248,8 +262,9 @@ static int take_option(struct words *words, int argc, char **argv, int *at, stru
     bool is_config = (size == 6 && strncmp(name, "config", 6) == 0) || (size == 1 && *name == 'c');
     const struct setting *row = is_config ? NULL : find(name, size);
     if (!is_config && (!row || !row->on_command_line)) {
-        return err_set(err, EINVAL, "unknown option '%s'; 'jsorc help serve' shows what there is",
-                       word);
+        CLEANUP(str_free) char *meant = suggestion(name, size, "--");
+        return err_set(err, EINVAL, "unknown option '%s'%s; 'jsorc help serve' shows what there is",
+                       word, meant);
     }
     const char *value = name[size] == '=' ? name + size + 1 : NULL;
     if (!value && row && row->type == SETTING_FLAG) {

@@ -7,9 +7,12 @@
 #include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "base/child.h"
+#include "base/environment.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "control/control.h"
+#include "daemon/paths.h"
 #include "daemon/settings.h"
 
 #define LOADED_BY      "serve"
@@ -96,14 +99,54 @@ static int scan_folder(struct json_object *found, const char *folder, struct err
     return 0;
 }
 
+#define FIND_TIMEOUT_MS 20000 /* a cold start from a slow disk */
+#define FIND_OUTPUT_MAX 65536
+#define FIND_NOT_FOUND  3 /* exit status: none that an interpreter ends with by itself */
+
+/* A path that is written wrong looks like the name of a Python module. Asks the interpreter for the
+ * package, without importing anything; what else can go wrong is the worker's to tell. */
+static int check_import_name(const char *name, const struct paths *paths, struct err *err)
+{
+    static const char code[] = "import sys, importlib.util\n"
+                               "name = sys.argv[1].partition('.')[0]\n"
+                               "sys.exit(0 if importlib.util.find_spec(name) else 3)\n";
+    char *python_path = NULL;
+    char **environment = environment_prepend("PYTHONPATH", paths->python_path, &python_path);
+    char *args[] = {paths->python, (char *)(uintptr_t) "-c", (char *)(uintptr_t)code,
+                    (char *)(uintptr_t)name, NULL};
+    struct child_run run = {.args = args,
+                            .environment = environment,
+                            .timeout_ms = FIND_TIMEOUT_MS,
+                            .output_bytes_max = FIND_OUTPUT_MAX};
+    struct buf out = {0}, errors = {0};
+    int status = child_capture(&run, &out, &errors, NULL);
+    buf_done(&out);
+    buf_done(&errors);
+    free(environment);
+    free(python_path);
+    if (status != FIND_NOT_FOUND) {
+        return 0;
+    }
+    return err_set(err, ENOENT,
+                   "cannot load '%s': there is no such file or folder, and %s finds no Python "
+                   "module of that name; give a path that exists, or install the module for that "
+                   "interpreter (another one: --python PATH)",
+                   name, paths->python);
+}
+
+static bool is_import_name(const char *source)
+{
+    struct stat status;
+    return !strchr(source, '/') && !strstr(source, ".py") && !strstr(source, ".so") &&
+           stat(source, &status) < 0;
+}
+
 static int find_one(struct json_object *found, const char *source, bool has_modules,
                     struct err *err)
 {
     struct stat status;
-    bool is_path = strchr(source, '/') || strstr(source, ".py") || strstr(source, ".so") ||
-                   stat(source, &status) == 0;
-    if (strstr(source, "://") || !is_path) {
-        return add(found, source, err); /* a server, or an import name: its interpreter tells */
+    if (strstr(source, "://") || is_import_name(source)) {
+        return add(found, source, err);
     }
     CLEANUP(str_free) char *path = realpath(source, NULL);
     if (!path || stat(path, &status) < 0) {
@@ -136,10 +179,18 @@ static int find_all(const struct settings *settings, struct json_object **ret, s
     return 0;
 }
 
-int sources_check(const struct settings *settings, struct err *err)
+int sources_check(const struct settings *settings, const struct paths *paths, struct err *err)
 {
     CLEANUP(json_put) struct json_object *found = NULL;
-    return find_all(settings, &found, err);
+    int failed = find_all(settings, &found, err);
+    for (size_t i = 0; !failed && i < json_object_array_length(settings->sources); i++) {
+        const char *source =
+            json_object_get_string(json_object_array_get_idx(settings->sources, i));
+        if (!strstr(source, "://") && is_import_name(source)) {
+            failed = check_import_name(source, paths, err);
+        }
+    }
+    return failed;
 }
 
 static int load_one(struct control *control, const char *name, struct json_object *module,
@@ -156,8 +207,8 @@ static int load_one(struct control *control, const char *name, struct json_objec
         .loaded_by = LOADED_BY,
     };
     enum place now = control_wanted(control, name);
-    if (!place && now != PLACE_NONE) {
-        load.place = now; /* it was moved since */
+    if (now != PLACE_NONE && (!place || control_has_config(control, name, module))) {
+        load.place = now; /* it was moved since the file said so */
     }
     return control_load(control, &load, 0, NULL, NULL, err);
 }

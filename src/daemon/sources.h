@@ -3,11 +3,14 @@
 
 struct control;
 struct err;
+struct paths;
 struct settings;
 
-/* Checks that what the command line names exists. -ENOENT, -EINVAL with what is wrong. */
-int sources_check(const struct settings *settings, struct err *err);
+/* Checks that what the command line names exists: files and folders, and the packages of import
+ * names for the workers' interpreter. -ENOENT, -EINVAL with what is wrong. Blocks. */
+int sources_check(const struct settings *settings, const struct paths *paths, struct err *err);
 
-/* Loads all of it, and forgets modules that an earlier start loaded and this one does not name.
- * A module that was moved since keeps its place. -errno of the store. */
+/* Loads all of it, and forgets modules that an earlier start loaded and this one does not name. A
+ * module that was moved since keeps its place, also against the settings' file, until its entry
+ * there is another one. -errno of the store. */
 int sources_load(const struct settings *settings, struct control *control, struct err *err);

@@ -109,6 +109,9 @@ static struct json_object *describe_module(const struct registry *registry,
     json_set_str(row, "loaded_module", module->loaded_module);
     json_set_double(row, "load_ms", module->load_ms);
     json_set_int(row, "mem_kb", module->mem_kb);
+    if (module->note) {
+        json_set_str(row, "note", module->note);
+    }
     struct json_object *walkers = json_object_new_array();
     struct json_object *walker_specs = json_object_new_object();
     json_set(row, "walkers", walkers);

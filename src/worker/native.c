@@ -214,6 +214,8 @@ static int register_action(struct native_module *module, struct native_action *a
 
 /* ---- setup ---- */
 
+#define IGNORE_SETUP_ERROR "_ignore_setup_error" /* in ctx: a switch of ours, not an argument */
+
 static int set_up(struct native_module *module, struct json_object *ctx, struct err *err)
 {
     if (module->def->setup) {
@@ -234,12 +236,11 @@ static int set_up(struct native_module *module, struct json_object *ctx, struct 
 
 static int set_up_or_ignore(struct native_module *module, struct json_object *ctx, struct err *err)
 {
-    static const char ignore[] = "_ignore_setup_error";
-    bool ignored = json_flag(ctx, ignore, false);
+    bool ignored = json_flag(ctx, IGNORE_SETUP_ERROR, false);
     CLEANUP(json_put) struct json_object *rest = NULL;
     if (ctx) { /* the switch is ours, not an argument */
         (void)json_object_deep_copy(ctx, &rest, NULL);
-        json_object_object_del(rest, ignore);
+        json_object_object_del(rest, IGNORE_SETUP_ERROR);
     }
     int failed = set_up(module, rest, err);
     if (failed && ignored) {
@@ -247,6 +248,18 @@ static int set_up_or_ignore(struct native_module *module, struct json_object *ct
         return 0;
     }
     return failed;
+}
+
+/* Whether ctx holds arguments that no setup takes. */
+static bool ctx_is_unused(const struct native_module *module, struct json_object *ctx)
+{
+    bool used = module->def->setup != NULL;
+    for (size_t i = 0; i < module->action_count; i++) {
+        used |= strcmp(module->actions[i].def->name, "setup") == 0;
+    }
+    int given = ctx ? json_object_object_length(ctx) : 0;
+    given -= json_object_object_get_ex(ctx, IGNORE_SETUP_ERROR, NULL) ? 1 : 0;
+    return !used && given > 0;
 }
 
 int native_load(struct worker *worker, const char *name, const char *path, struct json_object *ctx,
@@ -273,6 +286,7 @@ int native_load(struct worker *worker, const char *name, const char *path, struc
             .name = name,
             .kind = "native",
             .source = path,
+            .note = ctx_is_unused(module, ctx) ? WORKER_CTX_UNUSED : NULL,
             .load_ms = (double)(clock_now_ns() - start_ns) / 1e6,
             .mem_kb = worker_memory_read().pss_kb - before_kb,
         };

@@ -22,6 +22,7 @@ static struct worker_module *module_free(struct worker_module *module)
         free(module->kind);
         free(module->source);
         free(module->loaded_module);
+        free(module->note);
         free(module);
     }
     return NULL;
@@ -107,6 +108,7 @@ int registry_add_module(struct registry *registry, const struct worker_module_de
         .kind = xstrdup(def->kind),
         .source = xstrdup(def->source),
         .loaded_module = xstrdup(def->loaded_module ? def->loaded_module : def->source),
+        .note = def->note ? xstrdup(def->note) : NULL,
         .load_ms = def->load_ms,
         .mem_kb = def->mem_kb,
     };

@@ -18,6 +18,7 @@ struct worker_module {
     char *kind;
     char *source;
     char *loaded_module;
+    char *note; /* NULL = none */
     double load_ms;
     int64_t mem_kb;
 };

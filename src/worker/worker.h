@@ -99,6 +99,7 @@ struct worker_module_def {
     const char *kind;          /* "python-module", "python-file", "native" */
     const char *source;        /* import name or path, as given */
     const char *loaded_module; /* where the functions live: "pkg.text.text"; NULL = source */
+    const char *note;          /* what who loaded it should know though it went well; NULL = none */
     double load_ms;            /* import and setup */
     int64_t mem_kb;            /* PSS that loading added */
 };
@@ -126,6 +127,9 @@ struct worker_action_def {
     worker_call_fn call;
     void *arg;
 };
+
+/* The note on a module that was given a ctx and has no setup. */
+#define WORKER_CTX_UNUSED "it has no setup, so its ctx was not used"
 
 /* ---- the worker ---- */
 

@@ -155,17 +155,19 @@ static PyObject *worker_object_address(PyObject *self, void *closure)
 
 /* ---- what it serves */
 
-/* add_module(name, kind, source, loaded_module, load_ms, mem_kb) */
+/* add_module(name, kind, source, loaded_module, load_ms, mem_kb, ctx_unused) */
 static PyObject *worker_object_add_module(PyObject *self, PyObject *args)
 {
     struct worker *worker = core_of(self);
     struct worker_module_def def = {0};
     long long mem_kb;
-    if (!worker || !PyArg_ParseTuple(args, "ssszdL", &def.name, &def.kind, &def.source,
-                                     &def.loaded_module, &def.load_ms, &mem_kb)) {
+    int ctx_unused;
+    if (!worker || !PyArg_ParseTuple(args, "ssszdLp", &def.name, &def.kind, &def.source,
+                                     &def.loaded_module, &def.load_ms, &mem_kb, &ctx_unused)) {
         return NULL;
     }
     def.mem_kb = mem_kb;
+    def.note = ctx_unused ? WORKER_CTX_UNUSED : NULL;
     struct err err = {0};
     return none_or_raise(worker_add_module(worker, &def, &err), &err);
 }
