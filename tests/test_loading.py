@@ -4,7 +4,8 @@ import datetime
 import json
 
 import pytest
-from placement import TEXT, move, status
+from metrics import read_metrics
+from placement import TEXT, module_status, move, status
 from programs import wait_until
 
 # ---- by hand: files, import names, servers
@@ -206,3 +207,102 @@ def test_the_newest_of_two_providers_serves_and_unloading_it_uncovers_the_other(
     assert daemon.op("actions_list", name="use.") == ["use.only_enc", "use.who"]
     move(daemon, "qa", mode)
     assert daemon.call("use.who").json() == "qa", "it was loaded last"
+
+
+# ---- ctx that nothing takes
+
+NO_SETUP = "import jsorc\n\n@jsorc.action\ndef f():\n    return 1\n"
+
+
+def test_a_ctx_without_a_setup_is_told_and_the_module_serves(serve, write):
+    daemon = serve()
+    daemon.expect_log("module loaded")
+    path = str(write("plain.py", NO_SETUP))
+    note = "it has no setup, so its ctx was not used"
+    assert daemon.op("actions_load_local", file=path, ctx={"tag": 1}) == {
+        "success": True, "message": note}
+    assert daemon.call("plain.f").json() == 1
+    assert daemon.log_text().count(note) == 1
+    moved = daemon.op("jsorc_actions_load", name="plain", mode="remote", wait=True)
+    assert (moved["success"], moved["message"]) == (True, note)
+    assert daemon.op("actions_load_local", file=path) == {"success": True}, "without one: well"
+    shown = daemon.cli("actions", "load", "local", path, "-ctx", '{"tag": 1}')
+    assert shown.returncode == 0 and note in shown.stdout
+
+
+def test_a_ctx_for_a_native_module_or_a_server_is_told_too(serve, host, text, compile_module):
+    daemon = serve()
+    daemon.expect_log("module loaded")
+    library = compile_module("plainc", """
+#include <jsorc/action.h>
+static int f(struct jsorc_call *call) { jsorc_put_int(call, 1); return JSORC_OK; }
+static const struct jsorc_action actions[] = {{.name = "f", .run = f}, {.name = NULL}};
+JSORC_MODULE = {JSORC_MODULE_HEAD, .actions = actions};
+""")
+    answer = daemon.op("actions_load_local", file=str(library), ctx={"tag": 1})
+    assert answer == {"success": True, "message": "it has no setup, so its ctx was not used"}
+    ignore = daemon.op("actions_load_local", file=str(library), ctx={"_ignore_setup_error": True})
+    assert ignore == {"success": True}, "that is no argument of a setup"
+    answer = daemon.op("actions_load_remote", url=host(text).url, ctx={"tag": 1})
+    assert answer["success"] is True and "ctx was not used" in answer["message"]
+
+
+# ---- names without end
+
+SLOTS = 1024  # modules that may be known at once
+
+
+def test_forgotten_modules_make_room_for_others(serve, text, tmp_path):
+    """More names than there are slots, one after the other, while one module serves."""
+    daemon = serve(text)
+    assert daemon.call("text.upper", text="a").json() == "A"
+    connection = daemon.connect_local()
+
+    def op(operation, **parameters):
+        return daemon.post(f"/js_admin/{operation}", parameters, connection=connection).json()
+
+    for number in range(SLOTS + 20):
+        name = f"m{number}"
+        assert op("jsorc_actions_config", name=name, config={"module": "nowhere"}) == {
+            "success": True}, number
+        assert op("actions_unload_module", name=name) == {"success": True}, number
+    again = tmp_path / "again.py"
+    again.write_text(TEXT)
+    assert op("actions_load_local", file=str(again)) == {"success": True}
+    connection.close()
+    assert daemon.call("again.upper", text="b").json() == "B"
+    assert daemon.call("text.upper", text="a").json() == "A"
+    assert read_metrics(daemon)("jsorc_action_calls_total", action="text.upper") == 2
+    move(daemon, "again", "remote")
+    assert daemon.call("again.upper", text="c").json() == "C"
+
+
+# ---- what jsorc serve is given
+
+
+@pytest.mark.parametrize("source", ["nosuchdir", "no_such_package.inner"])
+def test_a_mistyped_path_is_told_at_once(serve, source):
+    daemon = serve(source, start=False)
+    daemon.start(wait=False)
+    assert daemon.process.wait(60) == 1
+    told = daemon.log_text()
+    assert f"cannot load '{source}': there is no such file or folder" in told
+    assert "finds no Python module of that name; give a path that exists" in told
+
+
+def test_an_import_name_needs_no_more_than_its_package_to_be_there(serve, kit):
+    daemon = serve("jac_misc.example_module", env=kit)
+    wait_until(lambda: daemon.call("example_module.call", a="x").status == 200, 30)
+
+
+def test_a_memory_limit_that_no_worker_can_live_with_is_named(serve, text, tmp_path):
+    (tmp_path / "jsorc.yaml").write_text(
+        f"modules:\n  text: {{source: {text}, memory_max_mb: 1}}\n")
+    daemon = serve(options=["-c", tmp_path / "jsorc.yaml"])
+    daemon.expect_log("module did not start")
+
+    def error():
+        return (module_status(daemon, "text") or {}).get("error")
+
+    wait_until(error, 60, "the error of its start")
+    assert "memory_max_mb lets its worker allocate 1 MB, which is little" in error()

@@ -74,9 +74,7 @@ struct control *control_free(struct control *control)
     while (control->instance_count > 0) {
         instance_forget(control->instances[0]);
     }
-    for (uint32_t i = 0; i < control->module_count; i++) {
-        (void)module_free(control->modules[i]);
-    }
+    modules_free(control);
     while (control->waiters) {
         struct waiter *waiter = control->waiters;
         control->waiters = waiter->next;

@@ -1,5 +1,6 @@
-/* What the files of control/ share. modules.c: what is wanted; instances.c: what runs; turn.c: one
- * turn; publish.c: the snapshot; server.c: servers of others; views.c: JSON. */
+/* What the files of control/ share. modules.c: what is wanted; slots.c: where it lies; instances.c:
+ * what runs; turn.c: one turn; publish.c: the snapshot; server.c: servers of others; views.c: JSON.
+ */
 #pragma once
 
 #include "action/target.h"
@@ -139,6 +140,8 @@ struct control {
 
     struct module *modules[DECIDE_MODULES_MAX]; /* index = the number used everywhere */
     uint32_t module_count;
+    struct module **forgotten; /* whose slots others have now; owned; their figures stay */
+    size_t forgotten_count;
     int64_t last_position;
 
     struct instance *instances[DECIDE_INSTANCES_MAX]; /* in the order of their start */
@@ -194,8 +197,6 @@ struct control {
 
 /* modules.c */
 struct module *module_find(const struct control *control, const char *name, uint32_t *ret_index);
-/* A new entry without a source; NULL and err -ENOSPC when there are too many. */
-struct module *module_add(struct control *control, const char *name, struct err *err);
 struct module *module_free(struct module *module);
 /* Writes the module's record; -errno of the store. */
 int module_save(struct control *control, const struct module *module, struct err *err);
@@ -209,6 +210,15 @@ struct json_object *module_spec(const struct module *module, bool remote);
 int64_t module_memory_max_mb(const struct control *control, const struct module *module);
 bool module_is_native(const struct module *module);
 uint64_t backoff_ms(unsigned failures);
+
+/* slots.c */
+/* A new entry without a source at *ret_index; NULL and err -ENOSPC when there are too many. */
+struct module *module_add(struct control *control, const char *name, uint32_t *ret_index,
+                          struct err *err);
+/* Undoes module_add, before anything else was done with the entry. */
+void module_take_back(struct control *control, uint32_t index);
+/* At the end. */
+void modules_free(struct control *control);
 
 /* names.c */
 /* Another module that was loaded later serves the name. */

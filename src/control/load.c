@@ -152,11 +152,10 @@ int control_load(struct control *control, const struct control_load *load, uint6
     }
     bool added = !module;
     if (added) {
-        module = module_add(control, name, err);
+        module = module_add(control, name, &index, err);
         if (!module) {
             return -ENOSPC;
         }
-        index = control->module_count - 1;
     }
     bool fresh = !module->listed || load->reload || differs(module, load);
     bool again = load->place != PLACE_NONE && (load->reload || module->wanted == PLACE_NONE);
@@ -165,7 +164,7 @@ int control_load(struct control *control, const struct control_load *load, uint6
     failed = save_as(control, module, load, position, err);
     if (failed) {
         if (added) {
-            control->modules[--control->module_count] = module_free(module);
+            module_take_back(control, index);
         }
         return err_wrap(err, "cannot save module '%s'", name);
     }

@@ -140,18 +140,6 @@ static void save_or_warn(struct control *control, const struct module *module)
     }
 }
 
-struct module *module_add(struct control *control, const char *name, struct err *err)
-{
-    if (control->module_count == DECIDE_MODULES_MAX) {
-        (void)err_set(err, ENOSPC, "more than %d modules", DECIDE_MODULES_MAX);
-        return NULL;
-    }
-    struct module *module = xcalloc(1, sizeof(*module));
-    module->name = xstrdup(name);
-    control->modules[control->module_count++] = module;
-    return module;
-}
-
 static struct action_entry *entry_for(struct control *control, struct module *module,
                                       const char *name)
 {
@@ -283,7 +271,8 @@ static int restore_one(void *arg, const struct store_module *row)
 {
     struct control *control = arg;
     struct err err = {0};
-    struct module *module = module_add(control, row->name, &err);
+    uint32_t index;
+    struct module *module = module_add(control, row->name, &index, &err);
     if (!module) {
         return -ENOSPC;
     }
@@ -294,7 +283,7 @@ static int restore_one(void *arg, const struct store_module *row)
     module->position = row->position;
     module->listed = true;
     module->asked = module->wanted != PLACE_NONE || strcmp(row->learnt, "{}") != 0;
-    control->wanted_since_ms[control->module_count - 1] = clock_now_ms();
+    control->wanted_since_ms[index] = clock_now_ms();
     (void)json_parse_object(slice_str(row->config), &module->config, NULL);
     (void)json_parse_object(slice_str(row->ctx), &module->ctx, NULL);
     CLEANUP(json_put) struct json_object *info = NULL;
