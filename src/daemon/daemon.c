@@ -131,7 +131,8 @@ int daemon_run(const struct daemon_options *options, struct err *err)
     int failed = start(&daemon, err);
     if (!failed) {
         loop_run(daemon.loop);
-        if (!daemon_is_drained(&daemon)) { /* requests are held that will not be answered any more */
+        if (!daemon_is_drained(
+                &daemon)) { /* requests are held that will not be answered any more */
             daemon.store = store_close(daemon.store);
             logs_flush(&daemon.logs);
             _exit(0);
