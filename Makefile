@@ -48,7 +48,7 @@ bench-http:
 fuzz:
 	dev/test fuzz
 
-# The Kubernetes client behind a proxy that injects faults, by 200 seeds; minutes.
+# The Kubernetes client and the reconciler behind a proxy that injects faults; about 15 minutes.
 kube-faults: all
 	dev/setup test
 	. dev/env && JSORC_BUILD=$(BUILD) JSORC_KUBE_SEEDS=$(SEEDS) "$$JSORC_VENV_TEST/bin/python" \

@@ -225,7 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
             if version < self.api.oldest:
                 raise Refusal(410, "Expired", "the continue token is too old")
         items = [obj for (of, where, _), obj in sorted(self.api.objects.items(), key=str)
-                 if of == plural and namespace in (None, where)]
+                 if of == plural and namespace in (None, where) and _selected(obj, query)]
         end = start + int(query.get("limit") or len(items) or 1)
         metadata = {"resourceVersion": str(self.api.version)}
         if end < len(items):
@@ -254,7 +254,8 @@ class _Handler(BaseHTTPRequestHandler):
                 news = [entry for entry in api.log if entry[0] > seen]
                 now = api.version
             for _, of, change, obj in news:
-                if of == plural and namespace in (None, obj["metadata"].get("namespace")):
+                where = obj["metadata"].get("namespace")
+                if of == plural and namespace in (None, where) and _selected(obj, query):
                     self.chunk({"type": change, "object": obj})
             seen = now
             self.chunk({"type": "BOOKMARK", "object": {
@@ -267,6 +268,14 @@ class _Handler(BaseHTTPRequestHandler):
         data = json.dumps(event).encode() + b"\n"
         self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
         self.wfile.flush()
+
+
+def _selected(obj, query):
+    """Whether its labels are those of a selector of equalities."""
+    labels = obj["metadata"].get("labels") or {}
+    wanted = query.get("labelSelector")
+    return not wanted or all(labels.get(name) == value for name, value in
+                             (part.split("=") for part in wanted.split(",")))
 
 
 def _merge(old, patch):

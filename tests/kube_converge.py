@@ -3,7 +3,7 @@ after each failure. For the tests behind the proxy that injects faults."""
 
 import time
 
-from kube_talk import KubeTalk
+from kube_talk import KubeTalk, ReconcilerTalk
 from programs import wait_until
 
 ROUNDS_MAX = 100
@@ -122,3 +122,53 @@ def check_state(direct, namespace, first_claim):
     assert state(direct, "v1", "PersistentVolumeClaim", namespace)["data"][0] == first_claim
     web = direct.get("apps/v1", "Deployment", "web", namespace=namespace)["object"]
     assert web["spec"]["replicas"] == 2
+
+
+def reconcile_by_seed(seed, proxy, direct, namespace, compact=lambda: None):
+    """The same by the reconciler, while somebody changes and deletes what is its own."""
+    def maps(names, value):
+        return [config_map(f"c-{i}", value, namespace) for i in names]
+
+    data, web = claim("data", namespace), deployment("web", 1, namespace)
+    with ReconcilerTalk(api_server=proxy.url, namespace=namespace, seed=seed + 1,
+                        **SETTINGS) as reconciler:
+        reconciler.want("app", [*maps(range(8), "one"), data, web])
+        reconciler.until_settled("app", CONVERGE_SECONDS_MAX)
+        first_claim = state(direct, "v1", "PersistentVolumeClaim", namespace)["data"][0]
+        compact()
+
+        # What somebody changes or deletes comes back; what is not wanted any more goes, but the
+        # claim, which is deleted only with a phrase.
+        ref = {"apiVersion": "v1", "kind": "ConfigMap", "namespace": namespace}
+        assert direct.ask("patch", name="c-4", patch={"data": {"value": "other"}},
+                          **ref)["outcome"] == "ok"
+        assert direct.ask("delete", name="c-5", **ref)["outcome"] == "ok"
+        web["spec"]["replicas"] = 2
+        reconciler.want("app", [*maps([3], "one"), *maps(range(4, 8), "two"), web])
+        wait_until(lambda: _values(direct, namespace) ==
+                   {"c-3": "one", **{f"c-{i}": "two" for i in range(4, 8)}},
+                   CONVERGE_SECONDS_MAX, f"seed {seed}: what is wanted to be there")
+        reconciler.until_settled("app", CONVERGE_SECONDS_MAX)
+        assert state(direct, "v1", "PersistentVolumeClaim", namespace)["data"][0] == first_claim
+
+        reconciler.want("app", [*maps([0], "again"), *maps([3], "one"), *maps(range(4, 8), "two"),
+                                data, web])
+        wait_until(lambda: "c-0" in _values(direct, namespace), CONVERGE_SECONDS_MAX,
+                   f"seed {seed}: what is wanted again to be there")
+        reconciler.until_settled("app", CONVERGE_SECONDS_MAX)
+        check_state(direct, namespace, first_claim)
+
+        reconciler.want("app", None)
+        wait_until(lambda: not _values(direct, namespace) and
+                   not state(direct, "apps/v1", "Deployment", namespace), CONVERGE_SECONDS_MAX,
+                   f"seed {seed}: what is not wanted to be gone")
+        assert state(direct, "v1", "PersistentVolumeClaim", namespace)["data"][0] == first_claim
+    assert sum(proxy.counts.values()) > 5, proxy.counts
+
+
+def _values(kube, namespace):
+    """name -> data.value of the ConfigMaps that are ours."""
+    answer = kube.ask("list", apiVersion="v1", kind="ConfigMap", namespace=namespace)
+    assert answer["outcome"] == "ok", answer
+    return {item["metadata"]["name"]: item["data"]["value"] for item in answer["object"]["items"]
+            if item["metadata"]["name"].startswith("c-")}

@@ -245,3 +245,53 @@ def client_context(kubeconfig, folder):
     context = ssl.create_default_context(cafile=str(files["ca"]))
     context.load_cert_chain(files["cert"], files["key"])
     return cluster["server"], context
+
+
+class Relay:
+    """Passes bytes on to host:port, and can freeze: what is connected then hears nothing more, and
+    is not closed. For TLS and HTTP/2, which pass unread."""
+
+    def __init__(self, host, port):
+        self.target = (host, port)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.pairs = []
+        self.accepted = 0
+        self.frozen = set()
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for pair in self.pairs:
+            for end in pair:
+                end.close()
+
+    def freeze(self):
+        self.frozen.update(self.pairs)
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+                pair = (client, socket.create_connection(self.target))
+            except OSError:
+                return
+            self.accepted += 1
+            self.pairs.append(pair)
+            for source, sink in (pair, pair[::-1]):
+                threading.Thread(target=self._pump, args=(pair, source, sink),
+                                 daemon=True).start()
+
+    def _pump(self, pair, source, sink):
+        try:
+            while data := source.recv(65536):
+                if pair not in self.frozen:
+                    sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            return

@@ -92,6 +92,50 @@ class KubeTalk:
         return self.views[self.begin("watch", apiVersion=api_version, kind=kind, **details)]
 
 
+class ReconcilerTalk:
+    """The reconciler, alone: its test program. with ReconcilerTalk(...) as reconciler: ..."""
+
+    def __init__(self, **options):
+        self.process = subprocess.Popen(
+            [PROGRAM.with_name("reconciler_talk"), json.dumps(options)], text=True, bufsize=1,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.log = []
+        self.logger = threading.Thread(target=self._log, daemon=True)
+        self.logger.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        try:
+            status = self.process.wait(PATIENCE_SECONDS)
+        finally:
+            self.process.kill()
+        self.logger.join(PATIENCE_SECONDS)
+        complaints = [line for line in self.log if not line.startswith("time=")]
+        assert status == 0 and not complaints, complaints
+
+    def _log(self):
+        self.log.extend(self.process.stderr)
+
+    def want(self, name, objects):
+        """objects: manifests, or None to want none of them any more."""
+        line = {"want": name}
+        if objects is not None:
+            line["manifest"] = {"apiVersion": "v1", "kind": "List", "items": objects}
+        self.process.stdin.write(json.dumps(line) + "\n")
+
+    def state(self, name):
+        self.process.stdin.write(json.dumps({"state": name}) + "\n")
+        return json.loads(self.process.stdout.readline())
+
+    def until_settled(self, name, seconds):
+        """Its objects' states."""
+        return wait_until(lambda: (state := self.state(name))["settled"] and state["objects"],
+                          seconds, f"{name} to be settled: {self.state(name)}")
+
+
 class View:
     """What a watch has told: objects by (namespace, name), as they are now."""
 
