@@ -138,7 +138,8 @@ static void simulate_records(struct fit *fit)
         learned_model_of(learned, record, &model);
         twin_run(&model, record->placement, &effort, &twin);
         double weight = record->stale ? STALE_MISFIT : 1;
-        fit->misfit += weight * misfit_of(record->latency_s, twin.latency_s, LATENCY_ERROR);
+        double error = sqrt(LATENCY_ERROR * LATENCY_ERROR + record_scatter(record));
+        fit->misfit += weight * misfit_of(record->latency_s, twin.latency_s, error);
         for (size_t m = 0; m < learned->problem->module_count; m++) {
             sum_module(fit, record, &twin, m);
         }

@@ -262,21 +262,16 @@ static void learn_residuals(const struct search *search, struct candidates *cand
         if (!record_is_comparable(record)) {
             continue;
         }
-        double log_s = NAN;
-        for (size_t i = 0; i < candidates->count; i++) {
-            const struct candidate *item = &candidates->items[i];
-            log_s = !record->stale && item->placement == record->placement ? item->log_s : log_s;
-        }
-        if (isnan(log_s)) { /* of another load, or not feasible any more */
-            struct twin_model model;
-            learned_model_of(learned, record, &model);
-            log_s = twin_log_s(learned, &model, record->placement, LONG_CALLS, search->rules->seed);
-        }
+        struct twin_model model;
+        learned_model_of(learned, record, &model);
+        double log_s =
+            twin_log_s(learned, &model, record->placement, LONG_CALLS, search->rules->seed);
         if (is_overloaded(log_s)) {
             continue; /* that is no figure to be wrong by a factor */
         }
         krige->points[krige->count] = record->placement;
         krige->residual[krige->count] = log(record->latency_s) - log_s;
+        krige->scatter[krige->count] = record_scatter(record);
         krige->phases[krige->count++] = record->phases;
     }
     krige_fit(krige);

@@ -24,7 +24,8 @@ static void decompose(const struct krige *krige, struct krige_scale *scale)
         for (size_t j = 0; j <= i; j++) {
             double sum = covariance(krige, scale, krige->points[i], krige->points[j]);
             if (i == j) {
-                sum += scale->noise * scale->noise / fmax(krige->phases[i], 0.1) + JITTER;
+                sum += scale->noise * scale->noise / fmax(krige->phases[i], 0.1) +
+                       krige->scatter[i] + JITTER;
             }
             for (size_t k = 0; k < j; k++) {
                 sum -= scale->factor[i][k] * scale->factor[j][k];

@@ -27,6 +27,7 @@ struct krige {
     placement_t points[KRIGE_POINTS_MAX];
     double residual[KRIGE_POINTS_MAX]; /* log(measured / predicted) */
     double phases[KRIGE_POINTS_MAX];   /* the noise of a mean over them is less */
+    double scatter[KRIGE_POINTS_MAX];  /* variance that few runs make, whatever the noise */
     double weight[POLICY_MODULES_MAX]; /* how far apart its two places are */
     struct krige_scale scales[KRIGE_SCALES];
 };

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 
 #define STALE_WEIGHT   0.1 /* of figures from before a shift, against those after it */
+#define RUN_SCV        1.0 /* of a run's latency, with those after it that wait for the same */
 #define HISTORY_PHASES 12  /* a record remembers about so many phases: older ones fade */
 
 void learned_init(struct learned *learned, const struct policy_problem *problem)
@@ -84,6 +85,7 @@ static void merge_action(struct policy_action_figures *into,
 static void fade(struct record *record, double factor)
 {
     record->phases *= factor;
+    record->sampled *= factor;
     record->runs *= factor;
     record->errors *= factor;
     for (size_t i = 0; i < POLICY_MODULES_MAX; i++) {
@@ -154,7 +156,7 @@ struct record *learned_add(struct learned *learned, placement_t placement,
     } else if (record->stale) { /* its latencies were of another load */
         record->latency_s = record->throughput_s = NAN;
         record->stale = record->void_latency = false;
-        record->phases = 0;
+        record->phases = record->sampled = 0;
     } else if (record->phases >= HISTORY_PHASES) {
         fade(record, (HISTORY_PHASES - 1.0) / HISTORY_PHASES);
     }
@@ -167,6 +169,7 @@ struct record *learned_add(struct learned *learned, placement_t placement,
     record->latency_s = merged(record->latency_s, record->phases, seen->mean_latency_s);
     record->throughput_s = merged(record->throughput_s, record->phases, seen->throughput_s);
     record->runs += isnan(runs) ? !isnan(seen->mean_latency_s) : runs;
+    record->sampled += isfinite(runs) ? runs : 0;
     record->errors += seen->errors;
     record->phases += 1;
     for (size_t i = 0; i < seen->action_count; i++) {
@@ -212,6 +215,13 @@ void learned_model_of(const struct learned *learned, const struct record *record
                       struct twin_model *ret_model)
 {
     *ret_model = learned->model;
+    double runs = 0;
+    for (size_t w = 0; w < learned->problem->walker_count; w++) {
+        runs += record->walkers[w].runs;
+    }
+    for (size_t w = 0; runs > 0 && w < learned->problem->walker_count; w++) {
+        ret_model->share[w] = record->walkers[w].runs / runs;
+    }
     ret_model->users = isnan(record->users) ? 0 : record->users;
     ret_model->think_s = record->think_s;
     ret_model->rate_s = isnan(record->rate_s) ? 0 : record->rate_s;
@@ -227,6 +237,7 @@ static void translate_record(const struct learned *learned, const struct policy_
     init_record(record, policy_placement_renamed(former, problem, old.placement));
     record->phases = old.phases;
     record->runs = old.runs;
+    record->sampled = old.sampled;
     record->errors = old.errors;
     record->latency_s = old.latency_s;
     record->throughput_s = old.throughput_s;
@@ -267,6 +278,11 @@ void learned_change(struct learned *learned, const struct policy_problem *former
     learned->users = learned->problem->users;
     learned->think_s = learned->problem->think_s;
     learned->rate_s = isnan(learned->problem->rate_s) ? learned->rate_s : learned->problem->rate_s;
+}
+
+double record_scatter(const struct record *record)
+{
+    return record->sampled > 0 ? RUN_SCV / record->sampled : 0;
 }
 
 double record_error_ratio(const struct record *record)

@@ -15,6 +15,7 @@ struct record {
     double phases;       /* that were told; older ones weigh less after a shift */
     double runs, errors; /* sums */
     double latency_s;    /* NAN = only failures */
+    double sampled;      /* runs that latency_s is the mean of; 0 = not told */
     double throughput_s; /* NAN = not told */
     bool stale;          /* of before a shift */
     bool void_latency;   /* and of another system: only its service times say something still */
@@ -61,7 +62,9 @@ static inline bool record_is_comparable(const struct record *record)
     return !record->barred && record->latency_s > 0 && !record->void_latency;
 }
 
-/* The model under the load that record is of. */
+/* The model under the load and the mix of walkers that record is of: near saturation, two per cent
+ * more of the heavy runs make the latency of a phase ten per cent longer, whatever the placement.
+ */
 void learned_model_of(const struct learned *learned, const struct record *record,
                       struct twin_model *ret_model);
 
@@ -74,6 +77,9 @@ void learned_calibrate(struct learned *learned, uint64_t seed);
 
 /* Simulated runs that take about `calls` calls, at least some. */
 struct twin_effort learned_effort(const struct learned *learned, double calls, uint64_t seed);
+
+/* Relative variance that its latency has for being a mean of few runs; 0 = not known. */
+double record_scatter(const struct record *record);
 
 /* Failed runs / all runs under record; 0 when there were none. */
 double record_error_ratio(const struct record *record);

@@ -44,7 +44,7 @@ static void generate_modules(struct random *random, struct sim_instance *instanc
 {
     for (size_t i = 0; i < instance->problem.module_count; i++) {
         struct policy_module *module = &instance->problem.modules[i];
-        char name[16];
+        char name[24];
         (void)snprintf(name, sizeof(name), "m%zu", i);
         module->name = xstrdup(name);
         module->mem_bytes = round(lognormal(random, 200, 0.8)) * MB;
@@ -64,7 +64,7 @@ static void generate_walkers(struct random *random, struct sim_instance *instanc
     problem->walkers = xcalloc(problem->walker_count, sizeof(*problem->walkers));
     for (size_t i = 0; i < problem->walker_count; i++) {
         struct policy_walker *walker = &problem->walkers[i];
-        char name[16];
+        char name[24];
         (void)snprintf(name, sizeof(name), "w%zu", i);
         walker->name = xstrdup(name);
         walker->call_count = 1 + choose(random, 2 * problem->module_count);
