@@ -308,6 +308,49 @@ def test_a_full_disk_is_told_and_over_once_there_is_room(small_disk, tmp_path):
         daemon.kill()
 
 
+# ---- settings
+
+def test_one_command_starts_what_the_settings_name(serve, write):
+    config = write("jsorc.yaml", "services:\n  redis: {db: 3}\n")
+    daemon = serve(options=(*QUICK, "--config", config, "--keep-alive", "promon"))
+    now = wait_for(daemon, "redis")
+    assert (now["automated"], now["provider"], now["config"]["db"]) == (True, "process", 3)
+    wait_for(daemon, "prome")
+    wait_for(daemon, "node_exporter")
+    assert daemon.op("config_exists", name="REDIS_CONFIG") is False
+    assert configure(daemon, "redis", db=4)["config"]["db"] == 4  # over the file
+    assert info(daemon, "redis")["automated"] is True
+    daemon.op("config_delete", name="REDIS_CONFIG")
+    daemon.op("service_refresh", name="redis")
+    assert info(daemon, "redis")["config"]["db"] == 3
+
+
+@pytest.mark.sanitize
+def test_settings_that_cannot_be_right_are_refused_at_the_start(serve, write):
+    for text, reason in (("nosuch: {}", "there is no service 'nosuch'"),
+                         ("redis: 7", "the config of service 'redis' must be an object"),
+                         ("redis: {port: -1}", "'port' must be a number from 1 to 65535")):
+        config = write("jsorc.yaml", f"services:\n  {text}\n")
+        daemon = serve(options=("--config", config), start=False)
+        daemon.start(wait=False)
+        assert daemon.process.wait(30) == 2
+        assert reason in daemon.log_text()
+
+
+def test_what_outlived_everything_is_taken_over(daemon):
+    pid = keep_alive(daemon, "redis")["pid"]
+    redis(daemon, "set", "kept", "yes")
+    os.kill(daemon.daemon_pid(), signal.SIGSTOP)  # or its supervisor's end would make it end redis
+    daemon.process.kill()
+    os.kill(daemon.daemon_pid(), signal.SIGKILL)
+    daemon.process.wait()
+    assert Path(f"/proc/{pid}").exists()
+    wait_until(lambda: daemon.pids() == [pid], WAIT_S, "the end of all else")
+    daemon.start()
+    assert wait_for(daemon, "redis", pid=pid)["restarts"] == 0
+    assert redis(daemon, "get", "kept") == "yes"
+
+
 # ---- META_CONFIG
 
 def test_meta_config_starts_what_it_keeps_alive(daemon):

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/err.h"
+#include "base/json.h"
 #include "base/slice.h"
 #include "daemon/listen.h"
 #include "daemon/paths.h"
@@ -27,6 +29,38 @@ static char *own_url(const struct backing_parts *parts)
     return NULL;
 }
 
+/* Both settings as one: {name: config}, each kept alive unless it says otherwise. Owned. */
+static struct json_object *given_services(const struct settings *settings)
+{
+    struct json_object *given = NULL;
+    if (json_object_deep_copy(settings->services, &given, NULL) < 0) {
+        abort();
+    }
+    for (size_t i = 0; i < json_object_array_length(settings->keep_alive); i++) {
+        const char *name =
+            json_object_get_string(json_object_array_get_idx(settings->keep_alive, i));
+        if (name && !json_object_object_get_ex(given, name, NULL)) {
+            json_set(given, name, json_object_new_object());
+        }
+    }
+    json_object_object_foreach(given, name, config)
+    {
+        (void)name;
+        if (json_object_is_type(config, json_type_object) &&
+            !json_object_object_get_ex(config, "automated", NULL)) {
+            json_set_bool(config, "automated", true);
+        }
+    }
+    return given;
+}
+
+int backing_check(const struct settings *settings, struct err *err)
+{
+    CLEANUP(json_put) struct json_object *given = given_services(settings);
+    return services_check_given(given, err) < 0 ? err_wrap(err, "settings services and keep_alive")
+                                                : 0;
+}
+
 static uint64_t in_ms(double seconds)
 {
     return (uint64_t)(seconds * 1000);
@@ -39,9 +73,11 @@ void backing_init(struct backing *backing, const struct backing_parts *parts)
     randombytes_buf(bytes, sizeof(bytes));
     (void)sodium_bin2hex(backing->metrics_token, sizeof(backing->metrics_token), bytes,
                          sizeof(bytes));
+    backing->given = given_services(settings);
     backing->metrics_url = own_url(parts);
     backing->services =
-        services_new(&(struct service_parts){.loop = parts->loop,
+        services_new(&(struct service_parts){.given = backing->given,
+                                             .loop = parts->loop,
                                              .store = parts->store,
                                              .state_folder = parts->paths->state,
                                              .run_folder = parts->paths->run,
@@ -61,6 +97,7 @@ void backing_done(struct backing *backing)
     backing->services = services_free(backing->services);
     free(backing->metrics_url);
     backing->metrics_url = NULL;
+    backing->given = json_put(backing->given);
 }
 
 /* "Token TEXT", as Prometheus is told to send it. */

@@ -3,7 +3,9 @@
 
 #include <stdbool.h>
 
+struct err;
 struct http_request;
+struct json_object;
 struct listeners;
 struct loop;
 struct paths;
@@ -13,6 +15,7 @@ struct store;
 
 struct backing {
     struct services *services;
+    struct json_object *given;
     char *metrics_url;      /* NULL = no address that Prometheus can reach */
     char metrics_token[33]; /* with it /metrics may be read where a token is asked for */
 };
@@ -24,6 +27,9 @@ struct backing_parts { /* borrowed; loop, store and paths for the services' life
     const struct paths *paths;
     const struct listeners *listeners;
 };
+
+/* Whether the settings name services that there are, with configs that can be right. -EINVAL. */
+int backing_check(const struct settings *settings, struct err *err);
 
 void backing_init(struct backing *backing, const struct backing_parts *parts);
 void backing_done(struct backing *backing);

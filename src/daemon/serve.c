@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "cli/commands.h"
+#include "daemon/backing.h"
 #include "daemon/daemon.h"
 #include "daemon/listen.h"
 #include "daemon/paths.h"
@@ -45,7 +46,8 @@ static int check_choices(const struct settings *settings, struct err *err)
     if (strcmp(open, "auto") != 0 && strcmp(open, "yes") != 0 && strcmp(open, "no") != 0) {
         return err_set(err, EINVAL, "open_actions '%s' is none of auto, yes, no", open);
     }
-    return set_log_level(settings->log_level, err);
+    int failed = backing_check(settings, err);
+    return failed ? failed : set_log_level(settings->log_level, err);
 }
 
 /* A descriptor that the supervisor named; none of our own children shall have it. -1 = none. */

@@ -49,6 +49,8 @@ struct settings {
     double probe_timeout_s;
     double wait_timeout_s;
     double tracksys_interval_s;
+    struct json_object *services;   /* object: name -> config */
+    struct json_object *keep_alive; /* array of names */
     double service_interval_s;
     double service_timeout_s;
     double service_start_timeout_s;

@@ -77,6 +77,11 @@ const struct setting SETTINGS_TABLE[] = {
      "keep figures of requests and calls; false only to see what that costs"},
     {"tracksys_interval_s", SETTING_NUMBER, AT(tracksys_interval_s), "10", 0.05, 86400, true,
      "between two notes of what is used, while jsorc_tracksys_start is active, in seconds"},
+    {"services", SETTING_OBJECT, AT(services), "{}", 0, 0, false,
+     "backing services to start and keep alive: name -> config, e.g. redis: {}; what is set by "
+     "'jsorc service config set' comes before it"},
+    {"keep_alive", SETTING_LIST, AT(keep_alive), "[]", 0, 0, true,
+     "names of backing services to start and keep alive, e.g. redis or prome"},
     {"service_interval_s", SETTING_NUMBER, AT(service_interval_s), "10", 0.05, 3600, true,
      "between two checks of a backing service, in seconds; backoff_interval of JSORC_CONFIG comes "
      "before it"},

@@ -269,10 +269,12 @@ static void checked(struct service *service, const struct service_job *job)
         return;
     }
     if (service->keep.state != before && !service->quiet) {
-        bool good = service->keep.state == SERVICE_RUNNING;
-        log_line(good ? LOG_INFO : LOG_WARN, good ? "service runs" : "service failed",
-                 "service=%s error=\"%s\"", service->ops->name,
-                 good || !service->error ? "" : service->error);
+        if (service->keep.state == SERVICE_RUNNING) {
+            log_info("service runs", "service=%s", service->ops->name);
+        } else {
+            log_warn("service failed", "service=%s error=\"%s\"", service->ops->name,
+                     service->error ? service->error : "");
+        }
     }
     if (job->outcome == CHECK_GOOD) {
         service->last_ok_ms = clock_unix_ms();

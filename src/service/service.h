@@ -27,7 +27,11 @@ struct service_settings {
     uint64_t stop_grace_ms;    /* between asking a process to end and killing it */
 };
 
-struct service_parts { /* borrowed for the services' life */
+/* Whether given (an object: name -> config) can be service_parts' one. 0 or -EINVAL. */
+int services_check_given(struct json_object *given, struct err *err);
+
+struct service_parts {         /* borrowed for the services' life */
+    struct json_object *given; /* name -> config, below what is stored; NULL = none */
     struct loop *loop;
     struct store *store;
     const char *state_folder; /* data lies in services/NAME below it */

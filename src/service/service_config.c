@@ -78,6 +78,68 @@ struct json_object *service_config_merge(const struct service_ops *ops, struct j
     return config;
 }
 
+struct json_object *service_config_over(struct json_object *base, struct json_object *stored)
+{
+    struct json_object *both = json_object_new_object();
+    struct json_object *const layers[] = {base, stored};
+    for (size_t i = 0; i < 2; i++) {
+        if (layers[i]) {
+            json_object_object_foreach(layers[i], name, value)
+            {
+                json_set(both, name, json_ref(value));
+            }
+        }
+    }
+    return both;
+}
+
+static bool is_called(const struct service_ops *ops, const char *name)
+{
+    return strcmp(ops->name, name) == 0 || (ops->alias && strcmp(ops->alias, name) == 0);
+}
+
+struct json_object *service_config_given(const struct service_ops *ops, struct json_object *given)
+{
+    for (size_t i = 0; ops->part_of && SERVICE_KINDS[i]; i++) {
+        if (strcmp(SERVICE_KINDS[i]->name, ops->part_of) == 0) {
+            return service_config_given(SERVICE_KINDS[i], given);
+        }
+    }
+    if (given) {
+        json_object_object_foreach(given, name, config)
+        {
+            if (is_called(ops, name)) {
+                return config;
+            }
+        }
+    }
+    return NULL;
+}
+
+int services_check_given(struct json_object *given, struct err *err)
+{
+    json_object_object_foreach(given, name, config)
+    {
+        const struct service_ops *ops = NULL;
+        for (size_t i = 0; SERVICE_KINDS[i] && !ops; i++) {
+            ops = is_called(SERVICE_KINDS[i], name) && !SERVICE_KINDS[i]->part_of ? SERVICE_KINDS[i]
+                                                                                  : NULL;
+        }
+        if (!ops) {
+            return err_set(err, EINVAL, "there is no service '%s'", name);
+        }
+        if (!json_object_is_type(config, json_type_object)) {
+            return err_set(err, EINVAL, "the config of service '%s' must be an object", name);
+        }
+        CLEANUP(json_put) struct json_object *merged = service_config_merge(ops, config);
+        if (service_config_check(ops, merged, err) < 0) {
+            (void)err_wrap(err, "service '%s'", name);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
 struct json_object *service_config_plain(struct json_object *config)
 {
     struct json_object *plain = json_object_new_object();

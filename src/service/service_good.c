@@ -28,13 +28,16 @@ bool service_load(struct service *service)
 {
     const struct service_ops *ops = service->ops;
     CLEANUP(str_free) char *text = NULL;
-    CLEANUP(json_put) struct json_object *stored = NULL;
+    CLEANUP(json_put) struct json_object *set = NULL;
     struct err err = {0};
     int failed = store_config_get(service->all->parts.store, ops->config, &text, &err);
     failed = failed == -ENOENT ? 0 : failed;
     if (!failed && text) {
-        failed = json_parse_object(slice_str(text), &stored, &err);
+        failed = json_parse_object(slice_str(text), &set, &err);
     }
+    CLEANUP(json_put)
+    struct json_object *stored =
+        service_config_over(service_config_given(ops, service->all->parts.given), set);
     if (!failed) {
         CLEANUP(json_put) struct json_object *config = service_config_merge(ops, stored);
         failed = service_config_check(ops, config, &err);
@@ -46,11 +49,10 @@ bool service_load(struct service *service)
             return false;
         }
         (void)json_put(stored); /* a first start: as it ran last, else as if nothing were set */
-        stored = json_ref(service->good);
+        stored = service->good ? json_ref(service->good) : json_object_new_object();
     } else {
         str_replace(&service->refused, NULL);
     }
-    stored = stored ? stored : json_object_new_object();
     bool changed = !service->config || !json_object_equal(service->stored, stored);
     take_config(service, stored);
     return changed;

@@ -226,6 +226,11 @@ void service_revert(struct service *service);
 
 /* Defaults and environment under what is stored (NULL = nothing); owned by the caller. */
 struct json_object *service_config_merge(const struct service_ops *ops, struct json_object *stored);
+/* base's members (NULL = none) with stored's over them; owned by the caller. */
+struct json_object *service_config_over(struct json_object *base, struct json_object *stored);
+/* What given (name -> config, or NULL) has for that kind, or for the whole that it is a part of;
+ * borrowed; NULL = nothing. */
+struct json_object *service_config_given(const struct service_ops *ops, struct json_object *given);
 /* The types and ranges of the known keys, and ops->check_config. 0 or -EINVAL. */
 int service_config_check(const struct service_ops *ops, struct json_object *config,
                          struct err *err);

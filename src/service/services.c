@@ -371,7 +371,9 @@ int services_configure(struct services *services, const char *name, struct json_
         return err_set(err, EINVAL, "%s is a part of %s: its config is in that one's", name,
                        service->ops->part_of);
     }
-    CLEANUP(json_put) struct json_object *merged = service_config_merge(service->ops, config);
+    struct json_object *given = service_config_given(service->ops, services->parts.given);
+    CLEANUP(json_put) struct json_object *whole = service_config_over(given, config);
+    CLEANUP(json_put) struct json_object *merged = service_config_merge(service->ops, whole);
     if (service_config_check(service->ops, merged, err) < 0) {
         return err_wrap(err, "%s", service->ops->config);
     }
