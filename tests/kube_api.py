@@ -200,9 +200,9 @@ class _Handler(BaseHTTPRequestHandler):
             if wanted and wanted != old["metadata"]["uid"]:
                 raise Refusal(409, "Conflict", "the UID in the precondition does not match", name)
             return self.api.remove(plural, key)
-        return self.write(version, plural, kind, key, old, body)
+        return self.write(version, plural, kind, key, old, body, "dryRun" in query)
 
-    def write(self, version, plural, kind, key, old, body):
+    def write(self, version, plural, kind, key, old, body, dry_run):
         if self.headers["Content-Type"] == "application/merge-patch+json":
             if not old:
                 raise Refusal(404, "NotFound", f'{plural} "{key[2]}" not found', key[2])
@@ -216,7 +216,7 @@ class _Handler(BaseHTTPRequestHandler):
         if old:
             metadata["uid"] = old["metadata"]["uid"]
         obj = {**body, "apiVersion": version, "kind": kind, "metadata": metadata}
-        return self.api.write(plural, key, kind, obj)
+        return obj if dry_run else self.api.write(plural, key, kind, obj)
 
     def list(self, plural, kind, namespace, query):
         start = 0

@@ -2,6 +2,7 @@
 tells. The replicas of pods are `jsorc host` programs of this host; the test is the cluster's
 controllers. The same on a real cluster: tests/cluster."""
 
+import base64
 import json
 import threading
 
@@ -249,3 +250,70 @@ def test_what_somebody_changes_is_mended(api, lab, daemon):
                "the replicas that were asked for")
     api.take("services", NS, "text")
     wait_until(lambda: api.get("services", NS, "text"), PATIENCE_S, "the Service again")
+
+
+def test_a_diff_tells_what_a_load_would_change(api, daemon):
+    found = daemon.op("jsorc_diff", name="text")
+    assert found["success"]
+    assert [(row["kind"], row["name"], row["result"]) for row in found["objects"]] == [
+        ("ConfigMap", "text-up", "created"), ("Service", "text", "created"),
+        ("Deployment", "text", "created")]
+    assert not api.names("deployments"), "it was a dry run"
+    go_remote(daemon)
+    wait_until(lambda: api.get("deployments", NS, "text"), PATIENCE_S, "the Deployment")
+    found = daemon.op("jsorc_diff", name="text")
+    assert {row["result"] for row in found["objects"]} == {"unchanged"}
+    config = {"module": "text", "remote": {"image": "localhost/text:2"}}
+    kept = daemon.op("jsorc_status")["modules"][0]["source"]
+    assert daemon.op("jsorc_actions_config", name="text",
+                     config={**config, "module": kept})["success"]
+    changed = [row for row in daemon.op("jsorc_diff", name="text")["objects"] if row["changes"]]
+    assert [row["kind"] for row in changed] == ["Deployment"]
+    assert {"path": "/spec/template/spec/containers/0/image", "from": "localhost/text:1",
+            "to": "localhost/text:2"} in changed[0]["changes"]
+
+
+YAML = """
+kind: ConfigMap
+apiVersion: v1
+metadata: {name: one, namespace: theirs, creationTimestamp: null}
+data: {a: "1"}
+---
+kind: Secret
+apiVersion: v1
+metadata: {name: two}
+stringData: {copy: "$j{ConfigMap.one.data.a}"}
+"""
+
+
+def test_objects_are_brought_once_from_texts_files_and_uploads(api, daemon, write):
+    def results(answer):
+        return [(row["kind"], row["namespace"], row["result"]) for row in answer["results"]]
+
+    made = [("ConfigMap", NS, "created"), ("Secret", NS, "created")]
+    assert results(daemon.op("load_yaml", files=YAML, dry_run=True)) == made
+    assert not api.names("secrets")
+    answer = daemon.op("load_yaml", files=[str(write("objects.yaml", YAML))])
+    assert results(answer) == made
+    assert answer["ConfigMap"]["one"]["data"] == {"a": "1"}
+    assert api.get("secrets", NS, "two")["stringData"] == {"copy": "1"}
+    upload = base64.b64encode(YAML.replace('"1"', '"2"').encode()).decode()
+    answer = daemon.op("load_yaml", files=[{"base64": upload}])
+    assert results(answer) == [("ConfigMap", NS, "patched"), ("Secret", NS, "patched")]
+    assert answer["results"][0]["changes"] == [{"path": "/data/a", "from": "1", "to": "2"}]
+    answer = daemon.op("load_yaml", files=YAML, manifest_type="SOURCE")
+    assert results(answer) == [("ConfigMap", "theirs", "created"), ("Secret", "default", "created")]
+    refused = daemon.op("load_yaml", files=YAML, manifest_type="X")
+    assert "is none of DEDICATED" in refused["response"]
+    assert "line" in daemon.op("load_yaml", files="a: [")["response"]
+    words = daemon.cli("load", "yaml", write("cli.yaml", YAML), "--manual-namespace", "mine",
+                       "--manifest-type", "MANUAL", "-o", "json")
+    assert results(json.loads(words.stdout)) == [
+        ("ConfigMap", "mine", "created"), ("Secret", "mine", "created")]
+
+
+def test_without_a_cluster_nothing_is_brought(serve):
+    daemon = serve()
+    assert daemon.op("load_yaml", files=YAML) == {
+        "message": "load_yaml is not supported on non automated JsOrc!"}
+    assert not daemon.op("jsorc_diff", name="text")["success"]

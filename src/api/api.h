@@ -10,6 +10,7 @@ struct exposition;
 struct job_pool;
 struct loadtests;
 struct loop;
+struct provider;
 struct services;
 struct store;
 struct trackact;
@@ -18,6 +19,7 @@ struct tracksys_watch;
 struct api {
     struct control *control; /* modules, placement, moves */
     struct store *store;
+    struct provider *cluster;     /* `kubernetes`; NULL = no cluster is configured */
     struct services *services;    /* backing services; NULL in tests of what needs none */
     struct auth *auth;            /* accounts and tokens */
     struct job_pool *jobs;        /* for what blocks: password hashes, child programs */

@@ -11,6 +11,7 @@ extern const struct op op_config_list;
 extern const struct op op_config_refresh;
 extern const struct op op_config_set;
 extern const struct op op_config_update;
+extern const struct op op_load_yaml;
 extern const struct op op_master_allusers;
 extern const struct op op_master_createsuper;
 extern const struct op op_user_create;
@@ -38,6 +39,7 @@ extern const struct op op_jsorc_actionstracking_stop;
 extern const struct op op_jsorc_benchmark_report;
 extern const struct op op_jsorc_benchmark_start;
 extern const struct op op_jsorc_benchmark_stop;
+extern const struct op op_jsorc_diff;
 extern const struct op op_jsorc_loadtest;
 extern const struct op op_jsorc_loadtest_report;
 extern const struct op op_jsorc_logs;
@@ -73,6 +75,7 @@ const struct op *const OP_TABLE[] = {
     &op_config_refresh,
     &op_config_set,
     &op_config_update,
+    &op_load_yaml,
     &op_master_allusers,
     &op_master_createsuper,
     &op_user_create,
@@ -100,6 +103,7 @@ const struct op *const OP_TABLE[] = {
     &op_jsorc_benchmark_report,
     &op_jsorc_benchmark_start,
     &op_jsorc_benchmark_stop,
+    &op_jsorc_diff,
     &op_jsorc_loadtest,
     &op_jsorc_loadtest_report,
     &op_jsorc_logs,

@@ -163,6 +163,12 @@ bool control_serves(const struct control *control, const char *name, enum place 
 /* Why it does not serve; NULL = no failure. Borrowed until the next turn. */
 const char *control_error(const struct control *control, const char *name);
 
+/* What a pod of the module in the cluster would be made of: the part of a pod_spec that is for a
+ * pod that is not on this host, borrowed until the next turn. -ENOENT: not known. */
+struct pod_spec;
+int control_pod_spec(const struct control *control, const char *name, struct pod_spec *ret_spec,
+                     struct err *err);
+
 /* ---- figures ---- */
 
 struct figures;

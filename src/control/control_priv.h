@@ -260,6 +260,8 @@ void instance_replicas(void *arg, const struct pod_replica *replicas, uint32_t c
 void instance_trouble(void *arg, const char *reason, const char *text, bool stuck);
 /* Asks one of its replicas what it serves, when that is due. */
 void instance_ask_if_due(struct instance *instance, uint64_t now_ms);
+/* Fills in what a spec has for a pod that is not on this host; borrowed from module. */
+void pod_spec_away(const struct module *module, struct pod_spec *spec);
 /* Who makes the module's pod; NULL with err when nobody can. */
 struct provider *provider_of(const struct control *control, const struct module *module,
                              struct err *err);

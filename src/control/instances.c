@@ -311,23 +311,17 @@ void instance_start_remote(struct control *control, uint32_t index)
     struct json_object *specs = specs_in_order(control, &index, 1, module->wanted == PLACE_REMOTE);
     CLEANUP(str_free)
     char *name = xasprintf("%s-%lld", module->name, (long long)instance->generation);
-    const struct control_costs *costs = &module->costs[module->costs_known[1] ? 1 : 0];
     struct err err = {0};
-    start_pod(instance, provider_of(control, module, &err),
-              &(struct pod_spec){
-                  .name = name,
-                  .log_name = module->name,
-                  .role = POD_REMOTE,
-                  .python = !module_is_native(module),
-                  .modules = specs,
-                  .memory_max_mb = module_memory_max_mb(control, module),
-                  .module = module->name,
-                  .source = module->source,
-                  .config = module->config,
-                  .memory_kb = costs->pss_kb,
-                  .memory_peak_kb = costs->pss_peak_kb,
-              },
-              &err);
+    struct pod_spec spec = {
+        .name = name,
+        .log_name = module->name,
+        .role = POD_REMOTE,
+        .python = !module_is_native(module),
+        .modules = specs,
+        .memory_max_mb = module_memory_max_mb(control, module),
+    };
+    pod_spec_away(module, &spec);
+    start_pod(instance, provider_of(control, module, &err), &spec, &err);
 }
 
 /* ---- end ---- */

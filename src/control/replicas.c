@@ -30,7 +30,10 @@ static void on_spec(void *arg, enum http_outcome outcome, const struct http_repl
     if (!well || !instance->targets || instance->state != INSTANCE_STARTING) {
         return; /* asked again soon */
     }
-    json_set(modules, control->modules[instance->loaded[0].module]->name, info_of_spec(spec));
+    const struct module *module = control->modules[instance->loaded[0].module];
+    struct json_object *info = info_of_spec(spec);
+    json_set_int(info, "mem_kb", json_int(module->info, "mem_kb", 0)); /* a spec does not tell */
+    json_set(modules, module->name, info);
     instance_ready(instance, TAKE(instance->targets), modules);
 }
 
@@ -153,6 +156,32 @@ void instance_trouble(void *arg, const char *reason, const char *text, bool stuc
 }
 
 /* ---- who makes them ---- */
+
+#define INTERPRETER_KB (32 * 1024) /* of a pod beside what loading its module adds, at least */
+
+void pod_spec_away(const struct module *module, struct pod_spec *spec)
+{
+    /* As it was learnt when it was loaded on this host last, and not as it is measured just now:
+     * the next daemon must ask for the same, or it would roll out its pods anew. */
+    int64_t loaded_kb = json_int(module->info, "mem_kb", 0);
+    spec->module = module->name;
+    spec->source = module->source;
+    spec->config = module->config;
+    spec->memory_kb = loaded_kb > 0 ? loaded_kb + INTERPRETER_KB : 0;
+    spec->memory_peak_kb = spec->memory_kb;
+}
+
+int control_pod_spec(const struct control *control, const char *name, struct pod_spec *ret_spec,
+                     struct err *err)
+{
+    const struct module *module = module_find(control, name, NULL);
+    if (!module || !module->listed) {
+        return err_set(err, ENOENT, "module '%s' is not known", name);
+    }
+    *ret_spec = (struct pod_spec){.role = POD_REMOTE};
+    pod_spec_away(module, ret_spec);
+    return 0;
+}
 
 struct provider *provider_of(const struct control *control, const struct module *module,
                              struct err *err)

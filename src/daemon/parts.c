@@ -181,6 +181,7 @@ int daemon_make_api(struct daemon *daemon, struct err *err)
     }
     daemon->api =
         (struct api){.control = daemon->control,
+                     .cluster = daemon->cluster.provider,
                      .services = daemon->backing.services,
                      .store = daemon->store,
                      .auth = daemon->auth,

@@ -30,6 +30,7 @@ struct kubernetes {
     struct kube *kube; /* borrowed */
     struct reconciler *reconciler;
     uint64_t start_timeout_ms;
+    char *owner;
     struct app *apps;
     struct loop_timer sweep;
 };
@@ -360,6 +361,7 @@ static struct provider *free_provider(struct provider *base)
             app_done(app);
         }
         (void)reconciler_free(provider->reconciler);
+        free(provider->owner);
         free(provider);
     }
     return NULL;
@@ -384,9 +386,22 @@ struct provider *kubernetes_provider_new(struct loop *loop, struct kube *kube,
     provider->loop = loop;
     provider->kube = kube;
     provider->start_timeout_ms = settings->start_timeout_ms;
+    provider->owner = xstrdup(settings->owner);
     provider->reconciler = reconciler_new(loop, kube, settings->owner, random_seed());
     provider->sweep = (struct loop_timer){.fn = on_sweep, .arg = provider};
     return &provider->base;
+}
+
+int kubernetes_manifest(struct provider *base, const struct pod_spec *spec,
+                        struct manifest **ret_manifest, struct err *err)
+{
+    struct kubernetes *provider = (struct kubernetes *)base;
+    int failed = make_manifest(provider, spec, ret_manifest, err);
+    if (!failed) {
+        manifest_own(*ret_manifest,
+                     &(struct manifest_owner){provider->owner, MANIFEST_ACTION, spec->module});
+    }
+    return failed;
 }
 
 struct reconciler *kubernetes_reconciler(struct provider *provider)

@@ -19,6 +19,13 @@ struct kubernetes_settings {
 struct provider *kubernetes_provider_new(struct loop *loop, struct kube *kube,
                                          const struct kubernetes_settings *settings);
 
+/* The objects that a pod of that module is, labelled as ours; what its start would apply. Only what
+ * struct pod_spec has for a pod that is not on this host is looked at. -EINVAL: what is wrong with
+ * its action config. */
+struct manifest;
+int kubernetes_manifest(struct provider *provider, const struct pod_spec *spec,
+                        struct manifest **ret_manifest, struct err *err);
+
 /* What applies the objects: services use the same one. Borrowed. */
 struct reconciler *kubernetes_reconciler(struct provider *provider);
 struct kube *kubernetes_client(struct provider *provider);
