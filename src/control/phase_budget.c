@@ -60,5 +60,7 @@ bool phase_budget_changed(struct control *control, uint64_t now_ms)
     phases->budget_bytes = pressure_budget(&phases->pressure, &seen, &memory, now_ms);
     double change = phases->budget_bytes - phases->told_bytes;
     double scale = isinf(seen.setting_bytes) ? memory.total_bytes : seen.setting_bytes;
-    return phases->shape && (change < -scale * LESS_SHARE || change > scale * MORE_SHARE);
+    bool relieved = phases->pressed && !pressure_is_on(&phases->pressure);
+    return phases->shape &&
+           (relieved || change < -scale * LESS_SHARE || change > scale * MORE_SHARE);
 }

@@ -36,24 +36,54 @@ void phase_note_changes(struct control *control)
     }
 }
 
+/* Where the placement has the module; PLACE_NONE = it is there, or is not the policy's to move. */
+static enum place place_for(const struct control *control, placement_t placement, size_t i)
+{
+    const struct module *module = module_at(control, i);
+    enum place place = placement_local(placement, i) ? PLACE_MODULE : PLACE_REMOTE;
+    bool fixed = policy_problem(control->phases.talk.policy)->modules[i].fixed;
+    bool moves = !fixed && module->wanted != PLACE_NONE && module->wanted != place;
+    return moves ? place : PLACE_NONE;
+}
+
+static void move(struct control *control, size_t i, enum place place)
+{
+    struct module *module = module_at(control, i);
+    module->kept = module->kept == PLACE_NONE ? module->wanted : module->kept;
+    control->phases.given_up &= ~((placement_t)1 << i);
+    want(control, control->phases.modules[i], place);
+}
+
 void phase_apply(struct control *control, placement_t placement)
 {
-    struct phases *phases = &control->phases;
-    for (size_t i = 0; i < phases->module_count; i++) {
-        struct module *module = module_at(control, i);
-        enum place place = placement_local(placement, i) ? PLACE_MODULE : PLACE_REMOTE;
-        bool fixed = policy_problem(phases->talk.policy)->modules[i].fixed;
-        if (!fixed && module->wanted != PLACE_NONE && module->wanted != place) {
-            module->kept = module->kept == PLACE_NONE ? module->wanted : module->kept;
-            phases->given_up &= ~((placement_t)1 << i);
-            want(control, phases->modules[i], place);
+    const struct phases *phases = &control->phases;
+    static const enum place ORDER[] = {PLACE_REMOTE, PLACE_MODULE};
+    size_t moved = 0, most = phases->pressed ? 1 : phases->module_count;
+    for (size_t k = 0; k < 2; k++) {
+        for (size_t i = 0; i < phases->module_count && moved < most; i++) {
+            if (place_for(control, placement, i) == ORDER[k]) {
+                move(control, i, ORDER[k]);
+                moved++;
+            }
         }
     }
     phase_note_changes(control);
 }
 
+bool phase_is_behind(const struct control *control, placement_t placement)
+{
+    bool behind = false;
+    for (size_t i = 0; i < control->phases.module_count; i++) {
+        behind |= place_for(control, placement, i) != PLACE_NONE;
+    }
+    return behind;
+}
+
 void phase_keep(struct control *control)
 {
+    if (control->phases.pressed) {
+        return;
+    }
     for (size_t i = 0; i < control->phases.module_count; i++) {
         struct module *module = module_at(control, i);
         struct err err = {0};

@@ -107,6 +107,7 @@ static bool review_problem(struct control *control, uint64_t now_ms)
         CLEANUP(json_put) struct json_object *line = policy_problem_write(&problem);
         str_replace(&phases->shape, shape);
         phases->told_bytes = problem.budget_bytes;
+        phases->pressed = pressure_is_on(&phases->pressure);
         phases->given_up = 0;
         tell(control, line, now_ms);
     }
@@ -211,7 +212,12 @@ static void place_turn(struct control *control, uint64_t now_ms)
     struct phases *phases = &control->phases;
     placement_t failed = 0;
     placement_t absent = phase_missing(control, &failed);
-    if (!absent) {
+    if (!absent && phase_is_behind(control, phases->asked)) {
+        /* What has left must have given its memory back, or is not waited for any longer. */
+        if (phase_is_calm(control) || now_ms - phases->since_ms > SETTLING_MS_MAX) {
+            think_turn(control, now_ms);
+        }
+    } else if (!absent) {
         if (phases->done) {
             phase_keep(control);
         }

@@ -51,6 +51,7 @@ struct phases {
     double beyond_bytes; /* of the runtime worker beyond its modules, as last measured */
     double budget_bytes; /* now */
     double told_bytes;   /* the budget that the policy knows */
+    bool pressed;        /* and it is tightened: what follows from it is not saved */
     uint64_t looked_ms;  /* at the memory */
     int64_t run;         /* in the store's decisions; 0 = none yet */
     unsigned line_count; /* of the run */
@@ -62,10 +63,15 @@ void phases_turn(struct control *control, uint64_t now_ms);
 uint64_t phases_due_ms(const struct control *control);
 
 /* phase_place.c */
+/* Under memory pressure one module at a time, the first that leaves the runtime worker: a move
+ * takes memory before it gives any back. */
 void phase_apply(struct control *control, placement_t placement);
+/* phase_apply has left something to do. */
+bool phase_is_behind(const struct control *control, placement_t placement);
 /* From now on a load or a move of a module disturbs. */
 void phase_note_changes(struct control *control);
-/* What is in force is no trial any more, and is saved. */
+/* What is in force is no trial any more, and is saved; but what memory pressure made of it is not
+ * what anybody wants to find after a restart. */
 void phase_keep(struct control *control);
 /* Back to what applied before the policy tried things. */
 void phase_abandon(struct control *control);

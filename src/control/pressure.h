@@ -4,6 +4,8 @@
  * should be a pod, not the worker that runs everything. Pure. */
 #pragma once
 
+#include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct system_memory;
@@ -17,6 +19,12 @@ struct pressure {
     uint64_t until_ms;
     uint64_t step_ms; /* of the last step */
 };
+
+/* The budget is tightened: for a while, and not by anybody's wish. */
+static inline bool pressure_is_on(const struct pressure *pressure)
+{
+    return pressure->until_ms > 0 && isfinite(pressure->budget_bytes);
+}
 
 struct pressure_seen {
     double setting_bytes; /* INFINITY = no limit */

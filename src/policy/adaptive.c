@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/json.h"
 #include "policy/adaptive_priv.h"
+#include "policy/evict.h"
 #include "policy/policies.h"
 
 #define VERIFY_PHASES 2 /* after a shift, before anything is decided */
@@ -182,18 +183,31 @@ static void stop(void *opaque)
     free(state);
 }
 
-/* What was learned stays; what is held stays if it may. Then as after any shift. */
+static void rename_losses(struct adaptive *state, const struct policy_problem *former)
+{
+    double loss_s[POLICY_MODULES_MAX] = {0};
+    for (size_t m = 0; m < former->module_count; m++) {
+        size_t now = policy_module_find(state->problem, slice_str(former->modules[m].name));
+        if (now < state->problem->module_count) {
+            loss_s[now] = state->loss_s[m];
+        }
+    }
+    memcpy(state->loss_s, loss_s, sizeof(loss_s));
+}
+
+/* What was learned stays; what is held stays as far as it fits, and what had to leave for want of
+ * memory comes back. Then as after any shift. */
 static void change(void *opaque, const struct policy_problem *former)
 {
     struct adaptive *state = opaque;
     learned_change(&state->learned, former);
     learned_age(&state->learned, false);
-    placement_t home = policy_placement_renamed(former, state->problem, state->home);
-    placement_t must = policy_must_local(state->problem);
-    home = (home & policy_may_local(state->problem)) | must;
-    if (!policy_feasible(state->problem, home)) {
-        home = must;
-    }
+    placement_t whole =
+        policy_placement_renamed(former, state->problem, state->home | state->evicted);
+    whole = (whole & policy_may_local(state->problem)) | policy_must_local(state->problem);
+    rename_losses(state, former);
+    placement_t home = evict(state->problem, whole, state->loss_s);
+    state->evicted = whole & ~home;
     state->not_placed[0] = state->not_placed[1] = 0;
     state->asleep = false;
     state->home = state->held = home;

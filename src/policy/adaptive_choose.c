@@ -160,6 +160,12 @@ void adaptive_predict(struct adaptive *state)
     learned_calibrate(&state->learned, random_at(state->seed, 2));
     struct candidate_rules rules = rules_of(state);
     candidates_make(&state->learned, &rules, state->candidates);
+    const struct twin_model *model = &state->learned.model;
+    for (size_t m = 0; m < state->problem->module_count; m++) {
+        double remote_s = model->exec_s[m][TWIN_REMOTE] + model->hop_s[m];
+        double more_s = remote_s - model->exec_s[m][TWIN_LOCAL];
+        state->loss_s[m] = state->learned.calls_per_run[m] * more_s;
+    }
 }
 
 static void keep(struct adaptive *state, placement_t placement, const char *why,

@@ -18,10 +18,11 @@ struct adaptive {
     const double *params;                 /* borrowed */
     uint64_t seed;
     enum stage stage;
-    placement_t held; /* what ask says */
-    placement_t home; /* best known: where to go back to */
-    bool on_trial;    /* held is a trial */
-    uint32_t trials;  /* phases of this round */
+    placement_t held;    /* what ask says */
+    placement_t home;    /* best known: where to go back to */
+    bool on_trial;       /* held is a trial */
+    placement_t evicted; /* modules that left for want of memory, and come back with it */
+    uint32_t trials;     /* phases of this round */
     uint32_t verified;
     bool again;                /* a round after the first: there is something to return to */
     placement_t origin;        /* what was held before that round */
@@ -29,6 +30,8 @@ struct adaptive {
     bool asleep;               /* settled for want of traffic: the next one begins a round */
     double lost_s;             /* request time lost in trials, fading over an hour */
     placement_t not_placed[2]; /* modules that could not be brought there */
+    /* What a run takes longer with the module in a pod, by the last plan; 0 = nothing is known. */
+    double loss_s[POLICY_MODULES_MAX];
     struct learned learned;
     struct candidates *candidates; /* owned; of the last plan */
     struct watch watch;

@@ -1,4 +1,5 @@
 /* The adaptive policy in simulated systems, and told by hand what a simulation never shows. */
+#include "base/alloc.h"
 #include "policy/policy_testtalk.h"
 #include "policy/sim.h"
 
@@ -162,6 +163,29 @@ static void a_steady_hour_makes_no_moves(void)
     sim_instance_done(&instance);
 }
 
+static void changed(struct policy *policy, const char *text)
+{
+    CLEANUP(json_put) struct json_object *object = NULL;
+    struct policy_problem problem;
+    EXPECT_INT(json_parse(slice_str(text), &object, NULL), 0);
+    EXPECT_INT(policy_problem_read(object, &problem, NULL), 0);
+    policy_change(policy, &problem);
+    policy_problem_done(&problem);
+    EXPECT_STR(asked(policy).why, "changed");
+    EXPECT(policy_feasible(policy_problem(policy), asked(policy).placement));
+}
+
+static char *memory_problem(double budget_mb, double mem_a_mb)
+{
+    return xasprintf("{\"modules\":[{\"name\":\"a\",\"mem_mb\":%g,\"place\":\"module\"},"
+                     "{\"name\":\"b\",\"mem_mb\":200,\"place\":\"module\"},"
+                     "{\"name\":\"c\",\"mem_mb\":200,\"place\":\"module\"},"
+                     "{\"name\":\"d\",\"mem_mb\":200,\"place\":\"module\"}],\"budget_mb\":%g,"
+                     "\"walkers\":[{\"name\":\"w\",\"calls\":[\"a\",\"b\",\"b\",\"c\",\"c\","
+                     "\"c\",\"d\",\"d\",\"d\",\"d\"]}],\"users\":1}",
+                     mem_a_mb, budget_mb);
+}
+
 static void a_new_module_is_looked_at_with_what_is_known(void)
 {
     CLEANUP(policy_free) struct policy *policy = started("adaptive", THREE_MODULES, "{}");
@@ -169,24 +193,69 @@ static void a_new_module_is_looked_at_with_what_is_known(void)
         told(policy, 0.1, 0, 0);
     }
     placement_t kept = asked(policy).placement;
-    CLEANUP(json_put) struct json_object *object = NULL;
-    struct policy_problem problem;
-    EXPECT_INT(json_parse(SLICE("{\"modules\":[{\"name\":\"d\"},{\"name\":\"b\",\"mem_mb\":300},"
-                                "{\"name\":\"a\",\"mem_mb\":400}],\"budget_mb\":800,\"walkers\":[{"
-                                "\"name\":\"w\",\"calls\":[\"a\",\"b\",\"d\"]}],\"users\":8}"),
-                          &object, NULL),
-               0);
-    EXPECT_INT(policy_problem_read(object, &problem, NULL), 0);
-    policy_change(policy, &problem);
-    policy_problem_done(&problem);
+    changed(policy, "{\"modules\":[{\"name\":\"d\"},{\"name\":\"b\",\"mem_mb\":300},"
+                    "{\"name\":\"a\",\"mem_mb\":400}],\"budget_mb\":800,\"walkers\":[{"
+                    "\"name\":\"w\",\"calls\":[\"a\",\"b\",\"d\"]}],\"users\":8}");
     /* a and b stay where they were, by name */
     EXPECT_INT(placement_local(asked(policy).placement, 2), placement_local(kept, 0));
     EXPECT_INT(placement_local(asked(policy).placement, 1), placement_local(kept, 1));
-    EXPECT_STR(asked(policy).why, "changed");
     for (int i = 0; i < 8; i++) {
         told(policy, 0.1, 0, 0);
     }
     EXPECT(asked(policy).done);
+}
+
+/* Four modules that are better off in the runtime worker: d most, a least. */
+static struct policy *settled_all_local(double budget_mb, double mem_a_mb)
+{
+    CLEANUP(str_free) char *text = memory_problem(budget_mb, mem_a_mb);
+    struct policy *policy = started("adaptive", text, "{}");
+    for (int i = 0; i < 10 && !asked(policy).done; i++) {
+        struct policy_measurement seen;
+        policy_measurement_init(&seen, policy_problem(policy));
+        seen.mean_latency_s = 0.01;
+        for (size_t m = 0; m < 4; m++) {
+            bool local = placement_local(asked(policy).placement, m);
+            seen.mean_latency_s += (local ? 0.001 : 0.021) * (double)(m + 1);
+            seen.actions[m].calls = 100 * (double)(m + 1);
+            seen.actions[m].exec_s = 0.001;
+            seen.actions[m].mean_s = local ? 0.001 : 0.021;
+        }
+        seen.throughput_s = 10;
+        policy_tell(policy, &seen);
+        policy_measurement_done(&seen);
+    }
+    EXPECT(asked(policy).done);
+    EXPECT_INT(asked(policy).placement, 15);
+    return policy;
+}
+
+static void budget_becomes(struct policy *policy, double budget_mb, double mem_a_mb)
+{
+    CLEANUP(str_free) char *text = memory_problem(budget_mb, mem_a_mb);
+    changed(policy, text);
+}
+
+static void less_memory_moves_out_what_helps_least(void)
+{
+    CLEANUP(policy_free) struct policy *policy = settled_all_local(1000, 200);
+    budget_becomes(policy, 700, 200);
+    EXPECT_INT(asked(policy).placement, 14);
+    budget_becomes(policy, 500, 200);
+    EXPECT_INT(asked(policy).placement, 12);
+    budget_becomes(policy, 700, 200); /* b comes back, for it helps more than a */
+    EXPECT_INT(asked(policy).placement, 14);
+    budget_becomes(policy, 1000, 200);
+    EXPECT_INT(asked(policy).placement, 15);
+}
+
+static void a_little_less_memory_moves_out_a_little(void)
+{
+    CLEANUP(policy_free) struct policy *policy = settled_all_local(1300, 600);
+    budget_becomes(policy, 1190, 600); /* any will do; a takes 600 and helps least */
+    EXPECT_INT(asked(policy).placement, 14);
+    budget_becomes(policy, 0, 600);
+    EXPECT_INT(asked(policy).placement, 0);
 }
 
 TEST_MAIN(settles_near_the_oracle_in_few_phases, never_asks_for_more_than_the_budget,
@@ -194,4 +263,5 @@ TEST_MAIN(settles_near_the_oracle_in_few_phases, never_asks_for_more_than_the_bu
           a_place_that_cannot_be_reached_is_not_asked_for_again,
           no_traffic_ends_a_trial_and_a_round, a_phase_without_traffic_costs_no_phase_more,
           begins_where_the_modules_are, fixed_modules_stay, a_steady_hour_makes_no_moves,
-          a_new_module_is_looked_at_with_what_is_known)
+          a_new_module_is_looked_at_with_what_is_known, less_memory_moves_out_what_helps_least,
+          a_little_less_memory_moves_out_a_little)
