@@ -1,7 +1,6 @@
 /* The operations on modules by name (jsorc_actions_*): configure, load, move, unload, ask. */
 #include <errno.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "api/action_config.h"
 #include "api/api.h"
@@ -9,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/system.h"
 #include "control/control.h"
 
 #define UNLOAD_TIMEOUT_MS 120000 /* until the next generation of the runtime worker serves */
@@ -118,9 +118,8 @@ static void on_loaded(void *arg, int status, const char *message)
  * quarter of this machine's memory. */
 static enum place choose_place(const struct control *control, const char *name)
 {
-    int64_t machine_mb = sysconf(_SC_PHYS_PAGES) / 1024 * sysconf(_SC_PAGESIZE) / 1024;
-    int64_t needed_mb = control_memory_mb(control, name);
-    return needed_mb * 4 > machine_mb ? PLACE_REMOTE : PLACE_MODULE;
+    bool large = control_memory_mb(control, name) > system_memory_share_mb(0.25);
+    return large ? PLACE_REMOTE : PLACE_MODULE;
 }
 
 static void run_load(struct op_call *call)

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -94,6 +95,22 @@ struct system_group system_read_group(const char *root)
     };
 }
 
+/* Of the group in folder and of those around it, up to the root of the hierarchy. */
+static void limit_by_groups(char *folder, const char *top, char *text, struct system_memory *memory)
+{
+    for (char *slash; strlen(folder) > strlen(top); *slash = '\0') {
+        double max_bytes = proc_text_number(read_in(folder, "memory.max", text));
+        double used_bytes = proc_text_number(read_in(folder, "memory.current", text));
+        double cold_bytes = proc_text_value(read_in(folder, "memory.stat", text), "inactive_file");
+        double left_bytes = max_bytes - used_bytes + (isnan(cold_bytes) ? 0 : cold_bytes);
+        if (!isnan(left_bytes)) {
+            memory->total_bytes = fmin(memory->total_bytes, max_bytes);
+            memory->available_bytes = fmin(memory->available_bytes, fmax(left_bytes, 0));
+        }
+        slash = strrchr(folder, '/');
+    }
+}
+
 struct system_memory system_read_memory(const char *root)
 {
     CLEANUP(str_free) char *text = xcalloc(1, FILE_BYTES_MAX);
@@ -101,16 +118,22 @@ struct system_memory system_read_memory(const char *root)
     struct system_memory memory = {.total_bytes = proc_text_bytes(meminfo, "MemTotal"),
                                    .available_bytes = proc_text_bytes(meminfo, "MemAvailable")};
     memory.pressure_percent = proc_text_pressure(read_proc(root, "pressure/memory", text));
-    struct system_group group = system_read_group(root);
-    double left = group.mem_max_bytes - group.mem_bytes;
-    char folder[512];
-    if (!isnan(left) && system_group_folder(root, folder, sizeof(folder))) {
-        memory.total_bytes = fmin(memory.total_bytes, group.mem_max_bytes);
-        memory.available_bytes = fmin(memory.available_bytes, left > 0 ? left : 0);
+    char folder[512], top[512];
+    if (system_group_folder(root, folder, sizeof(folder))) {
+        double host_bytes = memory.total_bytes;
         double own = proc_text_pressure(read_in(folder, "memory.pressure", text));
-        memory.pressure_percent = isnan(own) ? memory.pressure_percent : own;
+        (void)snprintf(top, sizeof(top), "%s/sys/fs/cgroup", root);
+        limit_by_groups(folder, top, text, &memory);
+        bool limited = memory.total_bytes < host_bytes;
+        memory.pressure_percent = limited && !isnan(own) ? own : memory.pressure_percent;
     }
     return memory;
+}
+
+int64_t system_memory_share_mb(double share)
+{
+    double total_bytes = system_read_memory("").total_bytes;
+    return isnan(total_bytes) ? 0 : (int64_t)(share * total_bytes / (1024 * 1024));
 }
 
 double system_process_cpu_s(const char *root, int pid)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct system_host { /* all since boot, but for the memory */
     double cpu_s;    /* of all processors together */
@@ -31,8 +32,9 @@ struct system_group system_read_group(const char *root);
 /* Where its files lie, into ret[size]; false = in no cgroup of version 2. */
 bool system_group_folder(const char *root, char *ret, size_t size);
 
-/* What is left for this daemon and all that it starts: of the host, or of its cgroup if that is
- * less. */
+/* What is left for this daemon and all that it starts: of the host, or of its cgroup or one around
+ * that if that is less. Pages of files that were not used lately count as left, as in MemAvailable
+ * and in the kubelet's working set: the kernel drops them before it kills. */
 struct system_memory {
     double total_bytes;
     double available_bytes;
@@ -40,6 +42,9 @@ struct system_memory {
 };
 
 struct system_memory system_read_memory(const char *root);
+
+/* That share of the total of it, here; 0 when it is not known. */
+int64_t system_memory_share_mb(double share);
 
 /* Processor time of the process alone, without those that it starts. */
 double system_process_cpu_s(const char *root, int pid);

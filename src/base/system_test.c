@@ -74,6 +74,15 @@ static void reads_host_processes_and_group(void)
     memory = system_read_memory(root);
     EXPECT(memory.total_bytes == 123556 && memory.available_bytes == 100);
     EXPECT(memory.pressure_percent == 0.25);
+    /* Pages of files that nobody used lately do not count as used. */
+    put("sys/fs/cgroup/jsorc.service/memory.stat", "anon 23456\ninactive_file 50000\n");
+    EXPECT(system_read_memory(root).available_bytes == 50100);
+    /* A limit of a group around it holds as well. */
+    put("proc/self/cgroup", "0::/jsorc.service/pods/one\n");
+    put("sys/fs/cgroup/jsorc.service/pods/one/memory.max", "999999\n");
+    put("sys/fs/cgroup/jsorc.service/pods/one/memory.current", "999\n");
+    memory = system_read_memory(root);
+    EXPECT(memory.total_bytes == 123556 && memory.available_bytes == 50100);
     EXPECT_INT(nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 

@@ -38,7 +38,11 @@ bool cluster_is_wanted(const struct settings *settings, struct store *store)
 {
     CLEANUP(json_put) struct json_object *config = config_of(store, "KUBE_CONFIG");
     CLEANUP(json_put) struct json_object *jsorc = config_of(store, "JSORC_CONFIG");
-    bool by_default = environment("KUBE_NAMESPACE") || json_flag(jsorc, "automation", false);
+    /* The original's `automation` alone means the cluster around us, not one that a kubeconfig of
+     * this host happens to name: that must be asked for by `in_cluster` false. */
+    bool meant = environment("KUBERNETES_SERVICE_HOST") || !json_flag(config, "in_cluster", true);
+    bool by_default =
+        environment("KUBE_NAMESPACE") || (meant && json_flag(jsorc, "automation", false));
     return strcmp(settings->provider, "kubernetes") == 0 ||
            json_flag(config, "enabled", by_default);
 }

@@ -17,7 +17,8 @@ struct cluster { /* zeroed = none */
 };
 
 /* Whether a cluster is asked for: setting provider is `kubernetes`, or KUBE_CONFIG says enabled, or
- * KUBE_NAMESPACE is set (as in the original's own pod). */
+ * KUBE_NAMESPACE is set (as in the original's own pod), or the original's `automation` is on and it
+ * is clear which cluster that means: we run in one, or KUBE_CONFIG says `in_cluster` false. */
 bool cluster_is_wanted(const struct settings *settings, struct store *store);
 
 /* Opens it. Settings go before KUBE_CONFIG, this before the environment. -errno of kube_config_load

@@ -1,6 +1,5 @@
 /* Makes the daemon's parts from the settings, and tells each of the others. */
 #include <string.h>
-#include <unistd.h>
 
 #include "action/publisher.h"
 #include "api/account_mail.h"
@@ -11,6 +10,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/system.h"
 #include "control/control.h"
 #include "daemon/daemon_priv.h"
 #include "daemon/paths.h"
@@ -47,8 +47,7 @@ static bool is_mail_on(void *arg)
 
 static int64_t memory_limit_mb(const struct settings *settings)
 {
-    int64_t machine_mb = sysconf(_SC_PHYS_PAGES) / 1024 * sysconf(_SC_PAGESIZE) / 1024;
-    return settings->memory_max_mb > 0 ? settings->memory_max_mb : machine_mb / 5 * 4;
+    return settings->memory_max_mb > 0 ? settings->memory_max_mb : system_memory_share_mb(0.8);
 }
 
 /* What a setting asks for must be there; what is only stored, as the original's `automation`, must
