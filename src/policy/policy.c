@@ -52,6 +52,18 @@ static char *names_of(const struct policy_ops *ops)
     return names;
 }
 
+/* The original's programs send the parameters of `evaluation` with the policy Default, too. */
+static bool is_of_another(const struct policy *policy, const char *name)
+{
+    const struct policy_param *rows = POLICY_EVALUATION.params;
+    for (size_t i = 0; policy->ops == &POLICY_DEFAULT && rows[i].name; i++) {
+        if (strcmp(rows[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int set_param(struct policy *policy, const char *name, struct json_object *value,
                      struct err *err)
 {
@@ -70,6 +82,9 @@ static int set_param(struct policy *policy, const char *name, struct json_object
                            number, rows[i].min, rows[i].max);
         }
         policy->params[i] = number;
+        return 0;
+    }
+    if (is_of_another(policy, name)) {
         return 0;
     }
     CLEANUP(str_free) char *names = names_of(policy->ops);

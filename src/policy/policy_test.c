@@ -61,6 +61,7 @@ static void refuses_by_name(void)
          "parameter 'eval_phase' must be a number"},
         {"evaluation", "{\"eval_phase\":-1}", -EINVAL,
          "parameter 'eval_phase' is -1, but goes from 0 to 86400"},
+        {"default", "{\"eval_phase\":10,\"perf_phase\":100}", 0, ""},
         {"default", "{\"x\":1}", -EINVAL, "policy 'default' has no parameters, so no 'x'"},
         {"default", "[1]", -EINVAL, "the parameters must be an object"},
     };
