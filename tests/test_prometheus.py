@@ -1,6 +1,7 @@
 """Prometheus and the node exporter as services: what they scrape, their pages under the daemon's
 own address, and tracking through them."""
 
+import json
 import os
 import signal
 import socket
@@ -48,6 +49,8 @@ def test_what_runs_is_scraped_and_its_pages_are_ours(watched):
     posted = watched.request("POST", "/prometheus/api/v1/query", b"query=up%7Bjob%3D%22jsorc%22%7D",
                              headers={"Content-Type": "application/x-www-form-urlencoded"})
     assert len(posted.json()["data"]["result"]) == 1
+    for path in ("../status", "a/../../status", "%2E%2e/status", "a%2f..%2Fstatus", "."):
+        assert watched.get(f"/prometheus/{path}").status == 400, path
     wrong = watched.get("/prometheus/api/v1/query?query=up%7B")
     assert wrong.status == 400 and wrong.json()["errorType"] == "bad_data"
 
@@ -81,6 +84,27 @@ def test_its_pages_need_a_login_where_figures_do(serve):
     assert daemon.get("/prometheus/").status == 401
     up = {key: value for key, value in ALL_UP.items() if key[0] != "node"}
     wait_until(lambda: query(daemon, "up", token=token) == up, WAIT_S, "the scrapes, by a token")
+
+
+def test_nothing_changed_means_nothing_restarted(watched):
+    pids = {name: info(watched, name)["pid"] for name in ("prome", "node_exporter")}
+    watched.op("jsorc_refresh")
+    wait_all_up(watched)
+    assert {name: info(watched, name)["pid"] for name in pids} == pids
+
+
+def test_what_is_somebody_elses_is_shown_to_staff_only(serve):
+    daemon = serve(options=QUICK)
+    daemon.expect_log("service failed")
+    url = "http://127.0.0.1:9/"  # discard: nobody listens there
+    refused = daemon.op("service_config_set", name="prome", config={"url": "http://a:b@127.0.0.1"})
+    assert "'user' and 'password'" in json.dumps(refused)
+    daemon.op("service_config_set", name="prome", config={"url": url})
+    reply = daemon.get("/prometheus/graph")
+    assert reply.status == 403 and "staff" in reply.json()["detail"]
+    local = daemon.connect_local()
+    assert daemon.request("GET", "/prometheus/graph", connection=local).status == 503
+    local.close()
 
 
 def test_without_it_the_pages_say_so(serve):

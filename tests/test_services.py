@@ -254,7 +254,7 @@ def server(tmp_path):
 
 
 def test_somebody_elses_server_is_asked_and_not_started(daemon, server):
-    address = {"automated": True, "host": "127.0.0.1", "port": str(server.port)}
+    address = {"host": "127.0.0.1", "port": str(server.port)}
     answer = configure(daemon, "redis", **address, password="right")
     assert answer["state"] == "FAILED" and "Connection refused" in answer["error"]
     server.start()

@@ -139,6 +139,7 @@ static void run_page(struct api_call *call, bool post)
     struct err err = {0};
     struct service_http page = {
         .post = post,
+        .staff = api_user_is_staff(call),
         .path = slice_from(http_request_path(request), sizeof(PAGES) - 1),
         .query = http_request_query(request),
         .content_type = http_request_header(request, "content-type"),
@@ -149,8 +150,11 @@ static void run_page(struct api_call *call, bool post)
         struct json_object *body = json_object_new_object();
         json_set_str(body, "detail", err.text);
         json_set_str(body, "hint",
-                     failed == -ENOTCONN ? "'jsorc service info prome' tells more" : "try again");
-        api_answer(call, 503, body);
+                     failed == -EINVAL     ? "write the path without them"
+                     : failed == -EACCES   ? "send the token of a superuser"
+                     : failed == -ENOTCONN ? "'jsorc service info prome' tells more"
+                                           : "try again");
+        api_answer(call, failed == -EINVAL ? 400 : failed == -EACCES ? 403 : 503, body);
     }
 }
 

@@ -70,7 +70,9 @@ static enum keep_step while_failed(const struct keep *keep, const struct keep_wi
     if (wish->on_trial) {
         return KEEP_REVERT;
     }
-    return wish->repaired ? start(keep, wish, now_ms, ret_wake_ms) : KEEP_WAIT;
+    /* Nobody has to start somebody else's server for it to be there again. */
+    bool again = wish->repaired || wish->server == SERVER_FOREIGN;
+    return again ? start(keep, wish, now_ms, ret_wake_ms) : KEEP_WAIT;
 }
 
 enum keep_step keep_decide(const struct keep *keep, const struct keep_wish *wish,

@@ -65,6 +65,11 @@ static int check_config(struct json_object *config, struct err *err)
     if (url && strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) {
         return err_set(err, EINVAL, "'url' must begin with http:// or https://, not '%s'", url);
     }
+    const char *authority = url ? strstr(url, "://") + 3 : "";
+    if (memchr(authority, '@', strcspn(authority, "/?#"))) {
+        return err_set(err, EINVAL,
+                       "'url' must not hold a user: 'user' and 'password' are for that");
+    }
     return 0;
 }
 

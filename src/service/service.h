@@ -118,6 +118,7 @@ bool services_is_running(const struct services *services, const char *name);
 
 struct service_http { /* texts are copied */
     bool post;
+    bool staff;         /* who asks may use our credentials at somebody else's server */
     struct slice path;  /* below the service's own root, without the slash at its begin */
     struct slice query; /* without '?' */
     struct slice content_type;
@@ -133,7 +134,7 @@ struct service_http_reply {   /* borrowed until the function returns */
 
 typedef void (*service_http_fn)(void *arg, const struct service_http_reply *reply);
 
-/* -ENOENT, -ENOTCONN (it does not run), -EBUSY. */
+/* -ENOENT, -EINVAL (the path), -EACCES (not staff), -ENOTCONN (it does not run), -EBUSY. */
 int services_http(struct services *services, const char *name, const struct service_http *request,
                   service_http_fn done, void *arg, struct err *err);
 

@@ -54,7 +54,9 @@ bool service_load(struct service *service)
         str_replace(&service->refused, NULL);
     }
     bool changed = !service->config || !json_object_equal(service->stored, stored);
-    take_config(service, stored);
+    if (changed) { /* else what runs keeps its port */
+        take_config(service, stored);
+    }
     return changed;
 }
 

@@ -1,5 +1,6 @@
 /* Methods of a service and its pages, for others. */
 #include <errno.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 #include "base/err.h"
@@ -155,12 +156,45 @@ int services_call(struct services *services, const struct service_call *call, se
     return 0;
 }
 
+/* A segment that leads out of the folder, however it is written: the server may fold what we do not
+ * (RFC 3986, section 5.2.4). */
+static bool leads_out(struct slice path)
+{
+    for (size_t i = 0; i < path.size;) {
+        size_t dots = 0, other = 0;
+        for (; i < path.size && path.data[i] != '/' && path.data[i] != '\\'; i++) {
+            bool coded = path.size - i >= 3 && strncasecmp(path.data + i, "%2e", 3) == 0;
+            bool slash = path.size - i >= 3 && (strncasecmp(path.data + i, "%2f", 3) == 0 ||
+                                                strncasecmp(path.data + i, "%5c", 3) == 0);
+            if (slash) {
+                i += 2;
+                break;
+            }
+            dots += coded || path.data[i] == '.';
+            other += !coded && path.data[i] != '.';
+            i += coded ? 2 : 0;
+        }
+        if (other == 0 && (dots == 1 || dots == 2)) {
+            return true;
+        }
+        i++;
+    }
+    return false;
+}
+
 int services_http(struct services *services, const char *name, const struct service_http *request,
                   service_http_fn done, void *arg, struct err *err)
 {
     struct service *service = services_find(services, name);
     if (!service || !service->ops->root_url) {
         return err_set(err, ENOENT, "service '%s' has no pages", name);
+    }
+    if (leads_out(request->path)) {
+        return err_set(err, EINVAL, "the path must not have '.' or '..' as a part");
+    }
+    if (service->provider == PROVIDER_ADDRESS && !request->staff) {
+        return err_set(err, EACCES, "%s is somebody else's, and what we may see there is for staff",
+                       service->ops->name);
     }
     if (service->keep.state != SERVICE_RUNNING) {
         return err_set(err, ENOTCONN, "%s does not run%s%s", service->ops->name,

@@ -386,7 +386,8 @@ int services_configure(struct services *services, const char *name, struct json_
     if (failed) {
         return failed;
     }
-    if (service->good) { /* else there is nothing to come back to */
+    /* Without a good one there is nothing to come back to; and one that is on trial is not it. */
+    if (service->good && !service->can_put_back) {
         free(service->before);
         service->before = TAKE(before);
         service->can_put_back = true;
