@@ -2,6 +2,7 @@
 printed, and which status it ends with."""
 
 import json
+import re
 import stat
 import subprocess
 import time
@@ -113,6 +114,10 @@ def test_password_from_standard_input(jsorc, recorder):
     ("actions load a -mode b -wait maybe", "unexpected argument 'maybe'"),
     ("actions load a -mode b -ctx [1]", "--ctx: a JSON object such as"),
     ("actions load a -moed b", "unknown option '-moed'; did you mean '--mode'?"),
+    ("loadtest synthetic_apps --experiment_duratoin 3",
+     "unknown option '--experiment_duratoin'; did you mean '--experiment-duration'?"),
+    ("loadtest synthetic_apps --duration 3", "did you mean '--experiment-duration'?"),
+    ("actions unload a --retire_scv 1", "did you mean '--retire_svc'?"),
     ("actions laod x", "did you mean 'actions load'?"),
     ("actions", "goes on with one of these"),
     ("nonsense", "unknown command 'nonsense'"),
@@ -349,7 +354,7 @@ def test_answer_that_does_not_come(jsorc, recorder):
     recorder.answers["/actions/a.b"] = late
     done = jsorc("--timeout", "0.2", "call", "a.b")
     assert done.returncode == 1
-    assert "no answer from the daemon" in done.stderr
+    assert re.search("no answer from the daemon at '.*' in 0.2 s,", done.stderr)
     assert "--timeout SECONDS" in done.stderr
 
 

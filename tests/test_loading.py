@@ -306,3 +306,15 @@ def test_a_memory_limit_that_no_worker_can_live_with_is_named(serve, text, tmp_p
 
     wait_until(error, 60, "the error of its start")
     assert "memory_max_mb lets its worker allocate 1 MB, which is little" in error()
+
+
+def test_a_misspelt_setting_is_told_with_what_may_be_meant(serve, tmp_path):
+    (tmp_path / "jsorc.yaml").write_text("timeot_s: 3\n")
+    daemon = serve(options=["-c", tmp_path / "jsorc.yaml"], start=False)
+    daemon.start(wait=False)
+    assert daemon.process.wait(30) == 2
+    assert "unknown setting 'timeot_s'; did you mean 'timeout_s'?" in daemon.log_text()
+    other = serve(options=["--memory_mx_mb", "3"], start=False)
+    other.start(wait=False)
+    assert other.process.wait(30) == 2
+    assert "unknown option '--memory_mx_mb'; did you mean '--memory-max-mb'?" in other.log_text()

@@ -123,7 +123,11 @@ static int unknown_option(const struct args_rows *rows, const char *word, struct
     const char *best = suggest_best(&nearest);
     best = best ? best : longer;
     if (best) {
-        return err_set(err, EINVAL, "unknown option '%s'; did you mean '--%s'?", word, best);
+        CLEANUP(str_free) char *spelt = xstrdup(best);
+        for (char *at = spelt; rows->dashes && (at = strchr(at, '_'));) {
+            *at = '-';
+        }
+        return err_set(err, EINVAL, "unknown option '%s'; did you mean '--%s'?", word, spelt);
     }
     return err_set(err, EINVAL, "unknown option '%s'", word);
 }

@@ -14,6 +14,7 @@ struct args_rows {
     const struct param *common; /* NULL = none */
     bool stop_at_word;          /* end at the first bare word: it begins a command */
     bool fill_required;         /* spare bare words fill required options, in the order of rows */
+    bool dashes; /* help writes "_" in names as "-": all but what has the original's spelling */
 };
 
 /* What was given, typed, by the name of its row; owned. An option given twice: the last, or a list

@@ -83,8 +83,10 @@ static int count_bare(int count, char **words)
 static int run_rows(struct cli *cli, int count, char **words)
 {
     const struct command *command = cli->command;
-    struct args_rows rows = {
-        .own = command->params, .common = COMMON_OPTIONS, .fill_required = command->op != NULL};
+    struct args_rows rows = {.own = command->params,
+                             .common = COMMON_OPTIONS,
+                             .fill_required = command->op != NULL,
+                             .dashes = command->op == NULL};
     struct args args = {0};
     struct err err = {0};
     if (args_parse(&rows, count, words, &args, &err) < 0) {

@@ -94,6 +94,9 @@ static void offer_options(struct completion *completion, const struct command *c
     for (const struct param *row = rows; row && row->name; row++) {
         if (row->kind != PARAM_REST && (row->kind != PARAM_ARGUMENT || two)) {
             CLEANUP(str_free) char *option = xasprintf("%s%s", dashes, row->name);
+            for (char *at = option; command && !command->op && (at = strchr(at, '_'));) {
+                *at = '-'; /* as help writes them */
+            }
             offer(completion, option, row->help);
         }
     }

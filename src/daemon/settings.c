@@ -47,8 +47,8 @@ static const struct setting *find(const char *name, size_t size)
     return NULL;
 }
 
-/* "; did you mean 'timeout_s'?", or nothing. Owned by the caller. */
-static char *suggestion(const char *name, size_t size, const char *dashes)
+/* "; did you mean 'timeout_s'?", or of an option '--timeout-s', or nothing. Owned by the caller. */
+static char *suggestion(const char *name, size_t size, bool option)
 {
     CLEANUP(str_free) char *wanted = xstrndup(name, size);
     struct suggest nearest = suggest_for(wanted);
@@ -56,7 +56,11 @@ static char *suggestion(const char *name, size_t size, const char *dashes)
         suggest_try(&nearest, row->name);
     }
     const char *best = suggest_best(&nearest);
-    return best ? xasprintf("; did you mean '%s%s'?", dashes, best) : xstrdup("");
+    CLEANUP(str_free) char *spelt = best ? xstrdup(best) : NULL;
+    for (char *at = spelt; at && option && (at = strchr(at, '_'));) {
+        *at = '-';
+    }
+    return spelt ? xasprintf("; did you mean '%s%s'?", option ? "--" : "", spelt) : xstrdup("");
 }
 
 static int set_number(struct settings *settings, const struct setting *row,
@@ -227,7 +231,7 @@ static int read_file(struct settings *settings, const char *path, struct err *er
     {
         const struct setting *row = find(name, strlen(name));
         if (!row) {
-            CLEANUP(str_free) char *meant = suggestion(name, strlen(name), "");
+            CLEANUP(str_free) char *meant = suggestion(name, strlen(name), false);
             return err_set(err, EINVAL,
                            "'%s': unknown setting '%s'%s; 'jsorc serve --settings' "
                            "lists them",
@@ -262,7 +266,7 @@ static int take_option(struct words *words, int argc, char **argv, int *at, stru
     bool is_config = (size == 6 && strncmp(name, "config", 6) == 0) || (size == 1 && *name == 'c');
     const struct setting *row = is_config ? NULL : find(name, size);
     if (!is_config && (!row || !row->on_command_line)) {
-        CLEANUP(str_free) char *meant = suggestion(name, size, "--");
+        CLEANUP(str_free) char *meant = suggestion(name, size, true);
         return err_set(err, EINVAL, "unknown option '%s'%s; 'jsorc help serve' shows what there is",
                        word, meant);
     }

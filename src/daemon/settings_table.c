@@ -13,7 +13,8 @@ const struct setting SETTINGS_TABLE[] = {
      "interpreter of the workers; default: that of $VIRTUAL_ENV, else python3"},
     {"modules", SETTING_OBJECT, AT(modules), "{}", 0, 0, false,
      "what to load: name -> {source, place: module|remote, ctx, timeout_s, memory_max_mb}; "
-     "relative paths are taken from the file's folder"},
+     "relative paths are taken from the file's folder; a module that was moved since keeps its "
+     "place until its entry is another one"},
     {"tls_cert", SETTING_TEXT, AT(tls_cert), "null", 0, 0, true, "certificate chain, PEM file"},
     {"tls_key", SETTING_TEXT, AT(tls_key), "null", 0, 0, true, "its private key, PEM file"},
     {"allow_plain", SETTING_FLAG, AT(allow_plain), "false", 0, 0, true,
