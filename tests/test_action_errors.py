@@ -11,7 +11,7 @@ import jsorc
 def http(status: int, detail=None):
     raise jsorc.HTTPError(status, detail)
 
-@jsorc.action
+@jsorc.action(aliases=["nothing"])
 def zero():
     return 1 // 0
 
@@ -159,6 +159,16 @@ def test_a_walker_sees_the_same_and_as_much_is_counted_wherever_the_action_is(da
     here, there = (entry["actions_stats"] for entry in daemon.op("jsorc_trackact_stop"))
     assert {name: (stats["count"], stats["errors"]) for name, stats in here.items()} == \
         {name: (stats["count"], stats["errors"]) for name, stats in there.items()}
+
+
+def test_an_alias_counts_with_its_action_wherever_that_is(daemon):
+    for place, wanted in (("module", 2), ("remote", 4)):
+        move(daemon, "fail", place)
+        run(daemon, "see", name="fail.nothing")
+        assert daemon.call("fail.nothing").status == 500
+        metrics = read_metrics(daemon)
+        assert metrics("jsorc_action_errors_total", action="fail.zero") == wanted
+        assert not metrics("jsorc_action_calls_total", action="fail.nothing")
 
 
 def test_what_a_walker_lets_out_is_told_in_the_same_words(daemon):

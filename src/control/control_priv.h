@@ -28,7 +28,8 @@ struct http_client;
 /* One action of a module; its figures stay when the module moves. */
 struct action_entry {
     char *name;
-    struct action_stats stats[2]; /* by place: module, remote */
+    struct action_stats stats[2];   /* by place: module, remote */
+    struct action_entry *counts_as; /* itself; of an alias the action, as its worker counts it */
     uint64_t timeout_ms;
     bool idempotent;
     bool hidden; /* unloaded by name */

@@ -109,7 +109,8 @@ static struct call_stats *stats_for(const struct control *control, const char *m
     for (size_t i = 0; module && action && i < module->action_count; i++) {
         struct action_entry *entry = module->actions[i];
         if (strcmp(entry->name, action) == 0) {
-            return action_stats_of(&entry->stats[place == PLACE_REMOTE], slice_str(walker));
+            return action_stats_of(&entry->counts_as->stats[place == PLACE_REMOTE],
+                                   slice_str(walker));
         }
     }
     return NULL;

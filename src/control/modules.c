@@ -150,6 +150,7 @@ static struct action_entry *entry_for(struct control *control, struct module *mo
     }
     struct action_entry *entry = xcalloc(1, sizeof(*entry));
     entry->name = xstrdup(name);
+    entry->counts_as = entry;
     for (int i = 0; i < 2; i++) {
         action_stats_init(&entry->stats[i], STATS_WALKERS_MAX, &control->stats_budget);
     }
@@ -178,6 +179,8 @@ static void learn(struct control *control, struct module *module, struct json_ob
     {
         struct action_entry *entry = entry_for(control, module, name);
         int64_t declared_ms = json_int(action, "timeout_ms", 0);
+        const char *alias_of = json_str(action, "alias_of");
+        entry->counts_as = alias_of ? entry_for(control, module, alias_of) : entry;
         entry->live = true;
         entry->idempotent = json_flag(action, "idempotent", false);
         entry->timeout_ms = declared_ms > 0    ? (uint64_t)declared_ms

@@ -78,7 +78,7 @@ static void fill_actions(struct control *control, uint32_t index, struct snapsho
         snapshot->actions[snapshot->action_count++] = (struct action_route){
             .name = xstrdup(entry->name),
             .module = route,
-            .stats = &entry->stats[route->remote ? 1 : 0],
+            .stats = &entry->counts_as->stats[route->remote ? 1 : 0],
             .timeout_ms = entry->timeout_ms,
             .idempotent = entry->idempotent,
         };

@@ -123,7 +123,7 @@ void call_execute(const struct call_rules *rules, const struct job *job,
     uint64_t start_ns = clock_now_ns();
     struct origin origin;
     origin_begin(&origin, job->input.request);
-    origin.for_action = job->action != NULL;
+    origin.action = job->action ? slice_str(job->action->name) : (struct slice){0};
     job->call(job->arg, &job->input, answer);
     origin_end(&origin);
     if (answer->exec_ns == 0) {

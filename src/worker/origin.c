@@ -36,18 +36,17 @@ struct origin *origin_current(void)
     return current;
 }
 
-/* "/actions" and the path without its last slash; too long a name is nobody's. */
+/* "/actions/" and the name; too long a name is nobody's. */
 static struct slice path_of(struct origin *origin)
 {
-    static const struct slice start = SLICE("/actions");
-    struct slice path = http_request_path(origin->request);
-    path.size -= path.size > 0 && path.data[path.size - 1] == '/';
-    if (start.size + path.size > STATS_NAME_MAX) {
+    static const struct slice start = SLICE("/actions/");
+    struct slice action = origin->action;
+    if (start.size + action.size > STATS_NAME_MAX) {
         return SLICE(STATS_OTHER);
     }
     memcpy(origin->path, start.data, start.size);
-    memcpy(origin->path + start.size, path.data, path.size);
-    return (struct slice){origin->path, start.size + path.size};
+    memcpy(origin->path + start.size, action.data, action.size);
+    return (struct slice){origin->path, start.size + action.size};
 }
 
 /* Only the daemon, which speaks through our Unix socket, is believed. */
@@ -62,7 +61,7 @@ struct slice origin_walker(struct origin *origin)
 {
     if (origin && origin->walker.size == 0 && origin->request) {
         origin->walker = told_walker(origin->request);
-        if (origin->walker.size == 0 && origin->for_action) {
+        if (origin->walker.size == 0 && origin->action.size > 0) {
             origin->walker = path_of(origin);
         }
     }

@@ -1,6 +1,7 @@
 /* On whose behalf a thread works: the request that it answers and the walker that it runs. Calls
  * from inside the process are counted for that walker, and calls that leave it tell it on. A
- * request for one action is as a walker whose name is the path that it came by ("/actions/a.b"). */
+ * request for one action is as a walker whose name is the daemon's path of that action, whichever
+ * of its names it came by ("/actions/a.b"). */
 #pragma once
 
 #include <stdbool.h>
@@ -14,8 +15,8 @@ struct http_request;
 struct origin {                         /* on the stack of what executes a call */
     const struct http_request *request; /* borrowed; NULL = none */
     struct slice walker;                /* borrowed, or in path; empty = in the request */
-    bool for_action;                    /* the request is for one action */
-    char path[STATS_NAME_MAX + 1];      /* that of an action's request */
+    struct slice action;                /* full name, when the request is for one; borrowed */
+    char path[STATS_NAME_MAX + 1];      /* the daemon's of that action */
     uint64_t nested_ns;                 /* what its calls of other actions took, from its thread */
     struct slice lines;                 /* header lines made beforehand; else from the request */
     struct origin *outer;
