@@ -6,6 +6,7 @@ import email.policy
 import re
 import ssl
 import subprocess
+import time
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -19,7 +20,7 @@ HTML = "<p>Größe: <b>1</b>.</p>"
 
 class Inbox:
     def __init__(self):
-        self.mails, self.accept = [], True
+        self.mails, self.accept, self.logins = [], True, 0
 
     async def handle_DATA(self, server, session, envelope):
         if not self.accept:
@@ -40,8 +41,12 @@ def certificate(tmp_path_factory):
     return folder
 
 
-def authenticate(server, session, envelope, mechanism, data):
-    return AuthResult(success=(data.login, data.password) == (b"me", b"right"), handled=False)
+def authenticator(inbox):
+    def check(server, session, envelope, mechanism, data):
+        inbox.logins += 1
+        return AuthResult(success=(data.login, data.password) == (b"me", b"right"), handled=False)
+
+    return check
 
 
 @pytest.fixture
@@ -55,9 +60,9 @@ def serve_mail(certificate):
         context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
         if security == "tls":
             controller = Controller(inbox, "127.0.0.1", port, ssl_context=context,
-                                    authenticator=authenticate, auth_require_tls=False)
+                                    authenticator=authenticator(inbox), auth_require_tls=False)
         else:
-            controller = Controller(inbox, "127.0.0.1", port, authenticator=authenticate,
+            controller = Controller(inbox, "127.0.0.1", port, authenticator=authenticator(inbox),
                                     auth_required=security == "starttls",
                                     tls_context=context if security == "starttls" else None,
                                     require_starttls=security == "starttls")
@@ -107,6 +112,8 @@ def test_a_mail_arrives_as_it_was_written(daemon, serve_mail, certificate, secur
     assert plain.get_content().replace("\r\n", "\n") == TEXT
     assert html.get_content().strip() == HTML
     assert message.get_content_type() == "multipart/alternative"
+    time.sleep(2)  # ten checks
+    assert inbox.logins < 5, "a check of a server that answers logs in nowhere"
 
 
 @pytest.mark.sanitize

@@ -30,12 +30,18 @@ static void report(struct caller *caller, struct target *target)
     }
 }
 
+/* trouble: how often it failed in a row, or ran over the limit. */
+static void shun(const struct caller *caller, struct target *target, unsigned trouble)
+{
+    unsigned doublings = trouble - 1 < SHUN_DOUBLINGS ? trouble - 1 : SHUN_DOUBLINGS;
+    atomic_store(&target->shun_until_ms, loop_now_ms(caller->loop) + (SHUN_MS << doublings));
+}
+
 static void note_failure(struct caller *caller, struct target *target)
 {
     unsigned failures = atomic_fetch_add(&target->failures, 1) + 1;
     uint64_t now_ms = loop_now_ms(caller->loop);
-    unsigned doublings = failures - 1 < SHUN_DOUBLINGS ? failures - 1 : SHUN_DOUBLINGS;
-    atomic_store(&target->shun_until_ms, now_ms + (SHUN_MS << doublings));
+    shun(caller, target, failures);
     if (target->guarded && failures >= BREAKER_FAILURES) {
         atomic_store(&target->open_until_ms, now_ms + BREAKER_OPEN_MS);
     }
@@ -87,7 +93,8 @@ void call_on_reply(void *arg, enum http_outcome outcome, const struct http_reply
         send_again(call, target);
         break;
     case HTTP_TIMED_OUT:
-        (void)atomic_fetch_add(&target->timeouts, 1);
+        /* With the fewest calls under way it would draw them all. */
+        shun(caller, target, atomic_fetch_add(&target->timeouts, 1) + 1);
         report(caller, target);
         call_fail(call, CALL_TIMED_OUT, NULL);
         break;

@@ -143,7 +143,9 @@ static CURL *open_smtp(const struct service_job *job, uint64_t timeout_ms, struc
     if (authority && *authority) {
         (void)curl_easy_setopt(curl, CURLOPT_CAINFO, authority);
     }
-    if (user && *user) {
+    /* A log-in at each check would be thousands a day, which servers take for an attack. */
+    bool logs_in = job->kind != JOB_CHECK || !job->is_well;
+    if (user && *user && logs_in) {
         (void)curl_easy_setopt(curl, CURLOPT_USERNAME, user);
         (void)curl_easy_setopt(curl, CURLOPT_PASSWORD, password ? password : "");
     }

@@ -26,6 +26,7 @@ struct service_job *service_job_new(struct service *service, enum job_kind kind)
         .node_exporter_port =
             exporter && exporter->keep.state == SERVICE_RUNNING ? exporter->port : 0,
         .is_running = service->program != NULL,
+        .is_well = service->keep.state == SERVICE_RUNNING && service->keep.misses == 0,
         .timeout_ms = kind == JOB_METHOD ? METHOD_TIMEOUT_MS : all->settings.check_timeout_ms,
         .stopping = &all->stopping,
         .port = service->port,

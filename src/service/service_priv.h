@@ -157,6 +157,7 @@ struct service_job { /* what a job's thread may look at: copies, and what never 
     char *metrics_token;        /* NULL = none */
     int node_exporter_port;     /* 0 = does not run */
     bool is_running;            /* its own process is: its port is taken by itself */
+    bool is_well;               /* the last check was good */
     uint64_t timeout_ms;
     const atomic_bool *stopping; /* end soon */
     int port;                    /* in: as known; out: as chosen */
