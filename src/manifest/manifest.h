@@ -114,7 +114,8 @@ void manifest_own(struct manifest *manifest, const struct manifest_owner *owner)
 /* name as a label's value: itself when it can be one, else what can and tells it apart. */
 void manifest_label_of(const char *name, char label[MANIFEST_LABEL_MAX + 1]);
 
-/* As the name of an object (RFC 1123 label): small letters, digits, '-'. */
+/* As the name of an object (RFC 1123 label): small letters, digits, '-'. As above, so that the
+ * objects of word_tools and word.tools are not the same. */
 void manifest_object_name_of(const char *name, char object_name[MANIFEST_LABEL_MAX + 1]);
 
 /* BLAKE2b-128 of the object with its members in order of their names. */

@@ -234,8 +234,9 @@ static void makes_names_that_the_cluster_takes(void)
         const char *label; /* NULL = changed and told apart by a hash */
         const char *object;
     } rows[] = {
-        {"word_tools", "word_tools", "word-tools"},
-        {"a.b", "a.b", "a-b"},
+        {"word-tools", "word-tools", "word-tools"},
+        {"word_tools", "word_tools", NULL},
+        {"a.b", "a.b", NULL},
         {"Ab", "Ab", NULL},
         {"_x", NULL, NULL},
         {"", NULL, NULL},
@@ -253,6 +254,9 @@ static void makes_names_that_the_cluster_takes(void)
         EXPECT(!rows[i].object || strcmp(label, rows[i].object) == 0);
     }
     char longer[300], other[MANIFEST_LABEL_MAX + 1];
+    manifest_object_name_of("a.b", label);
+    manifest_object_name_of("a_b", other);
+    EXPECT(strncmp(label, "a-b-", 4) == 0 && strcmp(label, other) != 0);
     memset(longer, 'a', sizeof(longer) - 1);
     longer[sizeof(longer) - 1] = '\0';
     manifest_label_of(longer, label);

@@ -125,11 +125,7 @@ static bool is_name_char(char c)
 
 void manifest_object_name_of(const char *name, char object_name[MANIFEST_LABEL_MAX + 1])
 {
-    CLEANUP(str_free) char *plain = xstrdup(name);
-    for (char *at = plain; *at; at++) {
-        *at = *at == '_' || *at == '.' ? '-' : *at; /* "word_tools" is "word-tools" */
-    }
-    if (copy_allowed(plain, is_name_char, object_name)) {
+    if (copy_allowed(name, is_name_char, object_name)) {
         tell_apart(name, object_name);
     }
 }

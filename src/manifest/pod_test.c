@@ -8,7 +8,7 @@
 #include "base/test.h"
 #include "manifest/manifest.h"
 
-static const struct pod_module module = {.name = "word_tools", .source = "acme.word_tools"};
+static const struct pod_module module = {.name = "word-tools", .source = "acme.word_tools"};
 
 static struct json_object *json(const char *text)
 {
