@@ -170,7 +170,7 @@ static bool answer_walker(struct worker_answer *answer, PyObject *made, PyObject
     CLEANUP(py_free) PyObject *kept = made;
     int status;
     PyObject *value;
-    if (!PyArg_ParseTuple(made, "iO", &status, &value)) {
+    if (!PyArg_ParseTuple(kept, "iO", &status, &value)) {
         return false;
     }
     py_answer_value(answer, status, who, value);
