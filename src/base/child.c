@@ -7,6 +7,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -85,12 +86,11 @@ static int take(int fd, struct buf *into, size_t bytes_max)
     return buf_size(into) > bytes_max ? -EFBIG : 1;
 }
 
-static int read_both(const struct child_run *run, int out_fd, int errors_fd, struct buf *out,
-                     struct buf *errors)
+static int read_both(const struct child_run *run, uint64_t end_ms, int out_fd, int errors_fd,
+                     struct buf *out, struct buf *errors)
 {
     struct pollfd fds[] = {{out_fd, POLLIN, 0}, {errors_fd, POLLIN, 0}};
     struct buf *into[] = {out, errors};
-    uint64_t end_ms = clock_now_ms() + run->timeout_ms;
     while (fds[0].fd >= 0 || fds[1].fd >= 0) {
         uint64_t now_ms = clock_now_ms();
         if (now_ms >= end_ms) {
@@ -110,6 +110,26 @@ static int read_both(const struct child_run *run, int out_fd, int errors_fd, str
         }
     }
     return 0;
+}
+
+/* One that has closed its output may go on all the same. */
+static int await_end(pid_t pid, uint64_t end_ms)
+{
+    CLEANUP_FD int fd = pidfd_open(pid, 0);
+    if (fd < 0) {
+        return -errno;
+    }
+    struct pollfd ended = {fd, POLLIN, 0};
+    for (;;) {
+        uint64_t now_ms = clock_now_ms();
+        int got = now_ms < end_ms ? poll(&ended, 1, (int)(end_ms - now_ms)) : 0;
+        if (got >= 0) {
+            return got > 0 ? 0 : -ETIMEDOUT;
+        }
+        if (errno != EINTR) {
+            return -errno;
+        }
+    }
 }
 
 int child_capture(const struct child_run *run, struct buf *out, struct buf *errors, struct err *err)
@@ -132,7 +152,9 @@ int child_capture(const struct child_run *run, struct buf *out, struct buf *erro
     if (failed) {
         return err_errno(err, -failed, "cannot start '%s'", run->args[0]);
     }
-    failed = read_both(run, out_fd, errors_fd, out, errors);
+    uint64_t end_ms = clock_now_ms() + run->timeout_ms;
+    failed = read_both(run, end_ms, out_fd, errors_fd, out, errors);
+    failed = failed ? failed : await_end(pid, end_ms);
     if (failed) {
         (void)kill(-pid, SIGKILL);
     }

@@ -140,6 +140,7 @@ static void set_request(struct kube_transfer *transfer, const struct kube_send *
     (void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, send->fresh ? 1L : 0L);
     (void)curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, send->fresh ? 1L : 0L);
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* not for a name that nobody resolves */
     (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "jsorc/" JSORC_VERSION);
     (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)KUBE_CONNECT_MS);
     (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)send->timeout_ms);
