@@ -1,12 +1,14 @@
 """Fixtures: `serve` starts a daemon, `host` a worker alone. Each test's programs are ended after it
 and looked at: nothing may be left running, leak descriptors, or have complained."""
 
+import functools
 import os
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from postgres import PROGRAMS, Postgres
 from programs import JSORC, ROOT, Daemon, Host, wait_until
 
 pytest_plugins = ["faults", "placement"]
@@ -22,10 +24,41 @@ def pytest_configure(config):
         pytest.exit(f"{JSORC} is missing: run `make` first, or set JSORC_BUILD", returncode=2)
 
 
+def pytest_addoption(parser):
+    parser.addoption("--postgresql", action="store_true",
+                     help="daemons keep their state in PostgreSQL, each in a database of its own")
+
+
+@pytest.fixture(scope="session")
+def database_server():
+    if not PROGRAMS:
+        pytest.skip("no PostgreSQL server is installed (package postgresql)")
+    server = Postgres()
+    yield server
+    server.remove()
+
+
 @pytest.fixture
-def serve(tmp_path):
+def database(database_server):
+    """URL of an empty database."""
+    url = database_server.create()
+    yield url
+    database_server.free(url)
+
+
+@pytest.fixture
+def serve(request, tmp_path):
     """serve(*sources, options=(), env=None, start=True) -> Daemon, ready to answer."""
-    yield from _started(Daemon, tmp_path)
+    yield from _started(Daemon, tmp_path, _states(request))
+
+
+def _states(request):
+    """What each new daemon is given to keep its state elsewhere than in its folder."""
+    while request.config.getoption("--postgresql"):
+        server = request.getfixturevalue("database_server")
+        url = server.create()
+        request.addfinalizer(functools.partial(server.free, url))
+        yield ("--state-url", url)
 
 
 @pytest.fixture
@@ -67,10 +100,13 @@ def native_library(compile_module):
     return compile_module("native", (ROOT / "tests/native_module.c").read_text())
 
 
-def _started(kind, folder):
+def _started(kind, folder, states=()):
     programs = []
+    states = iter(states)
 
     def make(*args, start=True, **options):
+        if state := next(states, ()):
+            options["options"] = (*state, *options.get("options", ()))
         program = kind(folder / f"{kind.__name__.lower()}-{len(programs)}", *args, **options)
         programs.append(program)
         if start:

@@ -3,18 +3,22 @@
 A Program is started in a process group of its own, with its output in a file, and is found with all
 that it started by a mark in the environment, whoever became the parent of what."""
 
+import contextlib
 import http.client
 import json
 import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+
+from postgres import query
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("JSORC_BUILD", ROOT / "build")).resolve()
@@ -242,6 +246,15 @@ class Daemon(Program):
     def daemon_pid(self):
         """Of the daemon proper; `process` is its supervisor."""
         return int((self.state / "run" / "daemon.pid").read_text())
+
+    def stored(self, column, table):
+        """A column's texts as they lie in the store."""
+        select = f"SELECT {column} FROM {table}"
+        if "--state-url" in self.options:
+            url = self.options[self.options.index("--state-url") + 1]
+            return query(url, f"SET search_path = jsorc; {select}").splitlines()
+        with contextlib.closing(sqlite3.connect(self.state / "jsorc.db")) as database:
+            return [str(row[0]) for row in database.execute(select)]
 
     def worker_log(self, name):
         path = self.state / "logs" / f"{name}.log"

@@ -3,7 +3,6 @@
 import http.client
 import json
 import re
-import sqlite3
 import subprocess
 import threading
 import time
@@ -73,8 +72,7 @@ def choose(daemon, name, **params):
 
 
 def saved_place(daemon):
-    with sqlite3.connect(daemon.state / "jsorc.db") as database:
-        return database.execute("SELECT place FROM modules WHERE name = 'light'").fetchone()[0]
+    return daemon.stored("place", "modules WHERE name = 'light'")[0]
 
 
 def mode(daemon):

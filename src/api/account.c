@@ -17,7 +17,11 @@ int account_status(int failed)
     switch (failed) {
     case -EBUSY:
     case -ENOMEM:
+    case -ENOTCONN:
+    case -EINPROGRESS:
         return 503;
+    case -EILSEQ:
+        return 400;
     case -ENOSPC:
         return 507;
     case -ENOENT:

@@ -82,6 +82,7 @@ static void run_config(struct op_call *call)
 const struct op op_jsorc_actions_config = {
     .name = "jsorc_actions_config",
     .access = OP_ADMIN,
+    .changes = true,
     .params = {{"config", OP_STR_OR_DICT, NULL,
                 "Python package that exports ACTION_CONFIGS, JSON or YAML file, folder of such "
                 "files, or the config itself"},
@@ -174,6 +175,7 @@ static void run_load(struct op_call *call)
 const struct op op_jsorc_actions_load = {
     .name = "jsorc_actions_load",
     .access = OP_ADMIN,
+    .changes = true,
     .params = {{"name", OP_STR, NULL, "the module's name, as configured or loaded before"},
                {"mode", OP_STR, NULL,
                 "where it shall run: module (or local) in the runtime worker, remote in a pod of "
@@ -281,6 +283,7 @@ static void run_unload(struct op_call *call)
 const struct op op_jsorc_actions_unload = {
     .name = "jsorc_actions_unload",
     .access = OP_ADMIN,
+    .changes = true,
     .params = {{"name", OP_STR, NULL, "the module's name"},
                {"mode", OP_STR, "\"auto\"", "auto, or only if it is loaded as module or remote"},
                {"retire_svc", OP_BOOL, "true",

@@ -61,6 +61,7 @@ static void run_load_local(struct op_call *call)
 const struct op op_actions_load_local = {
     .name = "actions_load_local",
     .access = OP_ADMIN,
+    .changes = true,
     .params = {{"file", OP_STR, NULL, "Python file or shared library on the daemon's machine"},
                {"ctx", OP_DICT, "{}", "arguments of its setup"}},
     .positionals = "file",
@@ -82,6 +83,7 @@ static void run_load_remote(struct op_call *call)
 const struct op op_actions_load_remote = {
     .name = "actions_load_remote",
     .access = OP_ADMIN,
+    .changes = true,
     .params = {{"url", OP_STR, NULL, "base URL of an action server"},
                {"ctx", OP_DICT, "{}", "not used: the server has done its setup"}},
     .positionals = "url",
@@ -98,6 +100,7 @@ static void run_load_module(struct op_call *call)
 const struct op op_actions_load_module = {
     .name = "actions_load_module",
     .access = OP_ADMIN,
+    .changes = true,
     .params = {{"mod", OP_STR, NULL, "import name, e.g. jac_nlp.use_enc"},
                {"ctx", OP_DICT, "{}", "arguments of its setup"}},
     .positionals = "mod",
@@ -176,6 +179,7 @@ static void run_unload_module(struct op_call *call)
 const struct op op_actions_unload_module = {
     .name = "actions_unload_module",
     .access = OP_ADMIN,
+    .changes = true,
     .params = {{"name", OP_STR, NULL, "as actions_module_list tells it, or the short name"}},
     .positionals = "name",
     .help = "Unload a module with all its actions, and forget it.",
@@ -196,6 +200,7 @@ static void run_unload_action(struct op_call *call)
 const struct op op_actions_unload_action = {
     .name = "actions_unload_action",
     .access = OP_ADMIN,
+    .changes = true,
     .params = {{"name", OP_STR, NULL, "full name of the action"}},
     .positionals = "name",
     .help = "Unload one action; its module goes with the last one.",
@@ -226,6 +231,7 @@ static void run_unload_actionset(struct op_call *call)
 const struct op op_actions_unload_actionset = {
     .name = "actions_unload_actionset",
     .access = OP_ADMIN,
+    .changes = true,
     .params = {{"name", OP_STR, NULL, "the group: what stands before the dot"}},
     .positionals = "name",
     .help = "Unload all actions of a group.",

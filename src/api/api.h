@@ -12,6 +12,7 @@ struct loadtests;
 struct loop;
 struct provider;
 struct services;
+struct share;
 struct store;
 struct trackact;
 struct tracksys_watch;
@@ -21,6 +22,7 @@ struct api {
     struct store *store;
     struct provider *cluster;     /* `kubernetes`; NULL = no cluster is configured */
     struct services *services;    /* backing services; NULL in tests of what needs none */
+    struct share *share;          /* NULL = no other daemon shares the store */
     struct auth *auth;            /* accounts and tokens */
     struct job_pool *jobs;        /* for what blocks: password hashes, child programs */
     struct loop *loop;            /* the control thread's */
@@ -31,6 +33,7 @@ struct api {
     const char *const *addresses; /* URLs that the daemon listens on; ended by NULL */
     const char *version;
     uint64_t tracksys_interval_ms;
+    uint64_t wait_timeout_ms; /* for the state to be reached again */
     /* what is measured at the moment, see tracking.h; NULL = nothing */
     struct benchmark *benchmark; /* a reference */
     struct trackact *trackact;

@@ -140,7 +140,7 @@ static void op_done(void *arg, int status, bool failed, struct json_object *valu
 }
 
 /* The rest of a call, in the control thread. */
-static void call_run(void *arg)
+static void call_go_on(void *arg)
 {
     struct api_call *call = arg;
     struct http_request *request = call->request;
@@ -158,6 +158,18 @@ static void call_run(void *arg)
         op_run(call->op, call->front->config.api, &call->caller, call->body, op_done, call);
     } else {
         call->route->run(call);
+    }
+}
+
+static void call_run(void *arg)
+{
+    struct api_call *call = arg;
+    const struct api *api = call->front->config.api;
+    bool changes = call->op ? call->op->changes : call->route->changes;
+    if (changes && api->share && !share_is_ready(api->share)) {
+        share_wait(api->share, &call->wait, api->wait_timeout_ms, call_go_on, call);
+    } else {
+        call_go_on(call);
     }
 }
 

@@ -237,6 +237,39 @@ static void serves_the_documentation(void)
     EXPECT(strstr(request.headers, "Location: /docs\r\n") != NULL);
 }
 
+static void lets_changes_wait_while_the_state_cannot_be_reached(void)
+{
+    struct share share = {.ready = false};
+    struct http_request request = {.method = METHOD_POST,
+                                   .path = "/js_public/echo_change",
+                                   .body = "{\"a\":\"x\"}",
+                                   .listener = LISTENER_TCP};
+    front_make();
+    api.share = &share;
+    api.wait_timeout_ms = 30000;
+    api_http_handle(front, auth, &request);
+    control_turn();
+    EXPECT_INT(request.answers, 0);
+    EXPECT_INT(api_http_calls(front), 1);
+    struct http_request reads = {.method = METHOD_POST,
+                                 .path = "/js_public/echo_open",
+                                 .body = "{\"a\":\"x\"}",
+                                 .listener = LISTENER_TCP};
+    api_http_handle(front, auth, &reads);
+    control_turn();
+    EXPECT_INT(reads.status, 200);
+
+    share.wait->fn(share.wait->arg); /* it is reached, or the time is over: it is tried */
+    EXPECT_INT(request.answers, 1);
+    EXPECT_INT(request.status, 200);
+    share.ready = true;
+    request = run((struct http_request){
+        .method = METHOD_POST, .path = "/js_public/echo_change", .body = "{\"a\":\"x\"}"});
+    EXPECT_INT(request.status, 200);
+    api.share = NULL;
+    log_read();
+}
+
 static void logs_two_lines_without_secrets(void)
 {
     front_make();
@@ -270,5 +303,6 @@ TEST_MAIN(lets_in_whom_the_prefix_allows, takes_a_local_peer_for_staff, takes_no
           reads_arguments_from_body_and_query, answers_get_operations_from_the_query,
           tells_other_methods_off, answers_options, runs_routes_with_their_variable,
           lets_functions_answer_later, says_no_while_the_control_loop_does_not_run,
-          serves_the_documentation, bounds_the_calls_under_way, logs_two_lines_without_secrets,
+          serves_the_documentation, bounds_the_calls_under_way,
+          lets_changes_wait_while_the_state_cannot_be_reached, logs_two_lines_without_secrets,
           ends_without_a_call_left)

@@ -15,6 +15,7 @@
 #include "base/test.h"
 #include "http/server.h"
 #include "loop/loop.h"
+#include "share/share.h"
 
 /* ---- in place of the server and of the control loop ---- */
 
@@ -36,6 +37,24 @@ void loop_post(struct loop *loop, struct loop_task *task)
     (void)loop;
     task->next = posted;
     posted = task;
+}
+
+struct share {
+    bool ready;
+    struct share_wait *wait; /* the one who waits */
+};
+
+bool share_is_ready(const struct share *share)
+{
+    return share->ready;
+}
+
+void share_wait(struct share *share, struct share_wait *wait, uint64_t timeout_ms, loop_fn fn,
+                void *arg)
+{
+    EXPECT_INT(timeout_ms, 30000);
+    *wait = (struct share_wait){.fn = fn, .arg = arg};
+    share->wait = wait;
 }
 
 static void control_turn(void)
@@ -166,8 +185,14 @@ static const struct op op_open = {
     .name = "echo_open", .access = OP_PUBLIC, .params = ECHO_PARAMS, .run = run_echo};
 static const struct op op_get = {
     .name = "health", .access = OP_PUBLIC, .get = true, .params = ECHO_PARAMS, .run = run_echo};
+static const struct op op_change = {.name = "echo_change",
+                                    .access = OP_PUBLIC,
+                                    .changes = true,
+                                    .params = ECHO_PARAMS,
+                                    .run = run_echo};
 static const struct op op_keep = {.name = "keep", .access = OP_PUBLIC, .run = run_keep};
-const struct op *const OP_TABLE[] = {&op_admin, &op_user, &op_open, &op_get, &op_keep, NULL};
+const struct op *const OP_TABLE[] = {&op_admin,  &op_user, &op_open, &op_get,
+                                     &op_change, &op_keep, NULL};
 
 static const struct route route_code = {
     .method = METHOD_POST, .path = "/code/{code}", .access = ROUTE_OPEN, .run = run_route};

@@ -7,6 +7,7 @@
 #include "api/op.h"
 #include "api/route.h"
 #include "loop/loop.h"
+#include "share/share.h"
 
 struct api_http {
     struct api_http_config config;
@@ -23,6 +24,7 @@ struct api_call {
     struct op_caller caller;
     struct json_object *body; /* owned; set in the control thread */
     struct loop_task task;
+    struct share_wait wait; /* for the state to be reached */
     uint64_t begun_ns;
     uint64_t latency_ns; /* from begun_ns to its end; set then */
     bool has_secret;     /* the body holds one: the answer is not logged */

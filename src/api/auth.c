@@ -70,6 +70,24 @@ static int reload(struct auth *auth, int64_t now_unix_ms, struct err *err)
     return failed ? err_wrap(err, "everybody was logged out because the tokens cannot be read") : 0;
 }
 
+int auth_follow(struct auth *auth, struct err *err)
+{
+    struct entries entries = {0};
+    struct store_user_counts counts;
+    int failed = store_token_each(auth->options.store, collect, &entries, err);
+    if (!failed) {
+        failed = store_user_count(auth->options.store, &counts, err);
+    }
+    if (!failed) {
+        publish(auth, auth_table_new(entries.items, entries.count));
+        if (counts.superusers > 0) {
+            auth_bootstrap_end(&auth->bootstrap);
+        }
+    }
+    free(entries.items);
+    return failed ? err_wrap(err, "cannot follow the accounts of the state") : 0;
+}
+
 /* ---- life ---- */
 
 int auth_new(const struct auth_options *options, int64_t now_unix_ms, struct auth **ret_auth,
@@ -83,11 +101,16 @@ int auth_new(const struct auth_options *options, int64_t now_unix_ms, struct aut
     auth->passwords = password_queue_new(options->jobs, options->loop);
     struct store_user_counts counts;
     int failed = store_user_count(options->store, &counts, err);
-    if (!failed) {
-        failed =
-            auth_bootstrap_open(&auth->bootstrap, options->state_dir, counts.superusers > 0, err);
+    bool away = failed == -ENOTCONN; /* nobody is logged in until auth_follow */
+    if (away) {
+        publish(auth, auth_table_new(NULL, 0));
+        failed = 0;
     }
     if (!failed) {
+        failed = auth_bootstrap_open(&auth->bootstrap, options->state_dir,
+                                     away || counts.superusers > 0, err);
+    }
+    if (!failed && !away) {
         failed = reload(auth, now_unix_ms, err);
     }
     if (!failed) {

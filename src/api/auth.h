@@ -52,6 +52,8 @@ struct auth_options {
  */
 int auth_new(const struct auth_options *options, int64_t now_unix_ms, struct auth **ret_auth,
              struct err *err);
+/* Others changed accounts or tokens of a shared store. -errno of the store: all stays as it was. */
+int auth_follow(struct auth *auth, struct err *err);
 /* Before the end of the control loop: logins that wait are answered 503, those that run go on. */
 void auth_stop(struct auth *auth);
 /* After job_pool_free. NULL allowed; returns NULL. */

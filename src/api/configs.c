@@ -251,6 +251,7 @@ const struct op op_config_get = {
 const struct op op_config_set = {
     .name = "config_set",
     .access = OP_ADMIN,
+    .changes = true,
     .params = {NAME,
                {"value", OP_STR_OR_DICT, NULL, "The new text, or an object whose JSON text it is."},
                DO_CHECK},
@@ -263,6 +264,7 @@ const struct op op_config_set = {
 const struct op op_config_update = {
     .name = "config_update",
     .access = OP_ADMIN,
+    .changes = true,
     .params = {NAME,
                {"field_key", OP_STR, NULL, "A key that the config's object has."},
                {"field_value", OP_ANY, NULL,
@@ -305,6 +307,7 @@ const struct op op_config_exists = {
 const struct op op_config_delete = {
     .name = "config_delete",
     .access = OP_ADMIN,
+    .changes = true,
     .params = {NAME, DO_CHECK},
     .positionals = "name",
     .help = "Takes a config away, so that its defaults hold again.",
@@ -315,6 +318,7 @@ const struct op op_config_delete = {
 const struct op op_config_refresh = {
     .name = "config_refresh",
     .access = OP_ADMIN,
+    .changes = true,
     .params = {NAME},
     .positionals = "name",
     .help = "Reads a config again; configs are not cached, so this is config_get.",

@@ -6,6 +6,7 @@
 #include "control/control.h"
 #include "measure/exposition.h"
 #include "service/service.h"
+#include "share/share.h"
 
 static void expose_process(struct exposition *exposition)
 {
@@ -17,6 +18,18 @@ static void expose_process(struct exposition *exposition)
     exposition_single(exposition, METRIC_PROCESS_FDS, figures.fds);
     exposition_single(exposition, METRIC_PROCESS_FDS_MAX, figures.fds_max);
     exposition_single(exposition, METRIC_PROCESS_START, figures.start_s);
+}
+
+static void expose_state(const struct api *api, struct exposition *exposition)
+{
+    struct share_figures figures = {.leads = true};
+    if (api->share) {
+        share_figures(api->share, &figures);
+    }
+    exposition_single(exposition, METRIC_STATE_REACHED, !figures.error);
+    exposition_single(exposition, METRIC_STATE_RECONNECTS, (double)figures.reconnects);
+    exposition_single(exposition, METRIC_STATE_WAITING, (double)figures.waiting);
+    exposition_single(exposition, METRIC_LEADS, figures.leads);
 }
 
 /* The workers have been asked. */
@@ -31,6 +44,7 @@ static void answer_metrics(void *arg)
     api->expose_io(api->expose_io_arg, &exposition);
     control_expose(api->control, &exposition);
     services_expose(api->services, &exposition);
+    expose_state(api, &exposition);
     expose_process(&exposition);
     api_answer_text(call, EXPOSITION_TYPE, buf_slice(&text));
     buf_done(&text);

@@ -26,7 +26,8 @@ struct op_param {
 struct op {
     const char *name; /* "config_get": CLI words are split at '_' */
     enum op_access access;
-    bool get; /* answers GET instead of POST */
+    bool get;     /* answers GET instead of POST */
+    bool changes; /* what outlives the daemon: it waits while the state cannot be reached */
     struct op_param params[OP_PARAMS_MAX];
     const char *positionals; /* CLI order, e.g. "name config"; "" = none */
     const char *help;        /* one sentence */

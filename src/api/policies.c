@@ -43,6 +43,7 @@ static void run_set(struct op_call *call)
 const struct op op_jsorc_actionpolicy_set = {
     .name = "jsorc_actionpolicy_set",
     .access = OP_ADMIN,
+    .changes = true,
     .params = {{"policy_name", OP_STR, NULL, "default, evaluation or adaptive, in any case"},
                {"policy_params", OP_DICT, "{}",
                 "its parameters by name; docs/policies.md lists them"}},

@@ -24,6 +24,7 @@ struct route {
     const char *help;
     const char *body; /* names of the JSON body's fields, e.g. "email password name?"; "" = none */
     const char *type; /* of the answer; NULL = JSON */
+    bool changes;     /* as of an operation */
     void (*run)(struct api_call *call); /* control thread; must end in one api_answer, also later */
 };
 

@@ -13,9 +13,30 @@
 #include "base/utf8.h"
 #include "control/control.h"
 #include "service/service.h"
+#include "share/share.h"
+#include "store/store.h"
 
 #define LOG_LINES_MAX 10000
 #define LOG_BYTES_MAX (1024 * 1024) /* read for one answer */
+
+static struct json_object *state_status(const struct api *api)
+{
+    struct json_object *state = json_object_new_object();
+    struct share_figures figures = {.state = store_name(api->store), .leads = true};
+    if (api->share) {
+        share_figures(api->share, &figures);
+    }
+    json_set_str(state, "store", figures.state);
+    json_set_bool(state, "shared", api->share != NULL);
+    json_set_bool(state, "reached", !figures.error);
+    json_set_str(state, "error", figures.error);
+    json_set_double(state, "error_s", (double)figures.error_ms / 1000);
+    json_set_int(state, "waiting", (int64_t)figures.waiting);
+    json_set_bool(state, "leads", figures.leads);
+    json_set_str(state, "leader", figures.leader);
+    json_set_int(state, "leader_number", figures.number);
+    return state;
+}
 
 static void answer_status(void *arg)
 {
@@ -33,6 +54,7 @@ static void answer_status(void *arg)
     json_set_str(daemon, "python", api->python);
     json_set(status, "daemon", daemon);
     json_set(status, "services", services_list(api->services));
+    json_set(status, "state", state_status(api));
     op_return(call, status);
 }
 
@@ -46,11 +68,12 @@ const struct op op_jsorc_status = {
     .access = OP_ADMIN,
     .positionals = "",
     .help = "Tell what is loaded where and how it does.",
-    .result = "{\"modules\": [{\"name\", \"place\", \"state\", \"mem_kb\", \"actions\": {NAME: "
-              "{\"calls\", \"failed\", \"p50_ms\", \"p99_ms\", \"exec_ms\"}}}], \"workers\": "
-              "[...], \"walkers\": {NAME: ...}, \"moves\": [...], \"services\": "
-              "[{\"name\", \"state\", \"provider\", \"pid\", \"restarts\", \"error\"}], "
-              "\"daemon\": {...}}",
+    .result =
+        "{\"modules\": [{\"name\", \"place\", \"state\", \"mem_kb\", \"actions\": {NAME: "
+        "{\"calls\", \"failed\", \"p50_ms\", \"p99_ms\", \"exec_ms\"}}}], \"workers\": "
+        "[...], \"walkers\": {NAME: ...}, \"moves\": [...], \"services\": "
+        "[{\"name\", \"state\", \"provider\", \"pid\", \"restarts\", \"error\"}], "
+        "\"daemon\": {...}, \"state\": {\"store\", \"reached\", \"error\", \"leads\", \"leader\"}}",
     .run = run_status,
 };
 

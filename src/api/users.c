@@ -129,6 +129,7 @@ const struct route route_user_create = {
     .access = ROUTE_OPEN,
     .help = "Makes an account; the first one ever becomes a superuser.",
     .body = "email password name? is_activated? is_superuser?",
+    .changes = true,
     .run = run_create,
 };
 
@@ -138,6 +139,7 @@ const struct route route_user_create_super = {
     .access = ROUTE_OPEN,
     .help = "Makes a superuser: for staff, with the bootstrap token, or as the first account.",
     .body = "email password name? bootstrap_token?",
+    .changes = true,
     .run = run_create_super,
 };
 
@@ -147,6 +149,7 @@ const struct route route_user_token = {
     .access = ROUTE_OPEN,
     .help = "Logs in: a new token for 'Authorization: Token ...'; older ones stay valid.",
     .body = "email password",
+    .changes = true,
     .run = run_token,
 };
 
@@ -165,6 +168,7 @@ const struct route route_user_put = {
     .access = ROUTE_USER,
     .help = "Changes one's own account; a new password ends its other tokens.",
     .body = "email? password? name?",
+    .changes = true,
     .run = run_change,
 };
 
@@ -174,6 +178,7 @@ const struct route route_user_patch = {
     .access = ROUTE_USER,
     .help = "Changes one's own account; a new password ends its other tokens.",
     .body = "email? password? name?",
+    .changes = true,
     .run = run_change,
 };
 
@@ -183,6 +188,7 @@ const struct route route_user_manage = {
     .access = ROUTE_STAFF,
     .help = "Activates an account, makes it a superuser, or takes that back.",
     .body = "is_activated? is_superuser?",
+    .changes = true,
     .run = run_manage,
 };
 
@@ -192,6 +198,7 @@ const struct route route_user_logout_everyone = {
     .access = ROUTE_STAFF,
     .help = "Ends every token of every account.",
     .body = "",
+    .changes = true,
     .run = run_logout_everyone,
 };
 
@@ -201,6 +208,7 @@ const struct route route_user_activate = {
     .access = ROUTE_OPEN,
     .help = "Activates the account to which the code was mailed.",
     .body = "",
+    .changes = true,
     .run = run_activate,
 };
 
@@ -210,6 +218,7 @@ const struct route route_user_reset = {
     .access = ROUTE_OPEN,
     .help = "Mails a token with which a new password can be set.",
     .body = "email",
+    .changes = true,
     .run = run_reset,
 };
 
@@ -219,5 +228,6 @@ const struct route route_user_reset_confirm = {
     .access = ROUTE_OPEN,
     .help = "Sets a new password with the token that was mailed; ends all tokens of the account.",
     .body = "token password",
+    .changes = true,
     .run = run_reset_confirm,
 };

@@ -161,6 +161,26 @@ static void append_daemon(struct buf *out, const struct json_object *status)
     buf_printf(out, ", %lld moves\n", (long long)json_int(status, "move_count", 0));
 }
 
+/* Only where there is something to say: a state that others share. */
+static void append_state(struct buf *out, const struct json_object *status)
+{
+    struct json_object *state = json_member(status, "state", json_type_object);
+    const char *error = json_str(state, "error"), *leader = json_str(state, "leader");
+    if (!json_flag(state, "shared", false)) {
+        return;
+    }
+    buf_printf(out, "state %s", json_str(state, "store"));
+    if (error) {
+        buf_printf(out, ": not reached for ");
+        append_duration(out, json_double(state, "error_s", 0));
+        buf_printf(out, " (%s); serving goes on, changes wait\n", error);
+    } else if (json_flag(state, "leads", false)) {
+        buf_printf(out, ", this daemon decides\n");
+    } else {
+        buf_printf(out, ", %s decides\n", leader ? leader : "nobody yet");
+    }
+}
+
 static void append_workers(struct buf *out, const struct json_object *status)
 {
     struct json_object *workers = json_member(status, "workers", json_type_array);
@@ -240,6 +260,7 @@ static int show(const struct cli *cli, struct json_object *status, struct err *e
     struct buf text = {0};
     CLEANUP(table_free) struct table *table = make_table(status);
     append_daemon(&text, status);
+    append_state(&text, status);
     append_workers(&text, status);
     append_services(&text, status);
     buf_printf(&text, "\n");

@@ -27,6 +27,7 @@ extern const struct command COMMAND_SCRIPT;
 extern const struct command COMMAND_SERVE;
 extern const struct command COMMAND_SHELL;
 extern const struct command COMMAND_SIM;
+extern const struct command COMMAND_STATE_MIGRATE;
 extern const struct command COMMAND_STATUS;
 extern const struct command COMMAND_TRACE_RECORD;
 extern const struct command COMMAND_TRACE_REPLAY;
@@ -40,6 +41,12 @@ extern const struct command COMMAND_WORKER;
 int serve_main(int argc, char **argv);
 int host_main(int argc, char **argv);
 int worker_main(int argc, char **argv);
+
+struct err;
+
+/* Copies the state file of folder into the database of the URL `to`; what comes of it is printed.
+ * 0 or -errno. Implemented by src/daemon. */
+int state_migrate(const char *folder, const char *to, bool replace, struct err *err);
 
 /* The interpreter that workers run in: given (may be NULL), or of $VIRTUAL_ENV, or "python3"; and
  * the folder of the package jsorc that is put before its PYTHONPATH. Owned by the caller.

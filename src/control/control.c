@@ -31,6 +31,7 @@ struct control *control_new(const struct control_parts *parts,
     control->started_ms = clock_unix_ms();
     control->started_ns = clock_now_ns();
     control->must_publish = true;
+    control->leads = true;
     control->counts.moving = histogram_new();
     control->counts.turning = histogram_new();
     action_stats_init(&control->walker_stats, CONTROL_WALKERS_MAX, &control->stats_budget);
@@ -89,6 +90,7 @@ struct control *control_free(struct control *control)
     benchmark_unref(control->benchmark);
     phases_done(&control->phases);
     thinking_done(&control->thinking); /* the job pool has ended */
+    phase_lines_drop(control);
     action_stats_done(&control->walker_stats);
     histogram_free(control->counts.moving);
     histogram_free(control->counts.turning);

@@ -81,6 +81,18 @@ void control_stop(struct control *control, uint64_t grace_ms, void (*done)(void 
 /* Any thread: look again soon, an event that concerns a target was counted on it. */
 void control_wake(struct control *control);
 
+/* ---- a state that other daemons share ---- */
+
+/* Others changed modules or their places: brings them here, too. Store errors. */
+int control_follow(struct control *control, struct err *err);
+/* Others chose a policy. Store errors. */
+int control_follow_policy(struct control *control, struct err *err);
+
+/* Whether this daemon decides for all: only the leader runs the policy, and saves what it and the
+ * loads of modules teach. A control leads until it is told that it does not. */
+void control_lead(struct control *control, bool leads);
+bool control_leads(const struct control *control);
+
 /* The accounts changed: the next snapshots carry table (this reference is taken over). */
 void control_set_auth(struct control *control, struct auth_table *table);
 

@@ -25,6 +25,13 @@
 
 struct http_client;
 
+/* What is to be saved of a module as soon as that is possible, as bits. */
+enum unsaved {
+    UNSAVED_PLACE = 1,  /* where a load that failed has left it */
+    UNSAVED_KEPT = 2,   /* where a policy has settled it; the leader's */
+    UNSAVED_LEARNT = 4, /* what its load taught; the leader's */
+};
+
 /* One action of a module; its figures stay when the module moves. */
 struct action_entry {
     char *name;
@@ -56,6 +63,7 @@ struct module {
     struct action_entry **actions;
     size_t action_count;
 
+    unsigned unsaved;              /* enum unsaved */
     struct json_object *elsewhere; /* owned; names of it that the runtime worker shall not serve */
     unsigned changes;              /* loads and unloads asked for */
 
@@ -123,6 +131,15 @@ struct move {
     uint64_t took_ms;
 };
 
+struct line;
+
+struct phase_lines { /* of policies' records, that are to be saved: phase_record.c */
+    struct line *first;
+    struct line *last;
+    unsigned count;
+    int64_t run; /* of the line that was saved last */
+};
+
 struct control_counts { /* since the start; by role: pod, runtime */
     uint64_t starts[2];
     uint64_t start_failures[2];
@@ -174,8 +191,12 @@ struct control {
     struct auth_table *auth;     /* a reference */
     struct benchmark *benchmark; /* a reference; NULL = none is active */
 
+    bool leads; /* decides: policies and what is learnt are its own */
     struct phases phases;
     struct thinking thinking;
+    struct phase_lines lines;
+    uint64_t save_retry_ms;
+    unsigned save_failures; /* in a row */
 
     struct waiter *waiters;
     struct control_counts counts;
@@ -202,6 +223,14 @@ struct module *module_free(struct module *module);
 /* Writes the module's record; -errno of the store. */
 int module_save(struct control *control, const struct module *module, struct err *err);
 int modules_restore(struct control *control, struct err *err);
+enum place place_of(const char *text);
+/* What was learnt of it, with the actions that were unloaded by name. Owned by the caller. */
+struct json_object *module_learnt(const struct module *module);
+/* What another daemon stored: JSON texts. Of what it learnt only what is not known here. */
+void module_take_config(struct control *control, struct module *module, const char *text);
+void module_take_learnt(struct control *control, struct module *module, const char *text);
+/* Off the list; the entry keeps its figures. */
+void module_forget(struct module *module);
 /* It loaded: info is the module's part of a ready line. */
 void module_loaded(struct control *control, uint32_t index, struct json_object *info);
 /* Its start failed. */
@@ -220,6 +249,9 @@ struct module *module_add(struct control *control, const char *name, uint32_t *r
 void module_take_back(struct control *control, uint32_t index);
 /* At the end. */
 void modules_free(struct control *control);
+/* save.c: saves that now, or as soon as it is possible. */
+void module_save_later(struct control *control, struct module *module, enum unsaved what);
+void saves_turn(struct control *control, uint64_t now_ms);
 
 /* names.c */
 /* Another module that was loaded later serves the name. */

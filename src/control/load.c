@@ -171,6 +171,7 @@ int control_load(struct control *control, const struct control_load *load, uint6
     apply_load(module, load);
     module->wanted = load->place;
     module->kept = PLACE_NONE;
+    module->unsaved = 0; /* it was saved whole */
     module->pinned = load->pin && control->phases.talk.name;
     module->position = position;
     control->last_position = position > control->last_position ? position : control->last_position;
@@ -207,8 +208,9 @@ int control_unload(struct control *control, const char *name, bool forget, struc
     }
     module->wanted = PLACE_NONE;
     module->kept = PLACE_NONE;
-    module->listed = !forget;
-    module->asked &= !forget;
+    if (forget) {
+        module_forget(module);
+    }
     module->changes++;
     module->broken = false;
     control->must_publish = true;

@@ -95,8 +95,7 @@ struct json_object *module_spec(const struct module *module, bool remote)
     return spec;
 }
 
-/* What was learnt of it, with the actions that were unloaded by name. Owned by the caller. */
-static struct json_object *learnt_of(const struct module *module)
+struct json_object *module_learnt(const struct module *module)
 {
     struct json_object *learnt = json_object_new_object(), *hidden = NULL;
     json_object_object_foreach(module->info, name, value)
@@ -115,7 +114,7 @@ static struct json_object *learnt_of(const struct module *module)
 
 int module_save(struct control *control, const struct module *module, struct err *err)
 {
-    CLEANUP(json_put) struct json_object *learnt = module->info ? learnt_of(module) : NULL;
+    CLEANUP(json_put) struct json_object *learnt = module->info ? module_learnt(module) : NULL;
     return store_module_put(
         control->parts.store,
         &(struct store_module){
@@ -130,14 +129,6 @@ int module_save(struct control *control, const struct module *module, struct err
             .position = module->position,
         },
         err);
-}
-
-static void save_or_warn(struct control *control, const struct module *module)
-{
-    struct err err = {0};
-    if (module->listed && module_save(control, module, &err) < 0) {
-        log_warn("module was not saved", "module=%s error=\"%s\"", module->name, err.text);
-    }
 }
 
 static struct action_entry *entry_for(struct control *control, struct module *module,
@@ -205,7 +196,7 @@ void module_loaded(struct control *control, uint32_t index, struct json_object *
         module->failures = 0;
     }
     learn(control, module, info);
-    save_or_warn(control, module);
+    module_save_later(control, module, UNSAVED_LEARNT);
 }
 
 uint64_t backoff_ms(unsigned failures)
@@ -255,7 +246,7 @@ void module_failed(struct control *control, uint32_t index, const char *error, c
 
 /* ---- after a restart ---- */
 
-static enum place place_of(const char *text)
+enum place place_of(const char *text)
 {
     return strcmp(text, "module") == 0   ? PLACE_MODULE
            : strcmp(text, "remote") == 0 ? PLACE_REMOTE
@@ -264,10 +255,47 @@ static enum place place_of(const char *text)
 
 static void hide(struct control *control, struct module *module, struct json_object *names)
 {
+    for (size_t i = 0; i < module->action_count; i++) {
+        module->actions[i]->hidden = false;
+    }
     for (size_t i = 0; names && i < json_object_array_length(names); i++) {
         const char *name = json_object_get_string(json_object_array_get_idx(names, i));
         entry_for(control, module, name ? name : "")->hidden = true;
     }
+}
+
+void module_take_config(struct control *control, struct module *module, const char *text)
+{
+    CLEANUP(json_put) struct json_object *config = NULL;
+    (void)json_parse_object(slice_str(text), &config, NULL);
+    if (!json_object_equal(config, module->config)) {
+        (void)json_put(module->config);
+        module->config = TAKE(config);
+        control->must_publish = true;
+    }
+}
+
+void module_take_learnt(struct control *control, struct module *module, const char *text)
+{
+    CLEANUP(json_put) struct json_object *info = NULL;
+    if (json_parse_object(slice_str(text), &info, NULL) < 0 ||
+        json_object_object_length(info) == 0) {
+        return;
+    }
+    if (!module->info) {
+        learn(control, module, info);
+        module->asked = true;
+        module->proven = true;
+    }
+    hide(control, module, json_member(info, "hidden", json_type_array));
+    control->must_publish = true;
+}
+
+void module_forget(struct module *module)
+{
+    module->listed = false;
+    module->asked = false;
+    module->unsaved = 0;
 }
 
 static int restore_one(void *arg, const struct store_module *row)
@@ -285,17 +313,11 @@ static int restore_one(void *arg, const struct store_module *row)
     module->wanted = place_of(row->place);
     module->position = row->position;
     module->listed = true;
-    module->asked = module->wanted != PLACE_NONE || strcmp(row->learnt, "{}") != 0;
+    module->asked = module->wanted != PLACE_NONE;
     control->wanted_since_ms[index] = clock_now_ms();
-    (void)json_parse_object(slice_str(row->config), &module->config, NULL);
+    module_take_config(control, module, row->config);
     (void)json_parse_object(slice_str(row->ctx), &module->ctx, NULL);
-    CLEANUP(json_put) struct json_object *info = NULL;
-    if (json_parse_object(slice_str(row->learnt), &info, NULL) == 0 &&
-        json_object_object_length(info) > 0) {
-        learn(control, module, info);
-        hide(control, module, json_member(info, "hidden", json_type_array));
-        module->proven = true;
-    }
+    module_take_learnt(control, module, row->learnt);
     control->last_position =
         row->position > control->last_position ? row->position : control->last_position;
     return 0;

@@ -4,11 +4,8 @@
 
 #include "action/publisher.h"
 #include "base/clock.h"
-#include "base/err.h"
-#include "base/log.h"
 #include "control/control_priv.h"
 #include "control/phases.h"
-#include "store/store.h"
 
 static struct module *module_at(const struct control *control, size_t index)
 {
@@ -86,17 +83,14 @@ void phase_keep(struct control *control)
     }
     for (size_t i = 0; i < control->phases.module_count; i++) {
         struct module *module = module_at(control, i);
-        struct err err = {0};
         bool changed = module->kept != PLACE_NONE && module->kept != module->wanted;
         bool given_up = (control->phases.given_up >> i) & 1;
         if (given_up) {
             continue;
         }
         module->kept = PLACE_NONE;
-        if (changed && module->listed &&
-            store_module_set_place(control->parts.store, module->name, place_name(module->wanted),
-                                   &err) < 0) {
-            log_warn("place was not saved", "module=%s error=\"%s\"", module->name, err.text);
+        if (changed) {
+            module_save_later(control, module, UNSAVED_KEPT);
         }
     }
 }

@@ -85,6 +85,7 @@ static void wait_anew(struct control *control, uint64_t now_ms)
     phases->module_count = 0;
     phases->given_up = 0;
     phases->run = 0;
+    phases->recorded = false;
     phases->done = false;
     phases->answer = json_put(phases->answer);
     enter(phases, PHASE_WAITING, now_ms);
@@ -169,7 +170,7 @@ static void on_refreshed(void *arg)
 {
     struct control *control = arg;
     uint64_t now_ms = clock_now_ms();
-    if (control->released) {
+    if (control->released || !control->leads) {
         return;
     }
     if (control->phases.step == PHASE_ENDING && phase_is_disturbed(control)) {
@@ -270,7 +271,8 @@ static bool is_loading(const struct control *control)
 void phases_turn(struct control *control, uint64_t now_ms)
 {
     struct phases *phases = &control->phases;
-    if (!phases->talk.name || phases->step == PHASE_FAILED || control->released) {
+    if (!control->leads || !phases->talk.name || phases->step == PHASE_FAILED ||
+        control->released) {
         return;
     }
     if (phases->thought && !thought_is_over(phases->thought)) {

@@ -11,6 +11,7 @@
 #include "policy/policy_json.h"
 
 struct control;
+struct err;
 struct figures;
 
 enum phase_step {
@@ -53,7 +54,8 @@ struct phases {
     double told_bytes;   /* the budget that the policy knows */
     bool pressed;        /* and it is tightened: what follows from it is not saved */
     uint64_t looked_ms;  /* at the memory */
-    int64_t run;         /* in the store's decisions; 0 = none yet */
+    int64_t run;         /* in the store's decisions; 0 = none is stored yet */
+    bool recorded;       /* a run has begun */
     unsigned line_count; /* of the run */
 };
 
@@ -85,6 +87,9 @@ bool phase_is_disturbed(const struct control *control);
 
 /* phase_record.c */
 void phase_record(struct control *control, const char *told, const char *answer);
+/* Saves the lines that wait for it, the oldest first; -errno of the store. */
+int phase_lines_save(struct control *control, struct err *err);
+void phase_lines_drop(struct control *control);
 
 /* phase_budget.c: looks at the memory at most once a second. True when the budget has changed so
  * much that the policy should know. */
@@ -93,6 +98,9 @@ bool phase_budget_changed(struct control *control, uint64_t now_ms);
 /* phases_set.c */
 const char *phase_step_name(enum phase_step step); /* for a person: several have one name */
 void phases_restore(struct control *control);
+/* From the beginning: whoever begins to lead, or leads no more, knows nothing of a run under way.
+ */
+void phases_restart(struct control *control);
 /* No policy runs any more; nothing that it tried stays. */
 void phases_end(struct control *control);
 void phases_done(struct phases *phases);

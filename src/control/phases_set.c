@@ -1,4 +1,5 @@
 /* Which policy runs: set, kept in the store, restored, told. */
+#include <errno.h>
 #include <math.h>
 
 #include "base/alloc.h"
@@ -44,6 +45,15 @@ static void begin(struct control *control, const struct policy_ops *ops, struct 
     control_wake(control);
 }
 
+void phases_restart(struct control *control)
+{
+    struct phases *phases = &control->phases;
+    CLEANUP(json_put) struct json_object *params = json_ref(phases->params);
+    if (phases->talk.name) {
+        begin(control, policy_find(phases->talk.name), params);
+    }
+}
+
 /* A policy without modules: tells whether it takes the parameters. */
 int control_policy_check(const char *name, struct json_object *params, struct err *err)
 {
@@ -74,22 +84,52 @@ int control_policy_set(struct control *control, const char *name, struct json_ob
     return failed;
 }
 
-void phases_restore(struct control *control)
+/* What is stored: *ret_kept is the caller's, NULL when nothing is. */
+static int read_kept(const struct control *control, struct json_object **ret_kept, struct err *err)
 {
     CLEANUP(str_free) char *text = NULL;
-    CLEANUP(json_put) struct json_object *kept = NULL;
-    struct err err = {0};
-    const char *fallback = control->settings.policy;
-    if (store_meta_get(control->parts.store, META_KEY, &text, &err) == 0) {
-        (void)json_parse_object(slice_str(text), &kept, NULL);
+    int failed = store_meta_get(control->parts.store, META_KEY, &text, err);
+    if (!failed) {
+        (void)json_parse_object(slice_str(text), ret_kept, NULL);
     }
-    const char *name = kept ? json_str(kept, "name") : fallback;
+    return failed == -ENOENT ? 0 : failed;
+}
+
+static void begin_kept(struct control *control, struct json_object *kept)
+{
+    struct err err = {0};
+    const char *name = kept ? json_str(kept, "name") : control->settings.policy;
     struct json_object *params = json_member(kept, "params", json_type_object);
     if (name && control_policy_check(name, params, &err) == 0) {
         begin(control, policy_find(name), params);
     } else if (name) {
         log_warn("the policy was not restored", "policy=%s error=\"%s\"", name, err.text);
     }
+}
+
+void phases_restore(struct control *control)
+{
+    CLEANUP(json_put) struct json_object *kept = NULL;
+    (void)read_kept(control, &kept, NULL);
+    begin_kept(control, kept);
+}
+
+int control_follow_policy(struct control *control, struct err *err)
+{
+    const struct phases *phases = &control->phases;
+    CLEANUP(json_put) struct json_object *kept = NULL;
+    int failed = read_kept(control, &kept, err);
+    if (failed) {
+        return failed;
+    }
+    const char *name = kept ? json_str(kept, "name") : control->settings.policy;
+    const char *now = phases->talk.name ? phases->talk.name : NONE_BY_NAME;
+    struct json_object *params = json_member(kept, "params", json_type_object);
+    if (name && (strcmp(name, now) != 0 ||
+                 (phases->talk.name && !json_object_equal(params, phases->params)))) {
+        begin_kept(control, kept);
+    }
+    return 0;
 }
 
 const char *phase_step_name(enum phase_step step)

@@ -4,11 +4,8 @@
 #include "action/publisher.h"
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/err.h"
-#include "base/log.h"
 #include "control/control_priv.h"
 #include "measure/histogram.h"
-#include "store/store.h"
 
 #define TICK_MS  1000 /* at the latest */
 #define DRAIN_MS 10   /* while something drains or a snapshot is not yet seen by all loops */
@@ -137,17 +134,6 @@ static int waiter_state(const struct control *control, const struct waiter *wait
     return 0;
 }
 
-/* Else the next daemon would try again what was given up. */
-static void save_place(struct control *control, const struct module *module)
-{
-    struct err err = {0};
-    enum place place = module->kept != PLACE_NONE ? module->kept : module->wanted;
-    if (module->listed &&
-        store_module_set_place(control->parts.store, module->name, place_name(place), &err) < 0) {
-        log_warn("place was not saved", "module=%s error=\"%s\"", module->name, err.text);
-    }
-}
-
 /* A load that failed leaves the module where it serves; one that serves nowhere is given up unless
  * it was well before. */
 static void give_up(struct control *control, const struct waiter *waiter)
@@ -167,7 +153,8 @@ static void give_up(struct control *control, const struct waiter *waiter)
     } else if (!module->proven) {
         module->wanted = PLACE_NONE;
     }
-    save_place(control, module);
+    /* Else the next daemon would try again what was given up. */
+    module_save_later(control, module, UNSAVED_PLACE);
 }
 
 /* What to know of a module though it is there; owned by the caller; NULL = nothing. */
@@ -289,6 +276,7 @@ void control_turn(struct control *control)
     control->counts.turn_began_ns = begun_ns;
     if (!control->stopping) {
         struct observation seen;
+        saves_turn(control, now_ms);
         phases_turn(control, now_ms);
         if (control->must_publish) {
             names_review(control);

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "daemon/daemon_priv.h"
 #include "daemon/paths.h"
+#include "store/store.h"
 
 /* Puts text into run/NAME, whole or not at all. */
 static void write_run_file(const struct daemon *daemon, const char *name, const char *text)
@@ -38,7 +39,8 @@ void daemon_announce(const struct daemon *daemon)
     for (size_t i = 0; daemon->urls[i]; i++) {
         printf("jsorc: serving on %s\n", daemon->urls[i]);
     }
-    printf("jsorc: state in %s\n", daemon->options->paths->state);
+    printf("jsorc: state in %s\n",
+           daemon->share ? store_name(daemon->store) : daemon->options->paths->state);
     if (auth_bootstrap_token(daemon->auth)) {
         printf("jsorc: no account yet; the token for the first one is in %s/bootstrap-token\n",
                daemon->options->paths->state);

@@ -25,6 +25,7 @@
 #include "loop/job.h"
 #include "provider/provider.h"
 #include "service/service.h"
+#include "share/share.h"
 #include "store/store.h"
 
 #define OTHER_FDS 1024 /* pipes and pidfds of workers, the store, logs */
@@ -62,6 +63,9 @@ static int start(struct daemon *daemon, struct err *err)
         daemon_make_services(daemon);
         failed = daemon_make_api(daemon, err);
     }
+    if (!failed) {
+        daemon_make_share(daemon);
+    }
     failed = failed ? failed : control_restore(daemon->control, err);
     if (!failed && !daemon->options->restarted) {
         failed = sources_load(settings, daemon->control, err);
@@ -69,6 +73,9 @@ static int start(struct daemon *daemon, struct err *err)
     if (!failed) {
         control_start(daemon->control);
         services_start(daemon->backing.services);
+        if (daemon->share) {
+            share_start(daemon->share);
+        }
         api_http_set_running(daemon->front, true); /* operations wait for this thread's loop */
         failed = daemon_start_ios(daemon, err);
     }
@@ -99,6 +106,7 @@ static void finish(struct daemon *daemon)
     tracking_end(&daemon->api);
     loadtest_end(&daemon->api);
     backing_done(&daemon->backing);
+    daemon->share = share_free(daemon->share);
     daemon->auth = auth_free(daemon->auth);
     daemon->control = control_free(daemon->control);
     daemon->publisher = publisher_free(daemon->publisher);

@@ -1,5 +1,6 @@
 /* The daemon's parts, shared by daemon.c (its life), parts.c (they are made and wired), ending.c
- * (signals and the drain) and announce.c (what it tells of itself). */
+ * (signals and the drain), sharing.c (a state that others share) and announce.c (what it tells of
+ * itself). */
 #pragma once
 
 #include <stdbool.h>
@@ -22,6 +23,7 @@ struct err;
 struct job_pool;
 struct provider;
 struct publisher;
+struct share;
 struct store;
 struct tls_server;
 
@@ -29,6 +31,7 @@ struct daemon {
     const struct daemon_options *options;
     struct loop *loop; /* the control thread's: this one */
     struct store *store;
+    struct share *share; /* NULL = the store is this daemon's alone */
     struct job_pool *jobs;
     struct publisher *publisher;
     struct provider *provider;
@@ -57,6 +60,11 @@ int daemon_make_control(struct daemon *daemon, struct err *err);
 void daemon_make_services(struct daemon *daemon);
 int daemon_make_api(struct daemon *daemon, struct err *err);
 int daemon_start_ios(struct daemon *daemon, struct err *err);
+
+/* sharing.c: the store of the settings. 0 or -errno. And this daemon's part in it when others share
+ * it: the control leads only when it is told so. */
+int daemon_open_store(struct daemon *daemon, struct err *err);
+void daemon_make_share(struct daemon *daemon);
 
 /* ending.c: SIGTERM begins the end, SIGHUP begins log files anew. 0 or -errno. */
 int daemon_watch_signals(struct daemon *daemon, struct err *err);

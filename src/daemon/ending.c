@@ -11,6 +11,7 @@
 #include "daemon/daemon_priv.h"
 #include "daemon/settings.h"
 #include "service/service.h"
+#include "share/share.h"
 
 #define DRAIN_POLL_MS   20
 #define LAST_ANSWERS_MS 1000 /* for the answers to calls that the end cut short */
@@ -79,6 +80,9 @@ static void on_signal(void *arg, uint32_t events)
         }
         control_release(daemon->control);
         services_release(daemon->backing.services);
+        if (daemon->share) {
+            share_end(daemon->share);
+        }
         loadtest_stop(&daemon->api);
         daemon->drain_deadline_ms =
             loop_now_ms(daemon->loop) + (uint64_t)(daemon->options->settings->stop_grace_s * 1000);

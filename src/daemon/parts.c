@@ -17,7 +17,6 @@
 #include "daemon/settings.h"
 #include "loop/job.h"
 #include "provider/process/process.h"
-#include "store/store.h"
 
 #define JOB_THREADS_MAX 4
 
@@ -72,7 +71,7 @@ int daemon_make_control(struct daemon *daemon, struct err *err)
 {
     const struct settings *settings = daemon->options->settings;
     const struct paths *paths = daemon->options->paths;
-    int failed = store_open(paths->database, &daemon->store, err);
+    int failed = daemon_open_store(daemon, err);
     if (failed) {
         return failed;
     }
@@ -193,6 +192,7 @@ int daemon_make_api(struct daemon *daemon, struct err *err)
                      .addresses = (const char *const *)daemon->urls,
                      .version = JSORC_VERSION,
                      .tracksys_interval_ms = (uint64_t)(settings->tracksys_interval_s * 1000),
+                     .wait_timeout_ms = (uint64_t)(settings->wait_timeout_s * 1000),
                      .expose_io = expose_io,
                      .expose_io_arg = daemon};
     daemon->front = api_http_new(&(struct api_http_config){.api = &daemon->api,

@@ -18,6 +18,7 @@ void paths_done(struct paths *paths)
     free(paths->run);
     free(paths->logs);
     free(paths->database);
+    free(paths->copy);
     free(paths->socket);
     free(paths->program);
     free(paths->python_path);
@@ -90,6 +91,7 @@ int paths_make(const struct settings *settings, struct paths *ret, struct err *e
     paths.run = xasprintf("%s/run", paths.state);
     paths.logs = xasprintf("%s/logs", paths.state);
     paths.database = xasprintf("%s/jsorc.db", paths.state);
+    paths.copy = xasprintf("%s/copy.db", paths.state);
     paths.socket = state_socket(paths.state);
     paths.program = own_program();
     paths.python_path = own_python_path(paths.program);

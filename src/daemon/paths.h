@@ -10,6 +10,7 @@ struct paths { /* all owned */
     char *run; /* sockets and spec files of workers; mode 0700 */
     char *logs;
     char *database;
+    char *copy;        /* of what is needed of a database elsewhere */
     char *socket;      /* the API's own */
     char *program;     /* this binary */
     char *python_path; /* folders with the package jsorc and its extension, ':' between */

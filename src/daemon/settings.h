@@ -19,6 +19,8 @@ struct settings {
     struct json_object *modules; /* object: name -> {source, place, ctx, timeout_s, ...} */
     char *config_path;           /* of the file that was read; NULL = none */
     char *state;
+    char *state_url; /* NULL = the database is a file in the state folder */
+    double lease_s;
     char *python;
     char *tls_cert;
     char *tls_key;

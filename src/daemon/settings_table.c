@@ -9,6 +9,13 @@ const struct setting SETTINGS_TABLE[] = {
     {"state", SETTING_TEXT, AT(state), "null", 0, 0, true,
      "folder for database, sockets and logs; default: $JSORC_STATE, $XDG_STATE_HOME/jsorc, "
      "~/.local/state/jsorc, or /var/lib/jsorc for root"},
+    {"state_url", SETTING_TEXT, AT(state_url), "null", 0, 0, true,
+     "PostgreSQL database for the state of this daemon, or of several, instead of a file in the "
+     "folder, e.g. postgresql://USER@HOST/DATABASE; the password as for psql, from PGPASSWORD or a "
+     "password file"},
+    {"lease_s", SETTING_NUMBER, AT(lease_s), "5", 1, 300, true,
+     "of daemons with one state_url: so long after the last sign of the one that decides another "
+     "one does, in seconds"},
     {"python", SETTING_TEXT, AT(python), "null", 0, 0, true,
      "interpreter of the workers; default: that of $VIRTUAL_ENV, else python3"},
     {"modules", SETTING_OBJECT, AT(modules), "{}", 0, 0, false,

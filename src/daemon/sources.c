@@ -227,6 +227,9 @@ int sources_load(const struct settings *settings, struct control *control, struc
             return err_wrap(err, "cannot load module '%s'", name);
         }
     }
-    control_forget_others(control, LOADED_BY, found);
+    /* A daemon without modules of its own serves those of the others that share the state. */
+    if (!settings->state_url || json_object_object_length(found) > 0) {
+        control_forget_others(control, LOADED_BY, found);
+    }
     return 0;
 }

@@ -1,13 +1,20 @@
 /* What must outlive the daemon: configs, modules and their places, accounts and tokens, in one
- * SQLite file. Owner: the control thread; no function here may be called from another one.
+ * SQLite file, or in a PostgreSQL database that several daemons share. Owner: the control thread;
+ * no function here may be called from another one, but for those of a link.
  *
  * Each change is a transaction of its own, or part of the one that store_transact runs. When a
- * change has returned 0 it survives kill -9 of this process (a power failure may take back the
- * last ones: store.c); a failed one has changed nothing. What changes or reads returns 0 or
- *   -ENOSPC  the disk or the file is full          -EIO     the disk failed, or the file is damaged
- *   -EROFS   the file may not be written           -EBUSY   another program holds the file locked
+ * change has returned 0 it survives kill -9 of this process (a power failure may take back the last
+ * ones of a file: store_sqlite.c); a failed one has changed nothing. What changes or reads returns
+ * 0 or -ENOSPC  the disk or the file is full          -EIO     the disk failed, or the file is
+ * damaged -EROFS   the state may not be written          -EBUSY   another program holds it locked
  *   -E2BIG   a text is over STORE_TEXT_BYTES_MAX or a name over STORE_NAME_BYTES_MAX
- * and what each prototype adds. Texts are UTF-8. */
+ * and of a database
+ *   -ENOTCONN     it cannot be reached now; nothing was changed
+ *   -EINPROGRESS  the connection went while the change was being made: nobody knows if it was
+ *   -EILSEQ       a text is not UTF-8
+ * and what each prototype adds. Texts are UTF-8. No function takes longer than about a second with
+ * a file (another program's lock), or after store_hurry than a few seconds with a database that
+ * does not answer, and that once: then each fails at once until there is a new connection. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,14 +30,21 @@ struct store;
 #define STORE_TEXT_BYTES_MAX    (16 * 1024 * 1024) /* one text: the Elastic manifest has 1 MiB */
 #define STORE_SECRET_HASH_BYTES 32                 /* BLAKE2b-256 of a token or a code */
 
-/* Opens path, making it (mode 0600) when it is absent, and brings its tables to this version's
- * schema. Beyond the above: -ENOTSUP (written by a newer jsorc), -EMEDIUMTYPE (no SQLite file,
- * damaged, or another program's; it is left as it is), -errno of opening. */
-int store_open(const char *path, struct store **ret_store, struct err *err);
+/* Opens a file, making it (mode 0600) when it is absent, or the database of a URL (postgresql://,
+ * as libpq reads it, with its environment and password file), and brings its tables to this
+ * version's schema. Beyond the above: -ENOTSUP (written by a newer jsorc), -EMEDIUMTYPE (no SQLite
+ * file, damaged, or another program's; it is left as it is), -EINVAL (the URL), -errno of opening.
+ */
+int store_open(const char *where, struct store **ret_store, struct err *err);
 struct store *store_close(struct store *store); /* NULL allowed; returns NULL */
 DEFINE_CLEANUP(struct store *, store_close)
 
-const char *store_path(const struct store *store);
+/* The path, or the URL without its password. */
+const char *store_name(const struct store *store);
+bool store_is_url(const char *where);
+
+/* A failure that would come again: what was to be stored cannot be. */
+bool store_is_hopeless(int failed);
 
 /* Runs fn(arg, err) with all its changes as one: kept when fn returns 0, undone when it returns a
  * negative errno, which is passed on. Must not be nested. */
@@ -85,15 +99,17 @@ int store_module_each(struct store *store, store_module_fn fn, void *arg, struct
 
 /* ---- decisions: what a policy was told and what it answered, a line of JSON each ---- */
 
-#define STORE_DECISION_RUNS_MAX 4 /* older runs of policies are dropped */
+#define STORE_DECISION_RUNS_MAX 4 /* older runs of policies are dropped when one begins */
 
 struct store_decision { /* texts are borrowed, as in store_module */
     int64_t run;        /* one life of a policy; counts up */
+    int64_t line;       /* in the run, from 0 */
     int64_t at_ms;      /* unix time */
     const char *told;
     const char *answer;
 };
 
+/* Again with the same run and line: there it stays as it was first. */
 int store_decision_add(struct store *store, const struct store_decision *decision, struct err *err);
 /* 0 = there is none. */
 int store_decision_last_run(struct store *store, int64_t *ret_run, struct err *err);

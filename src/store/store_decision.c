@@ -1,17 +1,30 @@
 #include "store/store_priv.h"
 
-int store_decision_add(struct store *store, const struct store_decision *decision, struct err *err)
+struct decision_add {
+    struct store *store;
+    const struct store_decision *decision;
+};
+
+static int add(void *arg, struct err *err)
 {
-    int failed =
-        store_run(store, err,
-                  "INSERT INTO decisions (run, at_ms, told, answer) "
-                  "VALUES (?1, ?2, ?3, ?4)",
-                  "iiss", decision->run, decision->at_ms, decision->told, decision->answer);
-    if (!failed) {
-        failed = store_run(store, err, "DELETE FROM decisions WHERE run < ?1", "i",
+    const struct decision_add *what = arg;
+    const struct store_decision *decision = what->decision;
+    int failed = store_run(what->store, err,
+                           "INSERT INTO decisions (run, line, at_ms, told, answer)"
+                           " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (run, line) DO NOTHING",
+                           "iiiss", decision->run, decision->line, decision->at_ms, decision->told,
+                           decision->answer);
+    if (!failed && decision->line == 0) {
+        failed = store_run(what->store, err, "DELETE FROM decisions WHERE run < $1", "i",
                            decision->run - STORE_DECISION_RUNS_MAX + 1);
     }
     return failed;
+}
+
+int store_decision_add(struct store *store, const struct store_decision *decision, struct err *err)
+{
+    struct decision_add what = {store, decision};
+    return store_within(store, add, &what, err);
 }
 
 int store_decision_last_run(struct store *store, int64_t *ret_run, struct err *err)
@@ -26,14 +39,15 @@ struct decision_walk {
     void *arg;
 };
 
-static int decision_row(void *arg, sqlite3_stmt *row)
+static int decision_row(void *arg, const struct store_row *row)
 {
     struct decision_walk *walk = arg;
     return walk->fn(walk->arg, &(struct store_decision){
-                                   .run = sqlite3_column_int64(row, 0),
-                                   .at_ms = sqlite3_column_int64(row, 1),
-                                   .told = store_column(row, 2),
-                                   .answer = store_column(row, 3),
+                                   .run = store_column_int(row, 0),
+                                   .line = store_column_int(row, 1),
+                                   .at_ms = store_column_int(row, 2),
+                                   .told = store_column(row, 3),
+                                   .answer = store_column(row, 4),
                                });
 }
 
@@ -42,9 +56,9 @@ int store_decision_each(struct store *store, int64_t run, int64_t limit, store_d
 {
     struct decision_walk walk = {.fn = fn, .arg = arg};
     return store_query(store, err, (struct store_rows){decision_row, &walk},
-                       "SELECT run, at_ms, told, answer FROM decisions WHERE run = ?1 AND "
-                       "(?2 <= 0 OR id = (SELECT min(id) FROM decisions WHERE run = ?1) OR id IN "
-                       "(SELECT id FROM decisions WHERE run = ?1 ORDER BY id DESC LIMIT ?2)) "
-                       "ORDER BY id",
+                       "SELECT run, line, at_ms, told, answer FROM decisions WHERE run = $1 AND"
+                       " ($2 <= 0 OR line = 0 OR line >"
+                       " (SELECT max(line) FROM decisions WHERE run = $1) - $2)"
+                       " ORDER BY line",
                        "ii", run, limit);
 }

@@ -12,14 +12,14 @@ int store_module_put(struct store *store, const struct store_module *module, str
 {
     return store_run(store, err,
                      "INSERT INTO modules (name, kind, source, config, ctx, place, loaded_by,"
-                     " learnt, position) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
-                     " CASE WHEN ?9 > 0 THEN ?9"
+                     " learnt, position) VALUES ($1, $2, $3, $4, $5, $6, $7, $8,"
+                     " CASE WHEN $9 > 0 THEN $9"
                      " ELSE (SELECT coalesce(max(position), 0) + 1 FROM modules) END)"
                      " ON CONFLICT (name) DO UPDATE SET kind = excluded.kind,"
                      " source = excluded.source, config = excluded.config, ctx = excluded.ctx,"
                      " place = excluded.place, loaded_by = excluded.loaded_by,"
                      " learnt = excluded.learnt,"
-                     " position = CASE WHEN ?9 > 0 THEN ?9 ELSE position END",
+                     " position = CASE WHEN $9 > 0 THEN $9 ELSE modules.position END",
                      "nsssssssi", module->name, or (module->kind, ""), or (module->source, ""),
                      or (module->config, "{}"), or (module->ctx, "{}"), or (module->place, ""),
                      or (module->loaded_by, ""), or (module->learnt, "{}"), module->position);
@@ -37,7 +37,7 @@ int store_module_set_place(struct store *store, const char *name, const char *pl
                            struct err *err)
 {
     int failed =
-        store_run(store, err, "UPDATE modules SET place = ?2 WHERE name = ?1", "ns", name, place);
+        store_run(store, err, "UPDATE modules SET place = $2 WHERE name = $1", "ns", name, place);
     return found(store, failed, name, err);
 }
 
@@ -45,13 +45,13 @@ int store_module_set_learnt(struct store *store, const char *name, const char *l
                             struct err *err)
 {
     int failed =
-        store_run(store, err, "UPDATE modules SET learnt = ?2 WHERE name = ?1", "ns", name, learnt);
+        store_run(store, err, "UPDATE modules SET learnt = $2 WHERE name = $1", "ns", name, learnt);
     return found(store, failed, name, err);
 }
 
 int store_module_delete(struct store *store, const char *name, struct err *err)
 {
-    int failed = store_run(store, err, "DELETE FROM modules WHERE name = ?1", "n", name);
+    int failed = store_run(store, err, "DELETE FROM modules WHERE name = $1", "n", name);
     return found(store, failed, name, err);
 }
 
@@ -60,7 +60,7 @@ struct module_walk {
     void *arg;
 };
 
-static int module_row(void *arg, sqlite3_stmt *row)
+static int module_row(void *arg, const struct store_row *row)
 {
     struct module_walk *walk = arg;
     struct store_module module = {
@@ -72,7 +72,7 @@ static int module_row(void *arg, sqlite3_stmt *row)
         .place = store_column(row, 5),
         .loaded_by = store_column(row, 6),
         .learnt = store_column(row, 7),
-        .position = sqlite3_column_int64(row, 8),
+        .position = store_column_int(row, 8),
     };
     return walk->fn(walk->arg, &module);
 }
@@ -80,7 +80,7 @@ static int module_row(void *arg, sqlite3_stmt *row)
 int store_module_each(struct store *store, store_module_fn fn, void *arg, struct err *err)
 {
     struct module_walk walk = {.fn = fn, .arg = arg};
-    return store_query(store, err, (struct store_rows){module_row, &walk},
+    return store_query(store_readable(store), err, (struct store_rows){module_row, &walk},
                        "SELECT name, kind, source, config, ctx, place, loaded_by, learnt, position "
                        "FROM modules ORDER BY position, name",
                        "");

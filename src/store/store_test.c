@@ -13,6 +13,9 @@
 
 static void makes_a_file_that_only_its_owner_reads(void)
 {
+    if (testdir_url()) {
+        return;
+    }
     CLEANUP(testdir_remove) struct testdir *dir = testdir_new();
     mode_t before = umask(0);
     CLEANUP(store_close) struct store *store = testdir_open(dir);
@@ -24,7 +27,7 @@ static void makes_a_file_that_only_its_owner_reads(void)
     CLEANUP(str_free) char *wal = xasprintf("%s-wal", dir->path);
     EXPECT_INT(stat(wal, &status), 0);
     EXPECT_INT(status.st_mode & 0777, 0600);
-    EXPECT_STR(store_path(store), dir->path);
+    EXPECT_STR(store_name(store), dir->path);
 }
 
 static int collect(void *arg, const char *name, const char *text)
@@ -213,7 +216,53 @@ static void says_why_it_cannot_open(void)
     EXPECT(store == NULL);
 }
 
+static int collect_lines(void *arg, const struct store_decision *decision)
+{
+    char *list = arg;
+    size_t used = strlen(list);
+    (void)snprintf(list + used, 200 - used, "%lld.%lld %s;", (long long)decision->run,
+                   (long long)decision->line, decision->told);
+    return 0;
+}
+
+static void keeps_the_lines_of_the_last_runs(void)
+{
+    CLEANUP(testdir_remove) struct testdir *dir = testdir_new();
+    CLEANUP(store_close) struct store *store = testdir_open(dir);
+    int64_t run = -1;
+    EXPECT_INT(store_decision_last_run(store, &run, NULL), 0);
+    EXPECT_INT(run, 0);
+    for (int i = 1; i <= STORE_DECISION_RUNS_MAX + 1; i++) {
+        for (int line = 0; line < 4; line++) {
+            char told[10];
+            (void)snprintf(told, sizeof(told), "t%d", line);
+            struct store_decision decision = {
+                .run = i, .line = line, .at_ms = 9, .told = told, .answer = "a"};
+            EXPECT_INT(store_decision_add(store, &decision, NULL), 0);
+            decision.told = "again"; /* nobody knew whether it was stored */
+            EXPECT_INT(store_decision_add(store, &decision, NULL), 0);
+        }
+    }
+    EXPECT_INT(store_decision_last_run(store, &run, NULL), 0);
+    EXPECT_INT(run, STORE_DECISION_RUNS_MAX + 1);
+    static const struct {
+        int64_t run, limit;
+        const char *lines;
+    } rows[] = {
+        {1, 0, ""},
+        {2, 0, "2.0 t0;2.1 t1;2.2 t2;2.3 t3;"},
+        {5, 1, "5.0 t0;5.3 t3;"},
+        {5, 9, "5.0 t0;5.1 t1;5.2 t2;5.3 t3;"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char list[200] = "";
+        EXPECT_INT(
+            store_decision_each(store, rows[i].run, rows[i].limit, collect_lines, list, NULL), 0);
+        EXPECT_STR(list, rows[i].lines);
+    }
+}
+
 TEST_MAIN(makes_a_file_that_only_its_owner_reads, keeps_configs_over_a_reopening,
           refuses_names_and_texts_over_their_limit, keeps_meta_apart_from_configs,
           keeps_modules_in_the_order_of_loading, keeps_all_of_a_transaction_or_nothing,
-          says_why_it_cannot_open)
+          says_why_it_cannot_open, keeps_the_lines_of_the_last_runs)

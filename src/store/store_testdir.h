@@ -1,7 +1,9 @@
-/* For the tests of the store: a directory of its own for one state file. */
+/* For the tests of the store: a directory of its own for one state file, or, with the environment's
+ * JSORC_TEST_STATE_URL (dev/with-postgres), the database of that URL, emptied. */
 #pragma once
 
 #include <dirent.h>
+#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,6 +17,26 @@ struct testdir {
     char path[96]; /* of the state file */
 };
 
+/* NULL = files are tested. */
+static inline const char *testdir_url(void)
+{
+    return getenv("JSORC_TEST_STATE_URL");
+}
+
+/* Runs SQL beside the store, as an administrator of the database would. */
+static inline void testdir_sql(const char *sql)
+{
+    PGconn *connection = PQconnectdb(testdir_url());
+    PGresult *result = PQexec(connection, sql);
+    ExecStatusType status = PQresultStatus(result);
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+        printf("Bail out! %s\n", PQerrorMessage(connection));
+        abort();
+    }
+    PQclear(result);
+    PQfinish(connection);
+}
+
 static inline struct testdir *testdir_new(void)
 {
     struct testdir *dir = xcalloc(1, sizeof(*dir));
@@ -24,6 +46,9 @@ static inline struct testdir *testdir_new(void)
         abort();
     }
     (void)snprintf(dir->path, sizeof(dir->path), "%s/jsorc.db", dir->folder);
+    if (testdir_url()) {
+        testdir_sql("SET client_min_messages = warning; DROP SCHEMA IF EXISTS jsorc CASCADE");
+    }
     return dir;
 }
 
@@ -50,7 +75,7 @@ static inline struct store *testdir_open(const struct testdir *dir)
 {
     struct store *store = NULL;
     struct err err = {0};
-    if (store_open(dir->path, &store, &err)) {
+    if (store_open(testdir_url() ? testdir_url() : dir->path, &store, &err)) {
         printf("Bail out! %s\n", err.text);
         abort();
     }

@@ -1,0 +1,88 @@
+/* What this daemon does when others share its state: it follows what they change, and leads when
+ * the lease says so. */
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/auth.h"
+#include "base/alloc.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "control/control.h"
+#include "daemon/daemon_priv.h"
+#include "daemon/paths.h"
+#include "daemon/settings.h"
+#include "share/lease.h"
+#include "share/share.h"
+#include "store/store.h"
+#include "store/store_shared.h"
+
+static unsigned on_change(void *arg, unsigned changed)
+{
+    struct daemon *daemon = arg;
+    struct err err = {0};
+    unsigned left = 0;
+    if (changed & STORE_CHANGED_MODULES && control_follow(daemon->control, &err) < 0) {
+        left |= STORE_CHANGED_MODULES;
+    }
+    if (changed & STORE_CHANGED_META && control_follow_policy(daemon->control, &err) < 0) {
+        left |= STORE_CHANGED_META;
+    }
+    if (changed & STORE_CHANGED_ACCOUNTS && auth_follow(daemon->auth, &err) < 0) {
+        left |= STORE_CHANGED_ACCOUNTS;
+    }
+    if (left) {
+        log_warn("a change of the state is taken in later", "error=\"%s\"", err.text);
+    }
+    return left;
+}
+
+static void on_lead(void *arg, bool leads)
+{
+    control_lead(((struct daemon *)arg)->control, leads);
+}
+
+/* "HOST:STATE#PID-RANDOM": another one for each daemon that ever runs, so that none takes the lease
+ * of one that ended, or of a copy of itself, for its own. */
+static char *holder_name(const char *state)
+{
+    char host[HOST_NAME_MAX + 1] = "";
+    (void)gethostname(host, sizeof(host) - 1);
+    CLEANUP(str_free)
+    char *own = xasprintf("#%d-%08x", (int)getpid(), (unsigned)(random_seed() & 0xffffffff));
+    size_t room = LEASE_HOLDER_MAX - strlen(own);
+    CLEANUP(str_free) char *place = xasprintf("%s:%s", host, state);
+    return xasprintf("%.*s%s", (int)room, place, own);
+}
+
+/* A daemon that is started again serves on even when the database is away just then. */
+int daemon_open_store(struct daemon *daemon, struct err *err)
+{
+    const char *url = daemon->options->settings->state_url;
+    const struct paths *paths = daemon->options->paths;
+    return url ? store_open_shared(url, paths->copy, daemon->options->restarted, &daemon->store,
+                                   err)
+               : store_open(paths->database, &daemon->store, err);
+}
+
+void daemon_make_share(struct daemon *daemon)
+{
+    if (!store_is_shared(daemon->store)) {
+        return;
+    }
+    CLEANUP(str_free) char *holder = holder_name(daemon->options->paths->state);
+    store_hurry(daemon->store);
+    control_lead(daemon->control, false);
+    daemon->share = share_new(&(struct share_options){
+        .store = daemon->store,
+        .loop = daemon->loop,
+        .jobs = daemon->jobs,
+        .lease = lease_pg_new(daemon->store, holder),
+        .lease_ms = (uint64_t)(daemon->options->settings->lease_s * 1000),
+        .on_change = on_change,
+        .on_lead = on_lead,
+        .arg = daemon,
+    });
+    daemon->api.share = daemon->share;
+}
