@@ -56,10 +56,12 @@ static bool go_on(struct account_call *call, bool *ret_first_is_open)
     return true;
 }
 
-/* is_superuser is heeded from staff only. */
+/* is_superuser is heeded from staff only. What staff makes while there is no superuser becomes one,
+ * also where others may not come first. */
 static bool wants_super(const struct account_call *call)
 {
-    return call->super || (call->caller.is_staff && call->form.is_superuser);
+    bool none_yet = auth_bootstrap_token(call->auth) != NULL;
+    return call->super || (call->caller.is_staff && (call->form.is_superuser || none_yet));
 }
 
 /* What decides whether the new account can log in at once. */

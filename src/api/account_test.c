@@ -175,6 +175,20 @@ static void makes_a_superuser_for_the_bootstrap_token_once(void)
     EXPECT(!auth_is_bootstrap(bed->api.auth, SLICE("")));
 }
 
+static void makes_staffs_first_account_a_superuser_where_others_may_not_come_first(void)
+{
+    CLEANUP(testbed_free) struct testbed *bed = testbed_new(false, true);
+    EXPECT_INT(testbed_create(bed, NULL, false, BOB), 201);
+    EXPECT(!json_flag(bed->body, "is_superuser", true));
+    EXPECT_INT(testbed_create(bed, testbed_staff(), false, ANN), 201);
+    EXPECT(json_flag(bed->body, "is_superuser", false));
+    EXPECT(auth_bootstrap_token(bed->api.auth) == NULL);
+    EXPECT_INT(testbed_create(bed, testbed_staff(), false,
+                              "{\"email\": \"c@example.org\", \"password\": \"12345678\"}"),
+               201);
+    EXPECT(!json_flag(bed->body, "is_superuser", true));
+}
+
 static void takes_the_bootstrap_token_from_the_body_too(void)
 {
     CLEANUP(testbed_free) struct testbed *bed = testbed_new(false, true);
@@ -215,4 +229,5 @@ TEST_MAIN(makes_the_first_account_a_superuser_and_no_other,
           lets_only_staff_or_the_first_make_a_superuser,
           refuses_the_first_account_to_a_page_of_elsewhere,
           makes_a_superuser_for_the_bootstrap_token_once,
+          makes_staffs_first_account_a_superuser_where_others_may_not_come_first,
           takes_the_bootstrap_token_from_the_body_too, keeps_the_bootstrap_token_over_a_restart)
