@@ -5,7 +5,7 @@ JOBS  ?= $(shell nproc)
 SHELL  = /bin/bash
 NINJA  = ninja -j$(JOBS)
 
-.PHONY: all test unit lint fmt sanitize tsan bench bench-http fuzz kube-faults install clean
+.PHONY: all test test-cluster unit lint fmt sanitize tsan bench bench-http fuzz kube-faults install clean
 
 all: $(BUILD)/build.ninja
 	$(NINJA) -C $(BUILD)
@@ -17,6 +17,10 @@ $(BUILD)/build.ninja:
 # Everything, with its own set-up. `make unit` is the quick part.
 test:
 	dev/test
+
+# On a real Kubernetes cluster; the first time it builds one, which takes ten minutes.
+test-cluster:
+	dev/test cluster
 
 unit: all
 	meson test -C $(BUILD) --no-rebuild --num-processes $(JOBS)
