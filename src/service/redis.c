@@ -9,6 +9,7 @@
 #include "service/service_priv.h"
 
 #define VALUE_BYTES_MAX (16UL * 1024 * 1024) /* of one value that a method gives */
+#define WORDS_MAX       4                    /* of a command that we send: HSET name key value */
 
 /* ---- the process ---- */
 
@@ -75,9 +76,15 @@ static void free_reply(redisReply *reply)
 DEFINE_CLEANUP(redisReply *, free_reply)
 
 /* NULL = err tells why. */
-static redisReply *ask(redisContext *context, int count, const char **words, struct err *err)
+static redisReply *ask(redisContext *context, int count, const struct slice *words, struct err *err)
 {
-    redisReply *reply = redisCommandArgv(context, count, words, NULL);
+    const char *texts[WORDS_MAX];
+    size_t sizes[WORDS_MAX];
+    for (int i = 0; i < count; i++) {
+        texts[i] = words[i].data;
+        sizes[i] = words[i].size;
+    }
+    redisReply *reply = redisCommandArgv(context, count, texts, sizes);
     if (!reply) {
         bool late = context->err == REDIS_ERR_IO && (errno == EAGAIN || errno == ETIMEDOUT);
         (void)err_set(err, EIO, "%s",
@@ -135,13 +142,13 @@ static enum check_outcome enter(redisContext *context, const struct service_job 
     char db[16];
     (void)snprintf(db, sizeof(db), "%d", (int)service_config_number(job->config, "db", 1));
     if (password && *password) {
-        const char *words[] = {"AUTH", password};
+        struct slice words[] = {SLICE("AUTH"), slice_str(password)};
         CLEANUP(free_reply) redisReply *reply = ask(context, 2, words, err);
         if (outcome_of(reply) != CHECK_GOOD) {
             return outcome_of(reply);
         }
     }
-    const char *words[] = {"SELECT", db};
+    struct slice words[] = {SLICE("SELECT"), slice_str(db)};
     CLEANUP(free_reply) redisReply *reply = ask(context, 2, words, err);
     return outcome_of(reply);
 }
@@ -156,7 +163,7 @@ static enum check_outcome check(struct service_job *job, struct err *err)
     if (outcome != CHECK_GOOD) {
         return outcome;
     }
-    const char *words[] = {"PING"};
+    struct slice words[] = {SLICE("PING")};
     CLEANUP(free_reply) redisReply *reply = ask(context, 1, words, err);
     if (reply && reply->type == REDIS_REPLY_STATUS && strcmp(reply->str, "PONG") == 0) {
         return CHECK_GOOD;
@@ -200,8 +207,6 @@ static struct json_object *value_of(const redisReply *reply, enum answer answer)
     return text_or_null(reply);
 }
 
-#define WORDS_MAX 4
-
 static int run_command(struct service_job *job, const char *command, enum answer answer,
                        struct json_object **ret, struct err *err)
 {
@@ -209,10 +214,11 @@ static int run_command(struct service_job *job, const char *command, enum answer
     if (!context || enter(context, job, err) != CHECK_GOOD) {
         return -EIO;
     }
-    const char *words[WORDS_MAX] = {command};
+    struct slice words[WORDS_MAX] = {slice_str(command)};
     int count = 1;
-    for (; count < WORDS_MAX && service_job_text(job, (size_t)count - 1); count++) {
-        words[count] = service_job_text(job, (size_t)count - 1);
+    while (count < WORDS_MAX &&
+           (words[count] = service_job_slice(job, (size_t)count - 1)).data != NULL) {
+        count++;
     }
     CLEANUP(free_reply) redisReply *reply = ask(context, count, words, err);
     if (outcome_of(reply) != CHECK_GOOD) {

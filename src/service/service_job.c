@@ -77,6 +77,18 @@ const char *service_job_text(const struct service_job *job, size_t i)
     return value ? json_object_get_string(value) : NULL;
 }
 
+struct slice service_job_slice(const struct service_job *job, size_t i)
+{
+    struct json_object *value =
+        job->method_args ? json_object_array_get_idx(job->method_args, i) : NULL;
+    const char *text = value ? json_object_get_string(value) : NULL;
+    size_t size = json_object_is_type(value, json_type_string)
+                      ? (size_t)json_object_get_string_len(value)
+                  : text ? strlen(text)
+                         : 0;
+    return (struct slice){text, size};
+}
+
 static void answer_unreached(struct service_job *job, const char *text)
 {
     job->status = 502;

@@ -192,6 +192,8 @@ void service_job_free(struct service_job *job);
 
 /* Argument i of the method's call, NULL beyond the last; a text, whatever it was. Borrowed. */
 const char *service_job_text(const struct service_job *job, size_t i);
+/* The same with whatever bytes it has, zeros too; no data beyond the last. */
+struct slice service_job_slice(const struct service_job *job, size_t i);
 
 /* ---- service.c ---- */
 

@@ -37,12 +37,12 @@ static int check_room(const struct service *service, struct err *err)
                : err_set(err, EBUSY, "too many calls of services are under way");
 }
 
-/* A call that waits for its service to run. */
+/* A call that waits for its service to run, be it with the last good config. */
 static void on_settled(void *arg, int status, const char *text)
 {
     struct service_job *job = arg;
     struct service *service = job->service;
-    if (status == 0 && service->keep.state == SERVICE_RUNNING) {
+    if (status != -ECANCELED && service->keep.state == SERVICE_RUNNING) {
         struct service_job *fresh = service_job_new(service, JOB_METHOD); /* it has a port now */
         fresh->method = job->method;
         fresh->method_args = TAKE(job->method_args);
