@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from programs import JSORC, ROOT, wait_until
+from programs import BUILD, JSORC, ROOT, wait_until
 
 TEXT = (ROOT / "docs/modules.md").read_text()
 BLOCK = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -60,8 +60,10 @@ def test_the_files_serve_and_the_commands_print_what_the_text_says(serve, folder
         assert run.returncode == 0, command
 
 
-def test_the_test_of_the_text_passes_without_a_worker(folder):
-    path = os.pathsep.join((str(ROOT / "python"), str(folder)))
+@pytest.mark.parametrize("extension", [True, False])
+def test_the_test_of_the_text_passes_without_a_worker(folder, extension):
+    parts = [ROOT / "python", folder, *([BUILD / "python"] if extension else [])]
+    path = os.pathsep.join(map(str, parts))
     run = subprocess.run([sys.executable, "try_shop.py"], cwd=folder, timeout=60, text=True,
                          env={**os.environ, "PYTHONPATH": path}, capture_output=True)
     assert run.returncode == 0, run.stderr

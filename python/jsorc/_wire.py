@@ -224,7 +224,7 @@ def _encode(body):
 
 
 def _loads(data):
-    if _jsorc is None:
+    if _jsorc is None or not _jsorc.serving():  # the encoder is the worker's
         import json
 
         return json.loads(data)

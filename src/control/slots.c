@@ -82,9 +82,10 @@ struct module *module_add(struct control *control, const char *name, uint32_t *r
     if (index == DECIDE_MODULES_MAX) {
         index = find_free(control);
         if (index == DECIDE_MODULES_MAX) {
-            (void)err_set(err, ENOSPC,
-                          "more than %d modules; unload some ('jsorc actions unload module NAME')",
-                          DECIDE_MODULES_MAX);
+            bool full = control->forgotten_count == FORGOTTEN_MAX;
+            (void)err_set(err, ENOSPC, "more than %d modules; %s", DECIDE_MODULES_MAX,
+                          full ? "too many were unloaded since the daemon began: start it anew"
+                               : "unload some ('jsorc actions unload module NAME')");
             return NULL;
         }
         put_aside(control, index);
