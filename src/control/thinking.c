@@ -1,6 +1,7 @@
 #include "control/thinking.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -12,8 +13,9 @@ struct thought {
     struct thinking *thinking; /* borrowed */
     loop_fn done;
     void *arg;
-    bool over;    /* the loop's thread has it again */
-    bool dropped; /* nobody waits */
+    bool over;        /* the loop's thread has it again */
+    bool dropped;     /* nobody waits */
+    atomic_bool stop; /* tells the thread so */
 
     /* The thread's, while it works. Nothing in it is shared: references of JSON are not counted
      * atomically. */
@@ -86,6 +88,7 @@ struct thought *thought_begin(struct thinking *thinking, struct policy_talk *tal
         (void)json_parse(slice_str(json_text(talk->params)), &thought->params, NULL);
     }
     thought->talk.params = thought->params;
+    thought->talk.stop = &thought->stop;
     job_submit(thinking->jobs, thinking->loop, think, come_back, thought);
     return thought;
 }
@@ -100,6 +103,9 @@ void thought_take(struct thought *thought, struct policy_talk *talk,
 {
     assert(thought->over && !talk->policy);
     talk->policy = TAKE(thought->talk.policy);
+    if (talk->policy) {
+        policy_heed(talk->policy, NULL);
+    }
     *ret_result = thought->result;
     thought->result = (struct thought_result){.told = NULL};
     destroy(thought);
@@ -118,6 +124,7 @@ void thought_drop(struct thought *thought)
         destroy(thought);
     } else if (thought) {
         thought->dropped = true;
+        atomic_store(&thought->stop, true);
     }
 }
 

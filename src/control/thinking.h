@@ -37,8 +37,8 @@ void thought_take(struct thought *thought, struct policy_talk *talk,
                   struct thought_result *ret_result);
 void thought_result_done(struct thought_result *result);
 
-/* Nobody waits for it any more: it frees itself and its policy, and done does not run. NULL is
- * allowed. */
+/* Nobody waits for it any more: it soon ends, frees itself and its policy, and done does not run.
+ * NULL is allowed. */
 void thought_drop(struct thought *thought);
 
 /* Frees all that is left. No thread runs any more: after job_pool_free. */

@@ -225,6 +225,7 @@ void control_release(struct control *control)
     control->released = true;
     refreshes_end(control, true);
     outlooks_end(control, true);
+    thought_drop(TAKE(control->phases.thought)); /* else the end waited for it */
     while (control->waiters) {
         struct waiter *waiter = control->waiters;
         control->waiters = waiter->next;

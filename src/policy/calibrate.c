@@ -22,6 +22,7 @@
 #define LONG_ROUNDS   3    /* for the natures that fit best */
 #define LONG_CALLS    5000
 #define LONG_COUNT    3
+#define WORK_MAX      15e6 /* of a calibration: about 0.1 s (learned_effort) */
 #define LATENCY_ERROR 0.05 /* of a good twin: relative, standard deviation */
 #define HUBER         3.0  /* standard deviations from which on an error is none that noise makes */
 #define CALL_ERROR    0.10 /* of its calls */
@@ -37,7 +38,8 @@ struct sums { /* over records, of one module or one walker */
 struct fit {
     struct learned *learned;
     uint64_t seed;
-    double calls; /* to be simulated for each record */
+    double calls;    /* to be simulated for each record */
+    double work_max; /* of each of these simulations */
     struct sums exec[POLICY_MODULES_MAX][2];
     struct sums hop[POLICY_MODULES_MAX];
     struct sums own[POLICY_WALKERS_MAX];
@@ -127,7 +129,7 @@ static void sum_module(struct fit *fit, const struct record *record, const struc
 static void simulate_records(struct fit *fit)
 {
     struct learned *learned = fit->learned;
-    struct twin_effort effort = learned_effort(learned, fit->calls, fit->seed);
+    struct twin_effort effort = learned_effort(learned, fit->calls, fit->work_max, fit->seed);
     for (size_t r = 0; r < learned->record_count; r++) {
         const struct record *record = &learned->records[r];
         if (!record_is_comparable(record)) {
@@ -233,6 +235,15 @@ static size_t cores_of(size_t nature)
     return nature / COUNT(TURNS) / COUNT(HOPS);
 }
 
+/* Of one calibration, at most. */
+static double simulations(const struct learned *learned)
+{
+    double natures = (double)NATURE_COUNT;
+    natures /= isnan(learned->problem->cores) ? 1 : (double)COUNT(CORES);
+    double rounds = natures * QUICK_ROUNDS + (LONG_COUNT + 1) * LONG_ROUNDS;
+    return rounds * fmax(1, (double)learned->record_count);
+}
+
 /* Returns -log likelihood. */
 static double fit_nature(struct learned *learned, size_t number, int rounds, double calls,
                          uint64_t seed)
@@ -252,6 +263,7 @@ static double fit_nature(struct learned *learned, size_t number, int rounds, dou
             .learned = learned,
             .seed = random_at(seed, (uint64_t)round),
             .calls = calls,
+            .work_max = WORK_MAX / simulations(learned),
         };
         memcpy(fit.own_measured_s, measured.own_measured_s, sizeof(fit.own_measured_s));
         simulate_records(&fit);
@@ -312,18 +324,4 @@ void learned_calibrate(struct learned *learned, uint64_t seed)
     twin_spread(model, SCV_ASSUMED);
     learned_count(learned);
     choose_nature(learned, seed);
-}
-
-struct twin_effort learned_effort(const struct learned *learned, double calls, uint64_t seed)
-{
-    double per_run = 1;
-    for (size_t m = 0; m < learned->problem->module_count; m++) {
-        per_run += learned->calls_per_run[m];
-    }
-    double in_flight = isnan(learned->users) ? 20 : fmin(learned->users, TWIN_USERS_MAX);
-    double runs = fmin(fmax(calls / per_run, 100), TWIN_RUNS_MAX / 2.0);
-    return (struct twin_effort){.seed = seed,
-                                .warmup_runs = (uint32_t)(runs / 10 + 3 * in_flight),
-                                .runs = (uint32_t)runs,
-                                .time_max_s = INFINITY};
 }

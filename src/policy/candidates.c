@@ -12,6 +12,11 @@
 #define QUICK_CALLS     3000  /* simulated for each candidate */
 #define LONG_CALLS      20000 /* for the best of them and for the measured ones */
 #define LONG_COUNT      16
+/* All simulations of a look, the quick ones and the long ones: about 0.1 s each (learned_effort).
+ * 7 modules stay below. */
+#define QUICK_WORK_MAX  15e6
+#define LONG_WORK_MAX   15e6
+#define QUICK_COUNT_MIN 32 /* candidates that are looked at less closely rather than not at all */
 /* What is hoped is that many standard deviations from what is likely. */
 #define OPTIMISM_SIGMAS 1.5
 #define DISTANCE_SCALE  3.0 /* between two placements that differ in all that matters */
@@ -193,12 +198,15 @@ static bool is_allowed(const struct search *search, placement_t placement)
 /* ---- what is expected of them ---- */
 
 static double twin_log_s(const struct learned *learned, const struct twin_model *model,
-                         placement_t placement, double calls, uint64_t seed)
+                         placement_t placement, const struct twin_effort *effort)
 {
-    struct twin_effort effort = learned_effort(learned, calls, seed);
     struct twin_result result;
-    twin_run(model, placement, &effort, &result);
-    return log(isfinite(result.latency_s) && result.latency_s > 0 ? result.latency_s : OVERLOAD_S);
+    twin_run(model, placement, effort, &result);
+    if (result.cut && result.runs <= 0) { /* a crowd that is not through in that time */
+        result.latency_s = candidate_screen_s(model, learned->calls_per_run, placement);
+    }
+    double latency_s = fmin(result.latency_s, OVERLOAD_S);
+    return log(latency_s > 0 ? latency_s : OVERLOAD_S);
 }
 
 /* The twin's queue grows for ever. */
@@ -214,15 +222,15 @@ static bool is_gamble(const struct learned *learned, placement_t placement)
            (called & ~placement & ~learned->known[TWIN_REMOTE]);
 }
 
-static void predict(const struct search *search, struct candidate *candidate, double calls)
+static void predict(const struct search *search, struct candidate *candidate,
+                    const struct twin_effort *effort)
 {
     const struct learned *learned = search->learned;
-    uint64_t seed = search->rules->seed;
-    candidate->log_s = twin_log_s(learned, &learned->model, candidate->placement, calls, seed);
+    candidate->log_s = twin_log_s(learned, &learned->model, candidate->placement, effort);
     candidate->gamble = is_gamble(learned, candidate->placement);
     candidate->hope = 0;
     if (candidate->gamble) {
-        double hoped = twin_log_s(learned, search->hoped, candidate->placement, calls, seed);
+        double hoped = twin_log_s(learned, search->hoped, candidate->placement, effort);
         candidate->hope = fmax(0, candidate->log_s - hoped);
     }
 }
@@ -251,7 +259,8 @@ static void weigh_modules(const struct learned *learned, double *ret_weight)
     }
 }
 
-static void learn_residuals(const struct search *search, struct candidates *candidates)
+static void learn_residuals(const struct search *search, const struct twin_effort *effort,
+                            struct candidates *candidates)
 {
     const struct learned *learned = search->learned;
     struct krige *krige = &candidates->krige;
@@ -264,8 +273,7 @@ static void learn_residuals(const struct search *search, struct candidates *cand
         }
         struct twin_model model;
         learned_model_of(learned, record, &model);
-        double log_s =
-            twin_log_s(learned, &model, record->placement, LONG_CALLS, search->rules->seed);
+        double log_s = twin_log_s(learned, &model, record->placement, effort);
         if (is_overloaded(log_s)) {
             continue; /* that is no figure to be wrong by a factor */
         }
@@ -322,6 +330,38 @@ static void select_found(struct search *search, struct candidates *candidates)
     }
 }
 
+/* Quickly, then the measured ones and the best of the others with care. Each simulation is counted
+ * twice: hopes are simulated, too. */
+static void predict_all(const struct search *search, struct candidates *candidates)
+{
+    const struct learned *learned = search->learned;
+    struct candidate *items = candidates->items;
+    uint64_t seed = search->rules->seed;
+    size_t measured = 0;
+    while (measured < candidates->count && items[measured].measured) {
+        measured++;
+    }
+    struct twin_effort quick = learned_effort(learned, QUICK_CALLS, INFINITY, seed);
+    double affordable = QUICK_WORK_MAX / (2 * effort_work(learned, &quick));
+    size_t most = measured + (size_t)fmin(fmax(affordable, QUICK_COUNT_MIN), CANDIDATES_MAX);
+    candidates->count = candidates->count < most ? candidates->count : most;
+    double quick_count = 2 * (double)candidates->count;
+    double long_count = 2 * (double)(LONG_COUNT + measured) + (double)learned->record_count;
+    quick = learned_effort(learned, QUICK_CALLS, QUICK_WORK_MAX / quick_count, seed);
+    struct twin_effort careful =
+        learned_effort(learned, LONG_CALLS, LONG_WORK_MAX / long_count, seed);
+    for (size_t i = 0; i < candidates->count; i++) {
+        predict(search, &items[i], &quick);
+    }
+    qsort(items, candidates->count, sizeof(*items), by_promise);
+    for (size_t i = 0; i < candidates->count; i++) {
+        if (i < LONG_COUNT || items[i].measured) {
+            predict(search, &items[i], &careful);
+        }
+    }
+    learn_residuals(search, &careful, candidates);
+}
+
 void candidates_make(const struct learned *learned, const struct candidate_rules *rules,
                      struct candidates *ret_candidates)
 {
@@ -343,15 +383,5 @@ void candidates_make(const struct learned *learned, const struct candidate_rules
     }
     select_found(&search, ret_candidates);
     free(search.found);
-    struct candidate *items = ret_candidates->items;
-    for (size_t i = 0; i < ret_candidates->count; i++) {
-        predict(&search, &items[i], QUICK_CALLS);
-    }
-    qsort(items, ret_candidates->count, sizeof(*items), by_promise);
-    for (size_t i = 0; i < ret_candidates->count; i++) {
-        if (i < LONG_COUNT || items[i].measured) {
-            predict(&search, &items[i], LONG_CALLS);
-        }
-    }
-    learn_residuals(&search, ret_candidates);
+    predict_all(&search, ret_candidates);
 }

@@ -75,8 +75,12 @@ void learned_change(struct learned *learned, const struct policy_problem *former
 /* Makes the model agree with the records, under the hypothesis with which it agrees best. */
 void learned_calibrate(struct learned *learned, uint64_t seed);
 
-/* Simulated runs that take about `calls` calls, at least some. */
-struct twin_effort learned_effort(const struct learned *learned, double calls, uint64_t seed);
+/* Simulated runs that take about `calls` calls, at least some; fewer where that were more than
+ * work_max. Work is calls times modules, for each event looks at all servers: some 7 ns. Counted
+ * and not timed, so that the same lines get the same answers on any machine. */
+struct twin_effort learned_effort(const struct learned *learned, double calls, double work_max,
+                                  uint64_t seed);
+double effort_work(const struct learned *learned, const struct twin_effort *effort);
 
 /* Relative variance that its latency has for being a mean of few runs; 0 = not known. */
 double record_scatter(const struct record *record);

@@ -174,6 +174,11 @@ bool policy_outlook(struct policy *policy, placement_t now, double load, double 
     return policy->ops->outlook != NULL;
 }
 
+void policy_heed(struct policy *policy, const atomic_bool *stop)
+{
+    policy->problem.stop = stop;
+}
+
 void policy_tell(struct policy *policy, const struct policy_measurement *measurement)
 {
     assert(measurement->action_count == policy->problem.module_count);

@@ -51,7 +51,8 @@ struct policy_ops {
     void (*stop)(void *state);
     /* Cheap, and the same until the next tell. */
     void (*ask)(const void *state, struct policy_answer *ret_answer);
-    /* What was measured while the placement of ask() was held. May take some 100 ms. */
+    /* What was measured while the placement of ask() was held. May take some 100 ms of
+     * a processor; ends early, of no use any more, once the problem's stop is true. */
     void (*tell)(void *state, const struct policy_measurement *measurement);
     /* The problem that start got has changed, in place; former is what it was. What was learned
      * about what is still there should be kept. NULL = starts anew. */
@@ -78,6 +79,10 @@ struct policy *policy_free(struct policy *policy);
 DEFINE_CLEANUP(struct policy *, policy_free)
 
 void policy_ask(const struct policy *policy, struct policy_answer *ret_answer);
+
+/* From now on *stop (borrowed, NULL = never) ends what policy_tell and policy_change do early. The
+ * policy is good for nothing else then. */
+void policy_heed(struct policy *policy, const atomic_bool *stop);
 
 /* measurement is of the policy's current problem. */
 void policy_tell(struct policy *policy, const struct policy_measurement *measurement);

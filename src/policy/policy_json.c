@@ -69,6 +69,7 @@ static int line_problem(struct policy_talk *talk, struct json_object *object, st
     if (failed) {
         return failed;
     }
+    problem.stop = talk->stop;
     if (talk->policy) {
         policy_change(talk->policy, &problem);
     } else {
@@ -89,6 +90,7 @@ static int line_measurement(struct policy_talk *talk, struct json_object *object
     }
     int failed = policy_measurement_read(object, policy_problem(talk->policy), &seen, err);
     if (!failed) {
+        policy_heed(talk->policy, talk->stop);
         policy_tell(talk->policy, &seen);
         policy_measurement_done(&seen);
     }

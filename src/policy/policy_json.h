@@ -41,7 +41,8 @@ struct policy_talk {
     const char *name;           /* of the policy; borrowed */
     struct json_object *params; /* borrowed; may be NULL */
     uint64_t seed;
-    struct policy *policy; /* owned; NULL until a problem was read */
+    const atomic_bool *stop; /* borrowed; true = no answer is waited for; NULL = never */
+    struct policy *policy;   /* owned; NULL until a problem was read */
 };
 
 void policy_talk_done(struct policy_talk *talk);

@@ -3,6 +3,7 @@
  * `jsorc sim` and a replay speak the same lines. Unknown figures are NAN, never 0. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,12 +51,14 @@ struct policy_problem {
     size_t module_count;
     struct policy_walker *walkers; /* owned; walkers[walker_count] */
     size_t walker_count;
-    double budget_bytes; /* for the modules in the runtime worker together; INFINITY = none */
-    double users;        /* closed load: clients that wait for the answer; NAN = not closed */
-    double think_s;      /* closed load: mean pause between an answer and the next request */
-    double rate_s;       /* open load: requests a second; NAN = as measured */
-    double phase_s;      /* how long a placement is held before it is judged */
-    double cores;        /* processors that all workers share; NAN = enough for all */
+    double budget_bytes;     /* for the modules in the runtime worker together; INFINITY = none */
+    double users;            /* closed load: clients that wait for the answer; NAN = not closed */
+    double think_s;          /* closed load: mean pause between an answer and the next request */
+    double rate_s;           /* open load: requests a second; NAN = as measured */
+    double phase_s;          /* how long a placement is held before it is judged */
+    double cores;            /* processors that all workers share; NAN = enough for all */
+    const atomic_bool *stop; /* borrowed; true = nobody waits for the answer any more, so thinking
+                                may end anyhow; NULL = never */
 };
 
 /* Calls to one module by walkers, in one phase. */

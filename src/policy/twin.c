@@ -11,6 +11,7 @@
 
 #define SERVERS_MAX (POLICY_MODULES_MAX + 1) /* 0 = the runtime worker, 1 + m = the pod of m */
 #define NOBODY      UINT32_MAX
+#define STOP_EVENTS 1024 /* between two looks at the stop flag */
 
 struct job { /* a user, or a request of an open load */
     uint32_t id, run;
@@ -43,6 +44,7 @@ struct twin {
     double arrival_s; /* open load: the next one */
     uint64_t arrivals;
     uint32_t done; /* runs, with the warm-up */
+    uint64_t events;
     bool overloaded;
 };
 
@@ -329,6 +331,15 @@ static void advance(struct twin *twin)
     }
 }
 
+/* Not worth going on, or nobody waits. */
+static bool is_cut(const struct twin *twin)
+{
+    const struct twin_effort *effort = twin->effort;
+    bool looks = effort->stop && twin->events % STOP_EVENTS == 0;
+    return (effort->events_max > 0 && (double)twin->events >= effort->events_max) ||
+           (looks && atomic_load_explicit(effort->stop, memory_order_relaxed));
+}
+
 static bool is_over(const struct twin *twin)
 {
     const struct twin_effort *effort = twin->effort;
@@ -367,8 +378,9 @@ void twin_run(const struct twin_model *model, placement_t placement,
     steps_make(model, placement, &twin.steps);
     begin_load(&twin);
     /* A request is at least one event, so this ends. */
-    while (!is_over(&twin)) {
+    while (!is_over(&twin) && !(ret_result->cut = is_cut(&twin))) {
         advance(&twin);
+        twin.events++;
     }
     finish(&twin);
     steps_done(&twin.steps);

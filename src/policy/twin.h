@@ -10,6 +10,7 @@
  * Analysis", ch. 1 (event scheduling), 11 (common random numbers). */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -43,13 +44,16 @@ void twin_spread(struct twin_model *model, double scv);
 struct twin_effort {
     uint64_t seed;
     uint32_t warmup_runs, runs; /* not counted, counted; up to TWIN_RUNS_MAX */
-    double time_max_s; /* simulated after the warm-up; INFINITY = until the runs are done */
+    double time_max_s;       /* simulated after the warm-up; INFINITY = until the runs are done */
+    double events_max;       /* then it ends with what it has; 0 = no limit */
+    const atomic_bool *stop; /* borrowed; true = the result is not wanted any more; NULL = never */
 };
 
 struct twin_result {
     double runs;      /* counted */
     double span_s;    /* simulated after the warm-up */
-    double latency_s; /* mean of the runs; INFINITY = the load is too high */
+    double latency_s; /* mean of the runs; INFINITY = the load is too high, or there are none */
+    bool cut;         /* ended by events_max or stop */
     double walker_runs[POLICY_WALKERS_MAX];
     double walker_s[POLICY_WALKERS_MAX]; /* mean */
     double calls[POLICY_MODULES_MAX];

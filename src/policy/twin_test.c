@@ -153,7 +153,30 @@ static void spread_is_what_was_asked_for(void)
     }
 }
 
+static void ends_when_it_is_told_to(void)
+{
+    struct twin_model model;
+    struct twin_result result;
+    atomic_bool stop = false;
+    make_model(&model, 4, 0);
+    struct twin_effort effort = {
+        .seed = 1, .warmup_runs = 10, .runs = 1000, .time_max_s = INFINITY, .stop = &stop};
+    twin_run(&model, 3, &effort, &result);
+    EXPECT(!result.cut && result.runs == 1000);
+    effort.events_max = 1000;
+    twin_run(&model, 3, &effort, &result);
+    EXPECT(result.cut && result.runs > 100 && result.runs <= 500); /* two events a run, at least */
+    EXPECT(isfinite(result.latency_s));
+    effort.events_max = 10;
+    twin_run(&model, 3, &effort, &result);
+    EXPECT(result.cut && result.runs == 0 && isinf(result.latency_s));
+    effort.events_max = 0;
+    stop = true;
+    twin_run(&model, 3, &effort, &result);
+    EXPECT(result.cut && result.runs == 0);
+}
+
 TEST_MAIN(one_user_waits_for_nobody, a_crowd_waits_for_the_slowest_worker,
           an_open_queue_is_as_long_as_it_should_be, more_than_it_can_do_is_for_ever,
           short_processors_slow_all_workers, figures_of_calls_add_up_to_the_latency,
-          the_same_seed_gives_the_same_bits, spread_is_what_was_asked_for)
+          the_same_seed_gives_the_same_bits, spread_is_what_was_asked_for, ends_when_it_is_told_to)
