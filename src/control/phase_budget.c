@@ -35,32 +35,52 @@ static const struct instance *runtime_of(const struct control *control)
     return NULL;
 }
 
-bool phase_budget_changed(struct control *control, uint64_t now_ms)
+/* What the worker holds beyond its modules, when nothing is under way that explains it. */
+static void note_beyond(struct phases *phases, const struct instance *runtime, double local_bytes)
+{
+    if (runtime && runtime->memory.pss_kb > 0) {
+        phases->beyond_bytes = fmax((double)runtime->memory.pss_kb * 1024 - local_bytes, 0);
+    }
+}
+
+static double setting_bytes(int64_t mb)
+{
+    return mb > 0 ? (double)mb * MB : INFINITY;
+}
+
+void phase_look_at_memory(struct control *control, uint64_t now_ms)
 {
     struct phases *phases = &control->phases;
-    if ((phases->looked_ms > 0 && now_ms - phases->looked_ms < LOOK_MS) ||
-        !phase_is_calm(control)) {
-        return false;
+    if (phases->looked_ms > 0 && now_ms - phases->looked_ms < LOOK_MS) {
+        return;
     }
     phases->looked_ms = now_ms;
+    bool calm = phase_is_calm(control);
     const struct instance *runtime = runtime_of(control);
-    double local = runtime ? modules_bytes(control, runtime) : 0;
-    if (runtime && runtime->memory.pss_kb > 0) {
-        phases->beyond_bytes = fmax((double)runtime->memory.pss_kb * 1024 - local, 0);
+    double local_bytes = runtime ? modules_bytes(control, runtime) : 0;
+    if (calm) {
+        note_beyond(phases, runtime, local_bytes);
     }
-    int64_t limit_mb = control->settings.memory_max_mb;
-    int64_t setting_mb = control->settings.policy_memory_mb;
     struct pressure_seen seen = {
-        .setting_bytes = setting_mb > 0 ? (double)setting_mb * MB : INFINITY,
-        .runtime_limit_bytes = limit_mb > 0 ? (double)limit_mb * MB : INFINITY,
+        .setting_bytes = setting_bytes(control->settings.policy_memory_mb),
+        .runtime_limit_bytes = setting_bytes(control->settings.memory_max_mb),
         .beyond_bytes = phases->beyond_bytes,
-        .modules_bytes = local,
+        .modules_bytes = local_bytes,
+        .moving = !calm,
     };
     struct system_memory memory = system_read_memory("");
     phases->budget_bytes = pressure_budget(&phases->pressure, &seen, &memory, now_ms);
+    phases->memory_bytes = memory.total_bytes;
+}
+
+bool phase_budget_changed(const struct control *control)
+{
+    const struct phases *phases = &control->phases;
+    bool on = pressure_is_on(&phases->pressure);
     double change = phases->budget_bytes - phases->told_bytes;
-    double scale = isinf(seen.setting_bytes) ? memory.total_bytes : seen.setting_bytes;
-    bool relieved = phases->pressed && !pressure_is_on(&phases->pressure);
-    return phases->shape &&
-           (relieved || change < -scale * LESS_SHARE || change > scale * MORE_SHARE);
+    double setting = setting_bytes(control->settings.policy_memory_mb);
+    double scale = isinf(setting) ? phases->memory_bytes : setting;
+    bool less = change < -scale * LESS_SHARE;
+    bool more = change > scale * MORE_SHARE || (phases->pressed && !on);
+    return phases->shape && ((less && on) || ((less || more) && phase_is_calm(control)));
 }

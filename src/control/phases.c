@@ -275,16 +275,18 @@ void phases_turn(struct control *control, uint64_t now_ms)
         control->released) {
         return;
     }
+    phase_look_at_memory(control, now_ms);
     if (phases->thought && !thought_is_over(phases->thought)) {
         return;
     }
-    if ((phases->thought || phases->talk.policy) && is_loading(control)) {
+    bool resized = phase_budget_changed(control);
+    bool urgent = phases->pressed || (resized && pressure_is_on(&phases->pressure));
+    if ((phases->thought || phases->talk.policy) && is_loading(control) && !urgent) {
         return;
     }
     if (phases->thought) {
         take_answer(control, now_ms);
     }
-    bool resized = phase_budget_changed(control, now_ms);
     if (phases->talk.policy && (resized || phase_is_disturbed(control))) {
         str_replace(&phases->shape, NULL);
         (void)review_problem(control, now_ms); /* an answer to what was is not carried out */

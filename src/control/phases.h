@@ -51,6 +51,7 @@ struct phases {
     struct pressure pressure;
     double beyond_bytes; /* of the runtime worker beyond its modules, as last measured */
     double budget_bytes; /* now */
+    double memory_bytes; /* of the machine */
     double told_bytes;   /* the budget that the policy knows */
     bool pressed;        /* and it is tightened: what follows from it is not saved */
     uint64_t looked_ms;  /* at the memory */
@@ -91,9 +92,11 @@ void phase_record(struct control *control, const char *told, const char *answer)
 int phase_lines_save(struct control *control, struct err *err);
 void phase_lines_drop(struct control *control);
 
-/* phase_budget.c: looks at the memory at most once a second. True when the budget has changed so
- * much that the policy should know. */
-bool phase_budget_changed(struct control *control, uint64_t now_ms);
+/* phase_budget.c */
+/* At most once a second. */
+void phase_look_at_memory(struct control *control, uint64_t now_ms);
+/* So much that the policy should know: at once under pressure, else when nothing is under way. */
+bool phase_budget_changed(const struct control *control);
 
 /* phases_set.c */
 const char *phase_step_name(enum phase_step step); /* for a person: several have one name */

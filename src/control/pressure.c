@@ -20,16 +20,20 @@ double pressure_budget(struct pressure *pressure, const struct pressure_seen *se
 {
     double reserve = memory->total_bytes * RESERVE_SHARE;
     double short_of = reserve - memory->available_bytes;
-    bool tight = short_of > 0 || memory->pressure_percent > PRESSURE_MAX; /* NAN: neither */
+    bool waits = !seen->moving && memory->pressure_percent > PRESSURE_MAX;
+    bool tight = short_of > 0 || waits; /* NAN: neither */
     if (now_ms >= pressure->until_ms) {
         pressure->budget_bytes = INFINITY;
     }
+    pressure->stepped &= seen->moving;
     if (tight) {
-        if (isinf(pressure->budget_bytes) || now_ms - pressure->step_ms >= PRESSURE_STEP_MS) {
+        bool due = isinf(pressure->budget_bytes) || now_ms - pressure->step_ms >= PRESSURE_STEP_MS;
+        if (due && !pressure->stepped) {
             double relief = fmax(seen->modules_bytes * RELIEF_SHARE, short_of > 0 ? short_of : 0);
             double next = fmax(seen->modules_bytes - relief, 0);
             pressure->budget_bytes = lower(pressure->budget_bytes, next);
             pressure->step_ms = now_ms;
+            pressure->stepped = seen->moving;
         }
         pressure->until_ms = now_ms + PRESSURE_HOLD_MS;
     }

@@ -18,6 +18,7 @@ struct pressure {
     double budget_bytes; /* tightened; INFINITY = not */
     uint64_t until_ms;
     uint64_t step_ms; /* of the last step */
+    bool stepped;     /* while instances move: one step is all then */
 };
 
 /* The budget is tightened: for a while, and not by anybody's wish. */
@@ -31,8 +32,11 @@ struct pressure_seen {
     double runtime_limit_bytes;
     double modules_bytes; /* of what the runtime worker has loaded, as it was loaded */
     double beyond_bytes;  /* that it holds beyond: itself, caches, leaks, calls under way */
+    bool moving; /* instances start or drain: that takes memory which comes back by itself */
 };
 
-/* Looks at the machine; *pressure is kept between looks. Returns the budget in bytes. */
+/* Looks at the machine; while instances move, only what is below the reserve counts, and only once:
+ * else a drain that lasts for minutes would move everything out. *pressure is kept between looks.
+ * Returns the budget in bytes. */
 double pressure_budget(struct pressure *pressure, const struct pressure_seen *seen,
                        const struct system_memory *memory, uint64_t now_ms);

@@ -67,5 +67,24 @@ static void moves_out_as_much_as_is_missing(void)
     EXPECT(pressure_budget(&pressure, &SEEN, &scarce, 1000) == 50 * MB);
 }
 
-TEST_MAIN(is_the_setting_when_all_is_well, counts_what_the_worker_has_grown_by,
-          tightens_once_and_holds, goes_on_while_it_lasts, moves_out_as_much_as_is_missing)
+static void one_step_while_instances_move(void)
+{
+    struct pressure pressure = {.budget_bytes = INFINITY};
+    struct pressure_seen seen = SEEN;
+    struct system_memory waiting = PLENTY, scarce = PLENTY;
+    waiting.pressure_percent = 60;
+    scarce.available_bytes = 10 * MB;
+    seen.moving = true;
+    EXPECT(pressure_budget(&pressure, &seen, &waiting, 1000) == 300 * MB); /* a start: it passes */
+    EXPECT(pressure_budget(&pressure, &seen, &scarce, 2000) == 150 * MB);
+    seen.modules_bytes = 150 * MB;
+    for (uint64_t now_ms = 3000; now_ms < 600000; now_ms += 1000) {
+        EXPECT(pressure_budget(&pressure, &seen, &scarce, now_ms) == 150 * MB);
+    }
+    seen.moving = false; /* and it did not help */
+    EXPECT(pressure_budget(&pressure, &seen, &scarce, 600000) == 110 * MB);
+}
+
+TEST_MAIN(one_step_while_instances_move, is_the_setting_when_all_is_well,
+          counts_what_the_worker_has_grown_by, tightens_once_and_holds, goes_on_while_it_lasts,
+          moves_out_as_much_as_is_missing)
