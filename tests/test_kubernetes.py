@@ -77,15 +77,19 @@ def lab(api, host, write):
 
 
 @pytest.fixture
-def daemon(api, serve, write, lab):
-    """With the module `text` loaded in the runtime worker, and an action config for a pod of it."""
-    config = write("kubeconfig", json.dumps({
+def kubeconfig(api, write):
+    return write("kubeconfig", json.dumps({
         "apiVersion": "v1", "kind": "Config", "current-context": "lab",
         "clusters": [{"name": "lab", "cluster": {"server": api.url}}],
         "users": [{"name": "lab", "user": {}}],
         "contexts": [{"name": "lab",
                       "context": {"cluster": "lab", "user": "lab", "namespace": NS}}]}))
-    daemon = serve(options=("--provider", "kubernetes", "--kubeconfig", config))
+
+
+@pytest.fixture
+def daemon(kubeconfig, serve, lab):
+    """With the module `text` loaded in the runtime worker, and an action config for a pod of it."""
+    daemon = serve(options=("--provider", "kubernetes", "--kubeconfig", kubeconfig))
     assert daemon.op("jsorc_actions_config", name="text", config={
         "module": str(lab.source), "remote": {"image": "localhost/text:1"}})["success"]
     assert daemon.op("jsorc_actions_load", name="text", mode="module")["success"]
@@ -317,3 +321,74 @@ def test_without_a_cluster_nothing_is_brought(serve):
     assert daemon.op("load_yaml", files=YAML) == {
         "message": "load_yaml is not supported on non automated JsOrc!"}
     assert not daemon.op("jsorc_diff", name="text")["success"]
+
+
+REDIS = """
+ConfigMap:
+  conf:
+    data: {maxmemory: 10mb}
+PersistentVolumeClaim:
+  data:
+    spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+Service:
+  redis:
+    metadata: {namespace: default, labels: {config_version: 7}}
+    spec: {selector: {pod: redis}, ports: [{port: 6379}]}
+"""
+
+
+def test_what_a_service_is_in_the_cluster_is_kept(api, daemon):
+    answer = daemon.op("apply_yaml", service="redis", file=REDIS, dry_run=True)
+    assert {row["result"] for row in answer["results"]} == {"created"}
+    assert not api.names("services")
+    answer = daemon.op("apply_yaml", service="redis", file=REDIS)
+    assert answer["Service"]["redis"]["metadata"]["labels"]["config_version"] == 7
+    assert float(answer["ConfigMap"]["conf"]["metadata"]["labels"]["config_version"]) > 1.6e9
+
+    def states():
+        return {row["kind"]: row["state"] for row in daemon.op("service_info", name="redis")
+                .get("objects") or []}
+
+    applied = {"ConfigMap": "applied", "PersistentVolumeClaim": "applied", "Service": "applied"}
+    wait_until(lambda: states() == applied, PATIENCE_S, "all objects")
+    labels = api.get("services", NS, "redis")["metadata"]["labels"]
+    assert labels["jsorc/service"] == "redis" and labels["config_version"] == "7"
+
+    daemon.stop()
+    api.take("configmaps", NS, "conf")
+    daemon.start()  # it is made again, as the manifest is kept
+    wait_until(lambda: api.get("configmaps", NS, "conf"), PATIENCE_S, "the ConfigMap")
+
+    less = "Service:" + REDIS.split("Service:")[1]
+    assert "response" not in daemon.op("apply_yaml", service="redis", file=less)
+    wait_until(lambda: not api.get("configmaps", NS, "conf"), PATIENCE_S, "no ConfigMap")
+    wait_until(lambda: states().get("PersistentVolumeClaim") == "guarded", PATIENCE_S, "the guard")
+    assert api.get("persistentvolumeclaims", NS, "data")
+    assert "response" not in daemon.op("apply_yaml", service="redis", file=less,
+                                       unsafe_paraphrase="I know what I'm doing!")
+    wait_until(lambda: not api.names("persistentvolumeclaims"), PATIENCE_S, "no claim")
+
+
+def test_a_manifest_that_cannot_be_applied_is_not_stored(daemon):
+    wrong = "Service: {a: {spec: '$j{Secret}'}}"
+    assert "is no path" in daemon.op("apply_yaml", service="redis", file=wrong)["response"]
+    assert "no manifest of a service" in daemon.op(
+        "apply_yaml", service="nosuch", file=REDIS)["response"]
+    assert daemon.op("config_get", name="REDIS_MANIFEST") is None
+
+
+def test_a_cluster_is_configured_as_the_original_does_it(api, lab, serve, kubeconfig):
+    daemon = serve(env={"KUBECONFIG": str(kubeconfig)})
+    remote = {"module": str(lab.source), "remote": {"image": "localhost/text:1"}}
+    assert daemon.op("jsorc_actions_config", name="text", config=remote)["success"]
+    daemon.op("config_set", name="META_CONFIG", value={
+        "automation": True, "backoff_interval": 10, "namespace": "meta", "keep_alive": [],
+        "kubernetes": {"in_cluster": False, "config": None}})
+    assert not api.names("deployments")
+    assert daemon.op("service_refresh", name="meta")["success"]
+    go_remote(daemon)
+    wait_until(lambda: api.get("deployments", "meta", "text"), PATIENCE_S, "the Deployment")
+    daemon.stop()
+    api.take("deployments", "meta", "text")
+    daemon.start()  # and so a start with it set
+    wait_until(lambda: api.get("deployments", "meta", "text"), PATIENCE_S, "the Deployment")

@@ -6,10 +6,12 @@
 struct auth;
 struct benchmark;
 struct control;
+struct err;
 struct exposition;
 struct job_pool;
 struct loadtests;
 struct loop;
+struct manifests;
 struct provider;
 struct services;
 struct share;
@@ -20,7 +22,12 @@ struct tracksys_watch;
 struct api {
     struct control *control; /* modules, placement, moves */
     struct store *store;
-    struct provider *cluster;     /* `kubernetes`; NULL = no cluster is configured */
+    struct provider *cluster; /* `kubernetes`; NULL = no cluster is configured */
+    /* Opens the cluster when one was configured since the start; -errno when it cannot be used.
+     * NULL in tests. */
+    int (*refresh_cluster)(void *arg, struct err *err);
+    void *refresh_cluster_arg;
+    struct manifests *manifests;  /* what services are there; NULL in tests that need none */
     struct services *services;    /* backing services; NULL in tests of what needs none */
     struct share *share;          /* NULL = no other daemon shares the store */
     struct auth *auth;            /* accounts and tokens */

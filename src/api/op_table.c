@@ -3,6 +3,7 @@
 #include "api/op.h"
 
 extern const struct op op_health;
+extern const struct op op_apply_yaml;
 extern const struct op op_config_delete;
 extern const struct op op_config_exists;
 extern const struct op op_config_get;
@@ -67,6 +68,7 @@ extern const struct op op_walker_run;
 
 const struct op *const OP_TABLE[] = {
     &op_health,
+    &op_apply_yaml,
     &op_config_delete,
     &op_config_exists,
     &op_config_get,

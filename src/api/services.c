@@ -9,9 +9,11 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "service/manifests.h"
 #include "service/service.h"
 
 #define NAME_META "meta"
+#define NAME_KUBE "kube"
 
 static bool is_meta(const char *name)
 {
@@ -70,6 +72,10 @@ static void run_info(struct op_call *call)
     const struct api *api = op_api(call);
     const char *name = op_arg_str(call, "name");
     struct json_object *info = is_meta(name) ? meta_info(api) : services_info(api->services, name);
+    const char *own_name = is_meta(name) ? NULL : services_name(api->services, name);
+    if (info && own_name && api->manifests) {
+        json_set(info, "objects", manifests_objects(api->manifests, own_name));
+    }
     if (info) {
         op_return(call, clean(info));
     } else {
@@ -81,7 +87,8 @@ static void run_info(struct op_call *call)
     "{\"enabled\": true, \"automated\": false, \"quiet\": false, \"state\": \"RUNNING\" (or "      \
     "RESTART, FAILED, NOT_STARTED, STARTED), \"config\": {...} (secrets as \"***\"), \"error\": "  \
     "null, \"last_ok\": UNIX SECONDS, \"restarts\": COUNT, \"provider\": \"none\", \"embedded\", " \
-    "\"process\" or \"address\", \"pid\", \"quarantined\": false}"
+    "\"process\" or \"address\", \"pid\", \"quarantined\": false, \"objects\": of its manifest "   \
+    "in a cluster, or null}"
 
 extern const struct op op_service_info, op_service_list, op_service_refresh, op_service_config_get,
     op_service_config_set, op_service_call, op_jsorc_refresh;
@@ -126,14 +133,24 @@ static void on_refreshed(void *arg, int status, const char *text)
     op_return(call, result);
 }
 
+static int refresh_cluster(const struct api *api, struct err *err)
+{
+    return api->refresh_cluster ? api->refresh_cluster(api->refresh_cluster_arg, err) : 0;
+}
+
 static void run_refresh(struct op_call *call)
 {
     struct services *services = op_api(call)->services;
     const char *name = op_arg_str(call, "name");
     struct service_wait wait = waits(call, on_refreshed);
-    if (is_meta(name)) {
-        services_refresh_all(services);
-        op_return(call, op_success(true, NULL));
+    struct err err = {0};
+    if (is_meta(name) || strcmp(name, NAME_KUBE) == 0) {
+        int failed = refresh_cluster(op_api(call), &err);
+        if (is_meta(name)) { /* without a cluster it goes on, as the original did */
+            services_refresh_all(services);
+            failed = 0;
+        }
+        op_return(call, op_success(!failed, failed ? err.text : NULL));
     } else if (services_refresh(services, name, &wait, NULL) < 0) {
         CLEANUP(str_free)
         char *text = xasprintf("%s is not a valid service. Can not refresh config.", name);
@@ -156,6 +173,7 @@ const struct op op_service_refresh = {
 static void run_jsorc_refresh(struct op_call *call)
 {
     struct services *services = op_api(call)->services;
+    (void)refresh_cluster(op_api(call), NULL);
     services_refresh_all(services);
     struct json_object *result = json_object_new_object();
     json_set_int(result, "running_interval", 1);

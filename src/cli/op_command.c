@@ -31,6 +31,8 @@ static const struct hint HINTS[] = {
     {"jsorc_actions_config", "config", VALUES_FILE, NULL, true},
     {"jsorc_actions_*", "name", VALUES_MODULE, NULL, false},
     {"jsorc_actionpolicy_set", "policy_name", VALUES_NONE, "default evaluation adaptive", false},
+    {"apply_yaml", "service", VALUES_NONE, "redis prome elastic task mail database", false},
+    {"apply_yaml", "file", VALUES_FILE, NULL, true},
     {"jsorc_diff", "name", VALUES_MODULE, NULL, false},
     {"jsorc_logs", "name", VALUES_MODULE, NULL, false},
     {"load_yaml", "files", VALUES_FILE, NULL, true},

@@ -81,11 +81,17 @@ static int by_generation(const void *a, const void *b)
     return (left->generation > right->generation) - (left->generation < right->generation);
 }
 
+void control_set_cluster(struct control *control, struct provider *cluster)
+{
+    control->parts.cluster = cluster;
+    cluster->ops->adopt(cluster, adopt, control);
+}
+
 void instances_adopt(struct control *control)
 {
     control->parts.provider->ops->adopt(control->parts.provider, adopt, control);
     if (control->parts.cluster) {
-        control->parts.cluster->ops->adopt(control->parts.cluster, adopt, control);
+        control_set_cluster(control, control->parts.cluster);
     }
     qsort(control->instances, control->instance_count, sizeof(struct instance *), by_generation);
 }

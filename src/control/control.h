@@ -72,6 +72,10 @@ int control_restore(struct control *control, struct err *err);
  * I/O loops know from their first request on who may do what. */
 void control_start(struct control *control);
 
+/* A cluster that was configured since the start: modules that are loaded remote from now on may go
+ * there. Once. */
+void control_set_cluster(struct control *control, struct provider *cluster);
+
 /* Lets those who wait for a load or for figures go on without it: before an orderly end. */
 void control_release(struct control *control);
 

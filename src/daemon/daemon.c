@@ -24,6 +24,7 @@
 #include "http/tls.h"
 #include "loop/job.h"
 #include "provider/provider.h"
+#include "service/manifests.h"
 #include "service/service.h"
 #include "share/share.h"
 #include "store/store.h"
@@ -113,6 +114,7 @@ static void finish(struct daemon *daemon)
     if (daemon->provider) {
         daemon->provider = daemon->provider->ops->free(daemon->provider);
     }
+    daemon->manifests = manifests_free(daemon->manifests);
     cluster_close(&daemon->cluster);
     daemon->store = store_close(daemon->store);
     logs_close(&daemon->logs);

@@ -21,6 +21,7 @@ struct auth;
 struct control;
 struct err;
 struct job_pool;
+struct manifests;
 struct provider;
 struct publisher;
 struct share;
@@ -36,6 +37,7 @@ struct daemon {
     struct publisher *publisher;
     struct provider *provider;
     struct cluster cluster;
+    struct manifests *manifests;
     struct control *control;
     struct backing backing;
     struct auth *auth;

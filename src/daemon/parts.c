@@ -17,6 +17,7 @@
 #include "daemon/settings.h"
 #include "loop/job.h"
 #include "provider/process/process.h"
+#include "service/manifests.h"
 
 #define JOB_THREADS_MAX 4
 
@@ -67,6 +68,23 @@ static int open_cluster(struct daemon *daemon, struct err *err)
     return 0;
 }
 
+static int refresh_cluster(void *arg, struct err *err)
+{
+    struct daemon *daemon = arg;
+    const struct settings *settings = daemon->options->settings;
+    if (daemon->cluster.provider || !cluster_is_wanted(settings, daemon->store)) {
+        return 0; /* what it has made lives by it: another one is for another start */
+    }
+    int failed =
+        cluster_open(settings, daemon->store, daemon->loop, daemon->jobs, &daemon->cluster, err);
+    if (!failed) {
+        daemon->api.cluster = daemon->cluster.provider;
+        control_set_cluster(daemon->control, daemon->cluster.provider);
+        manifests_set_cluster(daemon->manifests, daemon->cluster.provider);
+    }
+    return failed;
+}
+
 int daemon_make_control(struct daemon *daemon, struct err *err)
 {
     const struct settings *settings = daemon->options->settings;
@@ -92,6 +110,8 @@ int daemon_make_control(struct daemon *daemon, struct err *err)
     if (failed) {
         return failed;
     }
+    daemon->manifests = manifests_new(daemon->store, daemon->cluster.provider);
+    manifests_start(daemon->manifests);
     struct control_settings control = CONTROL_SETTINGS_DEFAULT;
     control.drain_timeout_ms = (uint64_t)(settings->drain_timeout_s * 1000);
     control.stop_grace_ms = (uint64_t)(settings->stop_grace_s * 1000);
@@ -180,6 +200,9 @@ int daemon_make_api(struct daemon *daemon, struct err *err)
     daemon->api =
         (struct api){.control = daemon->control,
                      .cluster = daemon->cluster.provider,
+                     .manifests = daemon->manifests,
+                     .refresh_cluster = refresh_cluster,
+                     .refresh_cluster_arg = daemon,
                      .services = daemon->backing.services,
                      .store = daemon->store,
                      .auth = daemon->auth,

@@ -1,0 +1,213 @@
+#include "service/manifests.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "manifest/manifest.h"
+#include "provider/kubernetes/kube.h"
+#include "provider/kubernetes/kubernetes.h"
+#include "provider/kubernetes/reconciler.h"
+#include "store/store.h"
+
+#define SUFFIX       "_MANIFEST"
+#define HISTORY      "manifest_history" /* in the store: {CONFIG: [map, newest first]} */
+#define SERVICES_MAX 32                 /* there are six names; all of ours */
+
+struct kept {
+    char *config;  /* "REDIS_MANIFEST" */
+    char *service; /* "redis" */
+    struct reconciler_set *set;
+};
+
+struct manifests {
+    struct store *store;      /* borrowed */
+    struct provider *cluster; /* borrowed; NULL = none */
+    struct kept kept[SERVICES_MAX];
+    size_t count;
+};
+
+struct manifests *manifests_new(struct store *store, struct provider *cluster)
+{
+    struct manifests *manifests = xcalloc(1, sizeof(*manifests));
+    manifests->store = store;
+    manifests->cluster = cluster;
+    return manifests;
+}
+
+struct manifests *manifests_free(struct manifests *manifests)
+{
+    for (size_t i = 0; manifests && i < manifests->count; i++) {
+        (void)reconciler_forget(manifests->kept[i].set);
+        free(manifests->kept[i].config);
+        free(manifests->kept[i].service);
+    }
+    free(manifests);
+    return NULL;
+}
+
+/* "REDIS_MANIFEST" -> "redis"; owned by the caller. NULL = it is not one. */
+static char *service_of(const char *config)
+{
+    size_t size = strlen(config), end = strlen(SUFFIX);
+    if (size <= end || strcmp(config + size - end, SUFFIX) != 0) {
+        return NULL;
+    }
+    char *service = xstrndup(config, size - end);
+    for (char *at = service; *at; at++) {
+        *at = (char)tolower((unsigned char)*at);
+    }
+    return service;
+}
+
+static const char *own_namespace(const struct manifests *manifests)
+{
+    return manifests->cluster
+               ? kube_config_namespace(kube_configuration(kubernetes_client(manifests->cluster)))
+               : "default";
+}
+
+int manifests_resolve(const struct manifests *manifests, const char *config,
+                      struct json_object *source, struct manifest **ret_manifest, struct err *err)
+{
+    CLEANUP(manifest_free) struct manifest *manifest = NULL;
+    CLEANUP(str_free)
+    char *variable = xasprintf("%.*s_NAMESPACE", (int)(strlen(config) - strlen(SUFFIX)), config);
+    const char *given = NULL;
+    enum manifest_space space = manifest_space_from(getenv(variable), &given);
+    int failed = manifest_read(source, &manifest, err);
+    if (!failed) {
+        manifest_rewrite(manifest, space, own_namespace(manifests), given);
+        failed = manifest_resolve(manifest, err);
+    }
+    if (!failed) {
+        *ret_manifest = TAKE(manifest);
+    }
+    return failed;
+}
+
+/* The steps that led here, so that a person can go back. */
+static void note_history(struct manifests *manifests, const char *config,
+                         const struct manifest *manifest)
+{
+    CLEANUP(str_free) char *text = NULL;
+    CLEANUP(json_put) struct json_object *all = NULL;
+    CLEANUP(json_put) struct json_object *map = manifest_map(manifest);
+    struct err err = {0};
+    if (store_meta_get(manifests->store, HISTORY, &text, NULL) < 0 ||
+        json_parse_object(slice_str(text), &all, NULL) < 0) {
+        all = json_object_new_object();
+    }
+    struct json_object *history = json_member(all, config, json_type_array);
+    if (!history) {
+        history = json_object_new_array();
+        json_set(all, config, history);
+    }
+    manifest_history_push(history, map);
+    if (store_meta_set(manifests->store, HISTORY, json_text(all), &err) < 0) {
+        log_warn("history of a manifest was not kept", "config=%s error=\"%s\"", config, err.text);
+    }
+}
+
+static struct kept *find(struct manifests *manifests, const char *config)
+{
+    for (size_t i = 0; i < manifests->count; i++) {
+        if (strcmp(manifests->kept[i].config, config) == 0) {
+            return &manifests->kept[i];
+        }
+    }
+    return NULL;
+}
+
+static void want(struct manifests *manifests, const char *config, struct manifest *manifest)
+{
+    struct kept *kept = find(manifests, config);
+    if (kept) {
+        reconciler_change(kept->set, manifest);
+        return;
+    }
+    kept = &manifests->kept[manifests->count++];
+    kept->config = xstrdup(config);
+    kept->service = service_of(config);
+    kept->set =
+        reconciler_want(kubernetes_reconciler(manifests->cluster),
+                        &(struct manifest_owner){.kind = MANIFEST_SERVICE, .name = kept->service},
+                        manifest, NULL, NULL);
+}
+
+int manifests_refresh(struct manifests *manifests, const char *config, struct err *err)
+{
+    CLEANUP(str_free) char *text = NULL;
+    CLEANUP(str_free) char *service = service_of(config);
+    CLEANUP(json_put) struct json_object *source = NULL;
+    CLEANUP(manifest_free) struct manifest *manifest = NULL;
+    if (!service) {
+        return err_set(err, EINVAL, "'%s' is no manifest's config", config);
+    }
+    int failed = store_config_get(manifests->store, config, &text, err);
+    struct kept *kept = find(manifests, config);
+    if (failed == -ENOENT) {
+        if (kept) {
+            reconciler_unwant(kept->set);
+        }
+        return 0;
+    }
+    failed = failed ? failed : json_parse_object(slice_str(text), &source, err);
+    failed = failed ? failed : manifests_resolve(manifests, config, source, &manifest, err);
+    if (failed) {
+        (void)err_wrap(err, "config '%s'", config);
+        return failed;
+    }
+    if (manifests->cluster && (kept || manifests->count < SERVICES_MAX)) {
+        note_history(manifests, config, manifest);
+        want(manifests, config, TAKE(manifest));
+    }
+    return 0;
+}
+
+static int add_name(void *arg, const char *name, const char *text)
+{
+    (void)text;
+    CLEANUP(str_free) char *service = service_of(name);
+    if (service) {
+        (void)json_object_array_add(arg, json_object_new_string(name));
+    }
+    return 0;
+}
+
+void manifests_start(struct manifests *manifests)
+{
+    CLEANUP(json_put) struct json_object *names = json_object_new_array();
+    struct err err = {0};
+    if (!manifests->cluster) {
+        return;
+    }
+    (void)store_config_each(manifests->store, add_name, names, NULL);
+    for (size_t i = 0; i < json_object_array_length(names); i++) {
+        const char *name = json_object_get_string(json_object_array_get_idx(names, i));
+        if (manifests_refresh(manifests, name, &err) < 0) {
+            log_warn("a manifest is not applied", "config=%s error=\"%s\"", name, err.text);
+        }
+    }
+}
+
+void manifests_set_cluster(struct manifests *manifests, struct provider *cluster)
+{
+    manifests->cluster = cluster;
+    manifests_start(manifests);
+}
+
+struct json_object *manifests_objects(const struct manifests *manifests, const char *service)
+{
+    for (size_t i = 0; i < manifests->count; i++) {
+        if (strcmp(manifests->kept[i].service, service) == 0) {
+            return reconciler_objects(manifests->kept[i].set);
+        }
+    }
+    return NULL;
+}
