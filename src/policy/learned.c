@@ -8,6 +8,8 @@
 
 #define STALE_WEIGHT   0.1 /* of figures from before a shift, against those after it */
 #define RUN_SCV        1.0 /* of a run's latency, with those after it that wait for the same */
+#define FREAK          0.3 /* logarithm: four times what noise of 5 % makes of both figures */
+#define CALLS_SHARE    0.8 /* of a run's calls: less than that a run cannot take, but for noise */
 #define HISTORY_PHASES 12  /* a record remembers about so many phases: older ones fade */
 
 void learned_init(struct learned *learned, const struct policy_problem *problem)
@@ -146,6 +148,32 @@ static void note_load(struct learned *learned, const struct policy_measurement *
     }
 }
 
+/* What the calls of a run took, as their callers saw it; NAN = not told. */
+static double calls_of_run_s(const struct policy_measurement *seen, double runs)
+{
+    double sum_s = 0;
+    for (size_t i = 0; i < seen->action_count; i++) {
+        const struct policy_action_figures *action = &seen->actions[i];
+        sum_s += action->calls > 0 ? action->calls * action->mean_s : 0;
+    }
+    return runs > 0 ? sum_s / runs : NAN;
+}
+
+/* The mean latency, unless that is a freak. Users and throughput tell it once more, by Little's
+ * law: if that is much less, and no less than the calls of a run took, the mean is not what it was.
+ */
+static double latency_of(const struct learned *learned, const struct policy_measurement *seen,
+                         double runs)
+{
+    double told_s = seen->mean_latency_s, think_s = learned->think_s;
+    double other_s = learned->users / seen->throughput_s - think_s;
+    double calls_s = calls_of_run_s(seen, runs);
+    /* An error of the throughput is a larger one of what is left beside the pauses. */
+    bool freak = other_s > 0 && log(told_s / other_s) > FREAK * (1 + think_s / other_s) &&
+                 calls_s > 0 && other_s >= CALLS_SHARE * calls_s;
+    return freak && seen->errors <= 0 ? other_s : told_s;
+}
+
 struct record *learned_add(struct learned *learned, placement_t placement,
                            const struct policy_measurement *seen)
 {
@@ -166,7 +194,8 @@ struct record *learned_add(struct learned *learned, placement_t placement,
         runs += seen->walkers[i].runs;
     }
     runs = runs > 0 ? runs : seen->throughput_s * phase_s;
-    record->latency_s = merged(record->latency_s, record->phases, seen->mean_latency_s);
+    note_load(learned, seen);
+    record->latency_s = merged(record->latency_s, record->phases, latency_of(learned, seen, runs));
     record->throughput_s = merged(record->throughput_s, record->phases, seen->throughput_s);
     record->runs += isnan(runs) ? !isnan(seen->mean_latency_s) : runs;
     record->sampled += isfinite(runs) ? runs : 0;
@@ -191,7 +220,6 @@ struct record *learned_add(struct learned *learned, placement_t placement,
         walker->runs += seen->walkers[i].runs;
         walker->errors += seen->walkers[i].errors;
     }
-    note_load(learned, seen);
     record->users = learned->users;
     record->think_s = learned->think_s;
     record->rate_s = learned->rate_s;
