@@ -238,9 +238,9 @@ static size_t cores_of(size_t nature)
 /* Of one calibration, at most. */
 static double simulations(const struct learned *learned)
 {
-    double natures = (double)NATURE_COUNT;
-    natures /= isnan(learned->problem->cores) ? 1 : (double)COUNT(CORES);
-    double rounds = natures * QUICK_ROUNDS + (LONG_COUNT + 1) * LONG_ROUNDS;
+    size_t cores = isnan(learned->problem->cores) ? COUNT(CORES) : 1;
+    size_t natures = COUNT(TURNS) * COUNT(HOPS) * cores;
+    double rounds = (double)(natures * QUICK_ROUNDS + (LONG_COUNT + 1) * LONG_ROUNDS);
     return rounds * fmax(1, (double)learned->record_count);
 }
 
