@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "cli/loadtest/bed.h"
+#include "cli/loadtest/oracle.h"
 #include "cli/loadtest/placing.h"
 #include "cli/loadtest/shoot.h"
 #include "cli/loadtest/stop.h"
@@ -96,22 +97,25 @@ static void on_trial(void *arg, double elapsed_s, double whole_s)
     trial->context->on_progress(trial->context->arg, what, elapsed_s, whole_s);
 }
 
-static void book_trial(struct cell *cell, unsigned remote, const struct shot *shot)
+static void book_trial(struct cell *cell, unsigned remote, const struct shot *shot,
+                       const struct oracle_trial *seen)
 {
     struct json_object *row = json_object_new_object();
     json_set(row, "placement", placing_json(cell->app, remote));
     json_set_double(row, "average_latency", samples_mean_ms(&shot->samples));
     json_set_int(row, "count", (int64_t)shot->samples.count);
+    json_set_double(row, "error_ratio", seen->errors);
     (void)json_object_array_add(cell->tried, row);
 }
 
 /* Tries every placement in the order of a Gray code, so that one module moves between two. The
- * lowest mean latency wins; it is measured anew afterwards, so its luck here does not count. */
+ * lowest mean latency of those that do not fail wins; it is measured anew afterwards, so its luck
+ * here does not count. */
 static int search(struct cell *cell, const struct cell_context *context, struct err *err)
 {
     const struct options *options = context->options;
     struct trial trial = {.context = context, .count = (size_t)1 << cell->app->module_count};
-    double best_ms = INFINITY;
+    struct oracle_trial best = {.errors = 1};
     int failed = 0;
     cell->tried = json_object_new_array();
     for (size_t i = 0; i < trial.count && !failed && !stop_asked; i++) {
@@ -132,10 +136,10 @@ static int search(struct cell *cell, const struct cell_context *context, struct 
         if (failed) {
             return failed;
         }
-        book_trial(cell, remote, &shot);
-        double mean_ms = samples_mean_ms(&shot.samples);
-        if (mean_ms < best_ms) {
-            best_ms = mean_ms;
+        struct oracle_trial seen = oracle_trial_of(samples_mean_ms(&shot.samples), shot.outcomes);
+        book_trial(cell, remote, &shot, &seen);
+        if (i == 0 || oracle_is_better(&seen, &best)) {
+            best = seen;
             cell->best = remote;
         }
         shot_done(&shot);
