@@ -8,6 +8,7 @@
  * placement to confirm is the last winner, the pause has an end, what cannot be placed is skipped,
  * and a trial is broken off when traffic stops. */
 #include <math.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/json.h"
@@ -258,6 +259,16 @@ static void ask(const void *opaque, struct policy_answer *ret_answer)
     ret_answer->reason = state->reason;
 }
 
+static void find_movable(struct evaluation *state)
+{
+    state->movable_count = 0;
+    for (size_t i = 0; i < state->problem->module_count; i++) {
+        if (!state->problem->modules[i].fixed) {
+            state->movable[state->movable_count++] = (uint8_t)i;
+        }
+    }
+}
+
 static void *start(const struct policy_problem *problem, const double *params, uint64_t seed)
 {
     (void)seed;
@@ -266,13 +277,56 @@ static void *start(const struct policy_problem *problem, const double *params, u
     state->params = params;
     state->perf_s = params[PERF_PHASE];
     state->rest = policy_placement_now(problem, &state->rest_known);
-    for (size_t i = 0; i < problem->module_count; i++) {
-        if (!problem->modules[i].fixed) {
-            state->movable[state->movable_count++] = (uint8_t)i;
-        }
-    }
+    find_movable(state);
     begin_round(state);
     return state;
+}
+
+static bool has_same_modules(const struct policy_problem *a, const struct policy_problem *b)
+{
+    bool same = a->module_count == b->module_count &&
+                policy_must_local(a) == policy_must_local(b) &&
+                policy_may_local(a) == policy_may_local(b);
+    for (size_t i = 0; same && i < a->module_count; i++) {
+        same = strcmp(a->modules[i].name, b->modules[i].name) == 0;
+    }
+    return same;
+}
+
+static bool fits(const struct evaluation *state, placement_t placement)
+{
+    uint64_t cursor = 0;
+    for (size_t k = 0; k < state->movable_count; k++) {
+        bool remote = !placement_local(placement, state->movable[k]);
+        cursor |= (uint64_t)remote << (state->movable_count - 1 - k);
+    }
+    return next_fitting(state, cursor) == cursor;
+}
+
+/* While the modules are the same, what was tried counts: only what does not fit is left out. */
+static void change(void *opaque, const struct policy_problem *former)
+{
+    struct evaluation *state = opaque;
+    if (!has_same_modules(former, state->problem)) {
+        find_movable(state);
+        state->perf_s = state->params[PERF_PHASE];
+        state->rest = policy_placement_now(state->problem, &state->rest_known);
+        state->resting = false;
+        begin_round(state);
+        return;
+    }
+    state->rest_known &= fits(state, state->rest);
+    if (!fits(state, state->best.placement)) {
+        state->best = (struct tried){0};
+    }
+    if (state->settled && !fits(state, state->now.placement)) {
+        begin_round(state);
+    } else if (!state->settled) {
+        uint64_t next = next_fitting(state, state->cursor);
+        if (next != state->cursor) {
+            try_at(state, next, "try");
+        }
+    }
 }
 
 static void stop(void *opaque)
@@ -290,4 +344,5 @@ const struct policy_ops POLICY_EVALUATION = {
     .stop = stop,
     .ask = ask,
     .tell = tell,
+    .change = change,
 };

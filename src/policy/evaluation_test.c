@@ -146,7 +146,67 @@ static void fixed_modules_are_not_tried(void)
     EXPECT_INT(asked(policy).placement, 1);
 }
 
-TEST_MAIN(enumerates_what_fits_local_first, keeps_the_fastest_that_does_not_fail,
+static void changed(struct policy *policy, const char *text)
+{
+    CLEANUP(json_put) struct json_object *object = NULL;
+    struct policy_problem problem = {0};
+    EXPECT_INT(json_parse(slice_str(text), &object, NULL), 0);
+    EXPECT_INT(policy_problem_read(object, &problem, NULL), 0);
+    policy_change(policy, &problem);
+    policy_problem_done(&problem);
+}
+
+#define TWO_WITH(more)                                                                             \
+    "{\"modules\":[{\"name\":\"a\",\"mem_mb\":400},{\"name\":\"b\",\"mem_mb\":700}]," more         \
+    "\"walkers\":[{\"name\":\"w\",\"calls\":[\"a\",\"b\"]},{\"name\":\"v\",\"calls\":[\"a\"]}]}"
+
+static void a_new_walker_does_not_begin_a_round_anew(void)
+{
+    CLEANUP(policy_free) struct policy *policy = started("evaluation", TWO_MODULES, "{}");
+    told(policy, 4, 0, 0); /* 3 */
+    told(policy, 1, 0, 0); /* 1 */
+    changed(policy, TWO_WITH(""));
+    EXPECT_INT(asked(policy).placement, 2);
+    told(policy, 3, 0, 0);
+    told(policy, 3, 0, 0); /* 0 */
+    EXPECT(asked(policy).done);
+    EXPECT_INT(asked(policy).placement, 1);
+    changed(policy, TWO_MODULES);
+    EXPECT(asked(policy).done);
+    EXPECT_INT(asked(policy).placement, 1);
+}
+
+static void another_budget_only_leaves_out_what_does_not_fit(void)
+{
+    CLEANUP(policy_free) struct policy *policy = started("evaluation", TWO_MODULES, "{}");
+    told(policy, 4, 0, 0); /* 3 */
+    told(policy, 1, 0, 0); /* 1 */
+    EXPECT_INT(asked(policy).placement, 2);
+    changed(policy, TWO_WITH("\"budget_mb\":600,")); /* b does not fit any more */
+    EXPECT_INT(asked(policy).placement, 0);
+    told(policy, 3, 0, 0);
+    EXPECT(asked(policy).done);
+    EXPECT_INT(asked(policy).placement, 1);
+    changed(policy, TWO_WITH("\"budget_mb\":300,")); /* nor what was kept */
+    EXPECT(!asked(policy).done);
+    EXPECT_INT(asked(policy).placement, 0);
+    told(policy, 3, 0, 0);
+    EXPECT(asked(policy).done);
+    EXPECT_INT(asked(policy).placement, 0);
+}
+
+static void other_modules_are_another_round(void)
+{
+    CLEANUP(policy_free) struct policy *policy = started("evaluation", TWO_MODULES, "{}");
+    told(policy, 4, 0, 0);
+    changed(policy, "{\"modules\":[{\"name\":\"a\"},{\"name\":\"c\"},{\"name\":\"b\"}]}");
+    EXPECT_INT(asked(policy).placement, 7);
+    EXPECT(!asked(policy).done);
+}
+
+TEST_MAIN(a_new_walker_does_not_begin_a_round_anew,
+          another_budget_only_leaves_out_what_does_not_fit, other_modules_are_another_round,
+          enumerates_what_fits_local_first, keeps_the_fastest_that_does_not_fail,
           goes_back_while_there_is_no_traffic, holds_a_placement_for_eval_phase,
           the_pause_doubles_when_a_round_confirms, no_round_begins_without_traffic,
           fixed_modules_are_not_tried)
