@@ -16,6 +16,10 @@
 #include "policy/policies.h"
 
 #define VERIFY_PHASES 2 /* after a shift, before anything is decided */
+/* After a module could not be brought to a place: a port that was taken is free again, an image can
+ * be pulled again. Twice as long each time that it fails. */
+#define RETRY_S     600
+#define RETRY_MAX_S (6 * HOUR_S)
 
 static const struct policy_param PARAMS[] = {
     {"optimism", 0.6, 0.1, 1,
@@ -103,14 +107,50 @@ static void recount_users(struct adaptive *state, const struct policy_measuremen
     }
 }
 
+static void ban(struct adaptive *state, placement_t modules)
+{
+    for (size_t m = 0; m < state->problem->module_count; m++) {
+        int side = placement_local(state->held, m) ? TWIN_LOCAL : TWIN_REMOTE;
+        if (placement_local(modules, m)) {
+            double *pause_s = &state->pause_s[side][m];
+            *pause_s = *pause_s > 0 ? fmin(2 * *pause_s, RETRY_MAX_S) : RETRY_S;
+            state->retry_s[side][m] = state->now_s + *pause_s;
+            state->not_placed[side] |= (placement_t)1 << m;
+        }
+    }
+}
+
+/* Whose time has come may be tried; true = there are some. */
+static bool lift_bans(struct adaptive *state)
+{
+    placement_t before = state->not_placed[0] | state->not_placed[1], after = 0;
+    for (size_t m = 0; m < state->problem->module_count; m++) {
+        for (int side = 0; side < 2; side++) {
+            if (state->now_s >= state->retry_s[side][m]) {
+                state->not_placed[side] &= ~((placement_t)1 << m);
+            }
+        }
+    }
+    after = state->not_placed[0] | state->not_placed[1];
+    return before != after;
+}
+
+/* They are where they were wanted. */
+static void forgive(struct adaptive *state)
+{
+    for (size_t m = 0; m < state->problem->module_count; m++) {
+        state->pause_s[placement_local(state->held, m) ? TWIN_LOCAL : TWIN_REMOTE][m] = 0;
+    }
+}
+
 static void tell(void *opaque, const struct policy_measurement *seen)
 {
     struct adaptive *state = opaque;
     double phase_s = isnan(seen->phase_s) ? state->problem->phase_s : seen->phase_s;
     book_loss(state, phase_s, seen);
+    state->now_s += phase_s;
     if (seen->not_placed) {
-        state->not_placed[TWIN_LOCAL] |= seen->not_placed & state->held;
-        state->not_placed[TWIN_REMOTE] |= seen->not_placed & ~state->held;
+        ban(state, seen->not_placed);
         tell_in_round(state);
         return;
     }
@@ -122,6 +162,11 @@ static void tell(void *opaque, const struct policy_measurement *seen)
     }
     if (state->asleep) {
         wake(state);
+    }
+    forgive(state);
+    if (lift_bans(state) && state->stage == STAGE_KEEP) { /* as after a shift, without its wait */
+        state->stage = STAGE_VERIFY;
+        state->verified = VERIFY_PHASES - 1;
     }
     struct record *record = learned_add(&state->learned, state->held, seen);
     record->barred = !(record->latency_s > 0); /* nothing but failures: not worth another trial */
@@ -209,6 +254,7 @@ static void change(void *opaque, const struct policy_problem *former)
     placement_t home = evict(state->problem, whole, state->loss_s);
     state->evicted = whole & ~home;
     state->not_placed[0] = state->not_placed[1] = 0;
+    memset(state->pause_s, 0, sizeof(state->pause_s)); /* by numbers that are others' now */
     state->asleep = false;
     state->home = state->held = home;
     state->on_trial = false;

@@ -29,7 +29,11 @@ struct adaptive {
     bool unproven;             /* what is kept was predicted, not measured */
     bool asleep;               /* settled for want of traffic: the next one begins a round */
     double lost_s;             /* request time lost in trials, fading over an hour */
-    placement_t not_placed[2]; /* modules that could not be brought there */
+    placement_t not_placed[2]; /* modules that could not be brought there lately */
+    double retry_s[2][POLICY_MODULES_MAX]; /* of these: when it may be tried again */
+    double pause_s[2]
+                  [POLICY_MODULES_MAX]; /* that the last failure cost; 0 = none since a success */
+    double now_s;                       /* of the phases told */
     /* What a run takes longer with the module in a pod, by the last plan; 0 = nothing is known. */
     double loss_s[POLICY_MODULES_MAX];
     struct learned learned;

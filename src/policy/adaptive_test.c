@@ -87,6 +87,47 @@ static void a_place_that_cannot_be_reached_is_not_asked_for_again(void)
     EXPECT(asked(policy).done);
 }
 
+/* In the runtime worker a call takes far longer, so pods are what is wanted. */
+static void told_slow_at_home(struct policy *policy)
+{
+    struct policy_measurement seen;
+    bool local = placement_local(asked(policy).placement, 0);
+    policy_measurement_init(&seen, policy_problem(policy));
+    seen.mean_latency_s = local ? 0.5 : 0.06;
+    seen.throughput_s = 2;
+    seen.actions[0].calls = 20;
+    seen.actions[0].mean_s = seen.mean_latency_s;
+    seen.actions[0].exec_s = local ? 0.5 : 0.05;
+    policy_tell(policy, &seen);
+    policy_measurement_done(&seen);
+}
+
+static void a_place_that_failed_is_tried_again_after_a_while(void)
+{
+    CLEANUP(policy_free)
+    struct policy *policy =
+        started("adaptive",
+                "{\"modules\":[{\"name\":\"a\",\"place\":\"module\",\"hop_s\":0.01}],\"walkers\":[{"
+                "\"name\":\"w\",\"calls\":[\"a\"]}],\"users\":1,\"phase_s\":10}",
+                "{}");
+    static const int pauses[] = {60, 120, 240}; /* phases of 10 s */
+    told_slow_at_home(policy);
+    for (size_t i = 0; i < 3; i++) {
+        EXPECT_INT(asked(policy).placement, 0);
+        told(policy, NAN, 0, 1); /* no pod came */
+        int phases = 0;
+        for (; asked(policy).placement == 1 && phases < 1000; phases++) {
+            told_slow_at_home(policy);
+        }
+        EXPECT_INT(phases, pauses[i]);
+    }
+    for (int i = 0; i < 20; i++) {
+        told_slow_at_home(policy); /* now one came */
+        EXPECT_INT(asked(policy).placement, 0);
+    }
+    EXPECT(asked(policy).done);
+}
+
 static void no_traffic_ends_a_trial_and_a_round(void)
 {
     CLEANUP(policy_free) struct policy *policy = started("adaptive", THREE_MODULES, "{}");
@@ -261,7 +302,8 @@ static void a_little_less_memory_moves_out_a_little(void)
 TEST_MAIN(settles_near_the_oracle_in_few_phases, never_asks_for_more_than_the_budget,
           a_failing_placement_is_not_kept, what_nothing_but_fails_is_not_tried_twice,
           a_place_that_cannot_be_reached_is_not_asked_for_again,
-          no_traffic_ends_a_trial_and_a_round, a_phase_without_traffic_costs_no_phase_more,
-          begins_where_the_modules_are, fixed_modules_stay, a_steady_hour_makes_no_moves,
+          a_place_that_failed_is_tried_again_after_a_while, no_traffic_ends_a_trial_and_a_round,
+          a_phase_without_traffic_costs_no_phase_more, begins_where_the_modules_are,
+          fixed_modules_stay, a_steady_hour_makes_no_moves,
           a_new_module_is_looked_at_with_what_is_known, less_memory_moves_out_what_helps_least,
           a_little_less_memory_moves_out_a_little)
