@@ -108,7 +108,7 @@ def test_the_load_test_runs_on_the_real_models(intake, python, tmp_path):
         capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr
     cells = json.loads(run.stdout)["intake"]
-    for place, key in (("remote", "all_remote"), ("local", "all_local")):
+    for place, key in (("remote", "all_remote"), ("module", "all_local")):
         assert cells[key]["walker_level"]["walker_run"]["intake"]["count"] > 5
         assert set(cells[key]["repetitions"][0]["placements"][0]["placement"].values()) == {place}
         calls = cells[key]["action_level"][0]["actions_stats"]
