@@ -247,6 +247,7 @@ static void run_config_set(struct op_call *call)
 const struct op op_service_config_set = {
     .name = "service_config_set",
     .access = OP_ADMIN,
+    .changes = true,
     .params = {SERVICE,
                {"config", OP_DICT, NULL, "the whole new config; what it lacks has its default"},
                TIMEOUT},

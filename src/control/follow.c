@@ -126,6 +126,9 @@ void control_lead(struct control *control, bool leads)
         return;
     }
     control->leads = leads;
+    if (control->parts.cluster && control->parts.cluster->ops->lead) {
+        control->parts.cluster->ops->lead(control->parts.cluster, leads);
+    }
     for (uint32_t i = 0; !leads && i < control->module_count; i++) {
         control->modules[i]->unsaved &= UNSAVED_PLACE; /* the rest is for whoever leads now */
     }

@@ -84,6 +84,9 @@ struct provider_ops {
     void (*adopt)(struct provider *provider, pod_adopt_fn fn, void *arg);
     /* Asks it to end after its calls; kills after grace_ms. exited follows. */
     void (*stop)(struct pod *pod, uint64_t grace_ms);
+    /* Of pods that several daemons share: only the one that leads makes and ends them. NULL: they
+     * are each daemon's own. */
+    void (*lead)(struct provider *provider, bool leads);
     int (*measure)(struct pod *pod, struct pod_memory *ret_memory);
     struct pod *(*free_pod)(struct pod *pod);
     struct provider *(*free)(struct provider *provider);

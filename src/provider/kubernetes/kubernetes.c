@@ -350,6 +350,11 @@ static void adopt(struct provider *base, pod_adopt_fn fn, void *arg)
     loop_timer_set(provider->loop, &provider->sweep, clock_now_ms() + SWEEP_MS);
 }
 
+static void lead(struct provider *base, bool leads)
+{
+    reconciler_set_passive(((struct kubernetes *)base)->reconciler, !leads);
+}
+
 static struct provider *free_provider(struct provider *base)
 {
     struct kubernetes *provider = (struct kubernetes *)base;
@@ -373,6 +378,7 @@ static const struct provider_ops kubernetes_ops = {
     .start = start,
     .adopt = adopt,
     .stop = stop,
+    .lead = lead,
     .measure = measure,
     .free_pod = free_pod,
     .free = free_provider,

@@ -295,6 +295,9 @@ static void set_turn(struct reconciler_set *set, uint64_t now_ms)
     for (size_t i = 0; i < set->item_count; i++) {
         struct item *item = set->items[i];
         item->step = steps[i];
+        if (set->reconciler->passive) {
+            continue;
+        }
         if (steps[i] == RECONCILE_APPLY) {
             item_apply(item);
         } else if (steps[i] == RECONCILE_DELETE) {
@@ -370,6 +373,19 @@ struct reconciler *reconciler_free(struct reconciler *reconciler)
         free(reconciler);
     }
     return NULL;
+}
+
+void reconciler_set_passive(struct reconciler *reconciler, bool passive)
+{
+    if (reconciler->passive == passive) {
+        return;
+    }
+    reconciler->passive = passive;
+    for (struct reconciler_set *set = reconciler->sets; set; set = set->next) {
+        set_touch(set);
+    }
+    reconciler->orphans.dirty = true;
+    reconciler_wake(reconciler);
 }
 
 void reconciler_sweep(struct reconciler *reconciler)

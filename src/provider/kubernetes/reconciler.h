@@ -33,6 +33,10 @@ struct reconciler *reconciler_free(struct reconciler *reconciler);
  * life are wanted again. */
 void reconciler_sweep(struct reconciler *reconciler);
 
+/* Passive: objects are only looked at, for another daemon of the same installation makes, mends and
+ * deletes them. A new reconciler is not. */
+void reconciler_set_passive(struct reconciler *reconciler, bool passive);
+
 /* Told in the loop when something of a set changed that the functions below tell; not while one of
  * the reconciler's functions is running. */
 typedef void (*reconciler_changed_fn)(void *arg);

@@ -101,6 +101,7 @@ struct reconciler {
     struct reconciler_set *sets;
     struct reconciler_set orphans;
     bool sweeping;
+    bool passive; /* another daemon does what is to be done */
     struct watched *watches[RECONCILER_WATCHES_MAX];
     size_t watch_count;
     struct loop_timer timer; /* the next turn */

@@ -189,6 +189,39 @@ static void finds_what_an_earlier_life_left(void)
     cluster_end();
 }
 
+static bool two_agree(void *arg)
+{
+    const struct world *worlds = arg;
+    return settled(arg) && reconciler_is_settled(worlds[1].set);
+}
+
+/* Two daemons of one installation; the second one does not lead, then it does. */
+static void only_looks_while_it_is_passive(void)
+{
+    struct world worlds[2];
+    cluster_start();
+    world_begin(&worlds[0]);
+    world_begin(&worlds[1]);
+    reconciler_set_passive(worlds[1].reconciler, true);
+    reconciler_sweep(worlds[1].reconciler);
+    world_want(&worlds[1], "{\"image\": \"x:1\"}");
+    world_want(&worlds[0], "{\"image\": \"x:1\"}");
+    cluster_until(two_agree, worlds, "made by one, seen by both");
+    EXPECT_INT(cluster.applied, 3);
+    reconciler_unwant(worlds[1].set);
+    reconciler_change(worlds[0].set, manifest_of("{\"image\": \"x:2\"}"));
+    cluster_until(settled, &worlds[0], "changed by the one");
+    EXPECT_INT(cluster.deleted, 0);
+    EXPECT_INT(cluster.object_count, 3);
+
+    world_end(&worlds[0]);
+    reconciler_set_passive(worlds[1].reconciler, false);
+    cluster_until(settled, &worlds[1], "deleted by the other");
+    EXPECT_INT(cluster.object_count, 0);
+    world_end(&worlds[1]);
+    cluster_end();
+}
+
 static void a_claim_is_deleted_by_the_phrase_alone(void)
 {
     for (int phrase = 0; phrase < 2; phrase++) {
@@ -316,5 +349,6 @@ static void comes_to_the_same_end_whatever_fails(void)
 }
 
 TEST_MAIN(makes_changes_and_deletes, mends_what_somebody_changed, finds_what_an_earlier_life_left,
-          a_claim_is_deleted_by_the_phrase_alone, says_why_it_cannot_and_goes_on_when_it_can,
-          tells_of_pods_and_where_they_answer, comes_to_the_same_end_whatever_fails)
+          only_looks_while_it_is_passive, a_claim_is_deleted_by_the_phrase_alone,
+          says_why_it_cannot_and_goes_on_when_it_can, tells_of_pods_and_where_they_answer,
+          comes_to_the_same_end_whatever_fails)
