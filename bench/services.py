@@ -6,6 +6,7 @@ For each fault: the time until it shows, and until the service runs again (from 
 the end of what caused it). Asked: each round recovers without a hand, and no request fails."""
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -129,9 +130,8 @@ class TakenPort:
                 return
             except OSError:  # redis was started anew before us: once more
                 self.socket.close()
-                pid = bed.info()["pid"]
-                if pid:
-                    os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(bed.info()["pid"] or 1 << 30, signal.SIGKILL)
 
     def free(self, _bed):
         self.socket.close()
@@ -176,7 +176,8 @@ def run_case(title, case, options):
                 other.stop()
     shown, again = (spread(column) for column in zip(*times, strict=True))
     print(f"{title:36} shows {shown['median']:6.2f} s (max {shown['max']:.2f})   runs again "
-          f"{again['median']:6.2f} s (max {again['max']:.2f})   requests {load['right']} right, {load['failed'] + load['wrong']} not",
+          f"{again['median']:6.2f} s (max {again['max']:.2f})   requests {load['right']} right, "
+          f"{load['failed'] + load['wrong']} not",
           flush=True)
     return {"shown_s": shown, "again_s": again, "rounds": len(times), "load": load}
 

@@ -205,6 +205,22 @@ def test_accounts_are_activated_and_passwords_reset_by_mail(daemon, serve_mail):
 
 
 @pytest.mark.sanitize
+def test_the_configs_of_the_older_version_hold_until_the_newer_is_set(daemon, serve_mail):
+    inbox, port, _ = serve_mail("none")
+    for name, value in (("EMAIL_HOST", "127.0.0.1"), ("EMAIL_PORT", str(port)),
+                        ("EMAIL_DEFAULT_FROM", "old@example.org"), ("EMAIL_USE_TLS", "True")):
+        daemon.op("config_set", name=name, value=value)
+    daemon.op("service_refresh", name="mail")
+    config = info(daemon, "mail")["config"]
+    assert (config["host"], config["port"], config["tls"]) == ("127.0.0.1", str(port), True)
+    answer = configure(daemon, "mail", version=1, security="none")
+    assert answer["state"] == "RUNNING", answer
+    assert daemon.op("mail_test", recipient="ann@example.org") == {"success": True}
+    assert inbox.mails[0][0] == "old@example.org"
+    assert configure(daemon, "mail", security="none")["provider"] == "none"  # version 2
+
+
+@pytest.mark.sanitize
 def test_without_a_host_there_is_no_mail(daemon):
     assert info(daemon, "mail")["provider"] == "none"
     assert send(daemon)["response"] == \

@@ -347,6 +347,7 @@ const struct service_ops service_mail = {
     .config = "MAIL_CONFIG",
     .keys = keys,
     .config_file = "none",
+    .older = mail_older_config,
     .check_config = check_config,
     .provider = provider,
     .check = check,

@@ -6,11 +6,17 @@
 #include <stdint.h>
 
 struct err;
+struct json_object;
+struct store;
 
 #define MAIL_RECIPIENTS_MAX 100 /* RFC 5321, 4.5.3.1.8: a server takes at least so many */
 #define MAIL_ADDRESS_BYTES  254 /* RFC 5321, 4.5.3.1.3, without < and > */
 #define MAIL_SUBJECT_BYTES  998 /* RFC 5322, 2.1.1 */
 #define MAIL_TEXT_BYTES_MAX (10UL * 1024 * 1024)
+
+/* MAIL_CONFIG as it was set (NULL = never), with the older configs' values where these hold; owned
+ * by the caller. */
+struct json_object *mail_older_config(struct store *store, struct json_object *set);
 
 /* "a@b.c" or "Name <a@b.c>": the address alone into ret[MAIL_ADDRESS_BYTES + 1]. 0 or -EINVAL. */
 int mail_address(const char *text, char *ret, struct err *err);

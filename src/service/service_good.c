@@ -35,9 +35,12 @@ bool service_load(struct service *service)
     if (!failed && text) {
         failed = json_parse_object(slice_str(text), &set, &err);
     }
+    struct store *store = service->all->parts.store;
+    CLEANUP(json_put)
+    struct json_object *own = ops->older ? ops->older(store, set) : json_ref(set);
     CLEANUP(json_put)
     struct json_object *stored =
-        service_config_over(service_config_given(ops, service->all->parts.given), set);
+        service_config_over(service_config_given(ops, service->all->parts.given), own);
     if (!failed) {
         CLEANUP(json_put) struct json_object *config = service_config_merge(ops, stored);
         failed = service_config_check(ops, config, &err);

@@ -58,6 +58,8 @@ struct service_ops {
     const char *mark;        /* struct program_spec: before the path of config_file */
     const char *config_file; /* in its folder */
     const char *part_of;     /* the service whose config it shares; NULL = it has its own */
+    /* Puts what older configs say into the one that is set (NULL = none); owned. May be NULL. */
+    struct json_object *(*older)(struct store *store, struct json_object *set);
     /* What is left of the config beyond its keys' types: -EINVAL. May be NULL. */
     int (*check_config)(struct json_object *config, struct err *err);
     /* Who makes it, where service_config_provider's rule is not enough; may be NULL. */

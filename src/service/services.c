@@ -372,7 +372,10 @@ int services_configure(struct services *services, const char *name, struct json_
                        service->ops->part_of);
     }
     struct json_object *given = service_config_given(service->ops, services->parts.given);
-    CLEANUP(json_put) struct json_object *whole = service_config_over(given, config);
+    CLEANUP(json_put)
+    struct json_object *own =
+        service->ops->older ? service->ops->older(services->parts.store, config) : json_ref(config);
+    CLEANUP(json_put) struct json_object *whole = service_config_over(given, own);
     CLEANUP(json_put) struct json_object *merged = service_config_merge(service->ops, whole);
     if (service_config_check(service->ops, merged, err) < 0) {
         return err_wrap(err, "%s", service->ops->config);
