@@ -36,7 +36,8 @@ const struct setting SETTINGS_TABLE[] = {
     {"call_threads", SETTING_INT, AT(call_threads), "40", 1, 256, true,
      "calls that run at once in a worker"},
     {"memory_max_mb", SETTING_INT, AT(memory_max_mb), "0", 0, 1 << 24, true,
-     "memory that a worker may allocate, in MB; 0 = four fifths of the machine's, or of its cgroup's limit"},
+     "memory that a worker may allocate, in MB; 0 = four fifths of the machine's, or of its "
+     "cgroup's limit"},
     {"provider", SETTING_TEXT, AT(provider), "\"process\"", 0, 0, true,
      "what makes pods: process (on this host) or kubernetes, for modules whose action config has "
      "objects under remote"},
