@@ -324,6 +324,19 @@ def test_a_running_daemon_is_left_as_it_was(serve, write, loadtest):
     assert daemon.call("mine.one").json() == 1
 
 
+def test_what_was_pinned_stays_pinned(serve, write, loadtest):
+    daemon = serve(write("mine.py", MINE), write("other.py", MINE))
+    assert daemon.op("jsorc_actionpolicy_set", policy_name="Adaptive", policy_params={})["success"]
+    assert daemon.op("jsorc_actions_load", name="mine", mode="remote", wait=True)["success"]
+    test = loadtest(JSORC_STATE=str(daemon.state))
+    test.run("--experiment", APP, "--policy", "all_local", "--experiment-duration", "0.5",
+             "--use-running")
+    assert daemon.op("jsorc_actionpolicy_get")["policy"] == "Adaptive"
+    pinned = {module["name"]: (module["pinned"], module["wanted"])
+              for module in daemon.op("jsorc_status")["modules"]}
+    assert pinned == {"mine": (True, "remote"), "other": (False, "module")}
+
+
 def test_names_that_the_running_daemon_has_are_refused(serve, write, loadtest):
     daemon = serve(write("bi_enc.py", MINE))
     test = loadtest(JSORC_STATE=str(daemon.state))

@@ -61,6 +61,7 @@ static struct json_object *module_status(const struct control *control, uint32_t
     json_set_str(object, "source", module->source);
     json_set_str(object, "place", serves ? place_name(control->served[index]) : NULL);
     json_set_str(object, "wanted", place_name(module->wanted));
+    json_set_bool(object, "pinned", module->pinned);
     json_set_str(object, "state", state_of(control, index));
     json_set_str(object, "worker", instance && instance->pod ? instance->pod->name : NULL);
     json_set_int(object, "pid", instance && instance->pod ? instance->pod->pid : 0);

@@ -142,15 +142,20 @@ static int start_own(struct bed *bed, const struct options *options, struct err 
     return failed ? failed : wait_ready(bed, err);
 }
 
-/* What the daemon has already counts for evaluation, too, and is not scaled. */
-static int measure_foreign(struct bed *bed, struct err *err)
+/* What the daemon has already counts for evaluation, too, and is not scaled; and what somebody has
+ * pinned is to be pinned again. */
+static int look_at_foreign(struct bed *bed, struct err *err)
 {
     CLEANUP(json_put) struct json_object *status = NULL;
     int failed = bed_op(bed, "jsorc_status", NULL, &status, err);
     struct json_object *modules = json_member(status, "modules", json_type_array);
+    bed->pinned = json_object_new_object();
     for (size_t i = 0; modules && i < json_object_array_length(modules); i++) {
-        bed->foreign_mb +=
-            (double)json_int(json_object_array_get_idx(modules, i), "mem_kb", 0) / 1024;
+        struct json_object *module = json_object_array_get_idx(modules, i);
+        bed->foreign_mb += (double)json_int(module, "mem_kb", 0) / 1024;
+        if (json_flag(module, "pinned", false)) {
+            json_set_str(bed->pinned, json_str(module, "name"), json_str(module, "wanted"));
+        }
     }
     return failed;
 }
@@ -173,7 +178,7 @@ static int find_running(struct bed *bed, struct cli *cli, struct err *err)
         return failed;
     }
     bed->before = json_ref(json_member(status, "action_status", json_type_object));
-    failed = measure_foreign(bed, err);
+    failed = look_at_foreign(bed, err);
     return failed ? failed : bed_op(bed, "jsorc_actionpolicy_get", NULL, &bed->policy, err);
 }
 
@@ -199,6 +204,17 @@ static void restore_policy(struct bed *bed)
     }
 }
 
+static void put_back(struct bed *bed, const char *name, const char *mode)
+{
+    struct err err = {0};
+    struct json_object *params = of_name(name);
+    json_set_str(params, "mode", mode);
+    json_set_bool(params, "wait", true);
+    if (bed_op(bed, "jsorc_actions_load", params, NULL, &err) < 0) {
+        (void)fprintf(stderr, "jsorc: warning: module '%s' was not put back: %s\n", name, err.text);
+    }
+}
+
 static void restore_modules(struct bed *bed)
 {
     CLEANUP(json_put) struct json_object *status = NULL;
@@ -214,22 +230,26 @@ static void restore_modules(struct bed *bed)
         if (!mode || (mode_now && strcmp(mode, mode_now) == 0)) {
             continue;
         }
-        struct json_object *params = of_name(name);
-        json_set_str(params, "mode", mode);
-        json_set_bool(params, "wait", true);
-        if (bed_op(bed, "jsorc_actions_load", params, NULL, &err) < 0) {
-            (void)fprintf(stderr, "jsorc: warning: module '%s' was not put back: %s\n", name,
-                          err.text);
-        }
+        put_back(bed, name, mode);
+    }
+}
+
+/* A module that is loaded into a place while a policy runs is pinned to it; a policy that is set
+ * frees all. */
+static void restore_pins(struct bed *bed)
+{
+    json_object_object_foreach(bed->pinned, name, mode)
+    {
+        put_back(bed, name, json_object_get_string(mode));
     }
 }
 
 void bed_restore(struct bed *bed)
 {
     restore_modules(bed);
-    if (bed->policy) { /* last: to be loaded by name while a policy runs pins a module to its place
-                        */
+    if (bed->policy) {
         restore_policy(bed);
+        restore_pins(bed);
     }
 }
 
@@ -239,6 +259,7 @@ void bed_stop(struct bed *bed)
     transport_free(bed->transport);
     endpoint_done(&bed->endpoint);
     (void)json_put(bed->before);
+    (void)json_put(bed->pinned);
     (void)json_put(bed->policy);
     scratch_remove(bed->folder);
     free(bed->folder);

@@ -20,6 +20,7 @@ struct bed {
     struct endpoint endpoint;
     struct transport *transport; /* owned */
     struct json_object *before;  /* owned; the running daemon's modes; NULL = own daemon */
+    struct json_object *pinned;  /* owned; of these, name -> mode, what a policy must not move */
     double foreign_mb;           /* memory of the running daemon's modules */
     struct json_object *policy;  /* owned; its policy; NULL = own daemon, or it has none */
 };
