@@ -344,3 +344,70 @@ def test_an_answer_to_what_was_is_not_carried_out(crowded, tmp_path):
     assert jsorc("trace", "record", trace, "--run", "--state", daemon.state).returncode == 0
     again = jsorc("trace", "replay", trace)
     assert again.returncode == 0, again.stderr
+
+
+MANY = "import jsorc\n\n\n" + "\n\n".join(
+    f"@jsorc.action\ndef f{i}() -> int:\n    return {i}" for i in range(300))
+
+LAST = """
+import jsorc
+
+@jsorc.walker
+def zz_last():
+    jsorc.report(jsorc.call("many.f0"))
+"""
+
+
+def told_problem(daemon):
+    return json.loads(daemon.op("jsorc_actionpolicy_record")["lines"][1]["told"])
+
+
+def test_of_many_walkers_the_busiest_are_told(serve, write):
+    daemon = serve(write("many.py", MANY), write("last.py", LAST), options=FAST)
+    for i in range(300):
+        assert daemon.call(f"many.f{i}").json() == i
+    over = threading.Event()
+    thread = threading.Thread(target=keep_asking, args=(daemon, over))
+    thread.start()
+    try:
+        wait_until(lambda: daemon.post("/walkers/zz_last", {"ctx": {}}).status == 200, 10, "a run")
+        assert choose(daemon, "evaluation", **EVALUATION)["success"] is True
+        wait_until(lambda: policy(daemon)["state"]["phases"] >= 2, 30, "two phases")
+    finally:
+        over.set()
+        thread.join()
+    walkers = told_problem(daemon)["walkers"]
+    names = [walker["name"] for walker in walkers]
+    assert len(names) == len(set(names)) == 256
+    assert names[-1] == "(others)" and walkers[-1]["calls"] == ["many"]
+    assert walkers[-1]["weight"] == 301 - 255  # what is left of 300 actions and a walker
+    assert "zz_last" in names
+    phases = [json.loads(line["told"]) for line in daemon.op("jsorc_actionpolicy_record")["lines"]
+              if '"mean_latency_s"' in line["told"]]
+    assert any(phase["walkers"].get("zz_last", {}).get("runs") for phase in phases)
+
+
+def keep_asking(daemon, over):
+    while not over.is_set():
+        daemon.post("/walkers/zz_last", {"ctx": {}})
+
+
+ONE = """
+import jsorc
+
+@jsorc.action
+def one() -> int:
+    return 1
+"""
+
+
+def test_of_many_modules_the_busiest_are_told(serve, write):
+    daemon = serve(*(write(f"m{i:02}.py", ONE) for i in range(67)), options=FAST)
+    for name in ("m64", "m65", "m66"):
+        for _ in range(3):
+            assert daemon.call(f"{name}.one").json() == 1
+    assert choose(daemon, "adaptive")["success"] is True
+    wait_until(lambda: daemon.call("m66.one").json() == 1 and policy(daemon)["state"]["answer"],
+               30, "an answer")
+    names = [module["name"] for module in told_problem(daemon)["modules"]]
+    assert names == [f"m{i:02}" for i in range(61)] + ["m64", "m65", "m66"]

@@ -1,21 +1,19 @@
-/* The control's knowledge in a policy's terms. A request for one action is a walker that makes one
- * call: its name is the path that it came by. */
+/* The control's knowledge in a policy's terms. */
 #include <math.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "control/busiest.h"
 #include "control/control_priv.h"
 #include "control/phases.h"
 #include "measure/figures.h"
 #include "measure/histogram.h"
 
-#define ACTION_PATH "/actions/"
 /* Of one module in a walker's list; the measured ratio goes on from there. */
-#define REPEATS_MAX     64
-#define OWNER_BYTES_MAX (STATS_NAME_MAX + sizeof(ACTION_PATH))
+#define REPEATS_MAX 64
 
 static double seconds(uint64_t ns)
 {
@@ -25,25 +23,6 @@ static double seconds(uint64_t ns)
 static double mean_s(uint64_t sum_ns, uint64_t count)
 {
     return count > 0 ? seconds(sum_ns) / (double)count : NAN;
-}
-
-/* Whose run the row belongs to; NULL = nobody's that can be told. */
-static const char *owner_of(const struct figure *row, char owner[OWNER_BYTES_MAX])
-{
-    if (row->walker || !row->action) {
-        return row->walker && strcmp(row->walker, STATS_OTHER) != 0 ? row->walker : NULL;
-    }
-    (void)snprintf(owner, OWNER_BYTES_MAX, ACTION_PATH "%s", row->action);
-    return owner;
-}
-
-static size_t find_walker(const struct policy_problem *problem, const char *name)
-{
-    size_t i = 0;
-    while (i < problem->walker_count && strcmp(problem->walkers[i].name, name) != 0) {
-        i++;
-    }
-    return i;
 }
 
 static uint64_t good(const struct figure *row)
@@ -101,87 +80,99 @@ static double hop_s(const struct figures *figures)
     return calls > 0 ? hop / (double)calls : NAN;
 }
 
-static void add_modules(const struct control *control, struct policy_problem *problem, double hop,
-                        uint32_t *ret_modules)
+/* Handed over: the busiest, if there is no room for all. */
+static void choose_modules(const struct control *control, const struct figures *figures,
+                           bool *ret_chosen)
 {
+    double *calls = xcalloc(control->module_count + 1, sizeof(*calls));
+    for (size_t i = 0; i < figures->count; i++) {
+        uint32_t index = 0;
+        const struct figure *row = &figures->rows[i];
+        if (row->action && row->module && module_find(control, row->module, &index)) {
+            calls[index] += (double)row->calls;
+        }
+    }
+    for (size_t i = 0; control->phases.talk.policy && i < control->phases.module_count; i++) {
+        calls[control->phases.modules[i]] *= BUSIEST_STAYS;
+    }
+    for (uint32_t i = 0; i < control->module_count; i++) {
+        calls[i] = phase_is_placed(control->modules[i]) ? calls[i] : -1;
+    }
+    busiest(calls, control->module_count, POLICY_MODULES_MAX, ret_chosen);
+    free(calls);
+}
+
+static void add_modules(const struct control *control, const struct figures *figures,
+                        struct policy_problem *problem, uint32_t *ret_modules)
+{
+    double hop = hop_s(figures);
+    bool *chosen = xcalloc(control->module_count + 1, sizeof(*chosen));
+    choose_modules(control, figures, chosen);
     problem->modules = xcalloc(POLICY_MODULES_MAX, sizeof(*problem->modules));
     for (uint32_t i = 0; i < control->module_count; i++) {
         const struct module *module = control->modules[i];
-        if (!module->listed || module->wanted == PLACE_NONE ||
-            problem->module_count == POLICY_MODULES_MAX) {
+        enum place now = module->kept != PLACE_NONE ? module->kept : module->wanted;
+        double mem_bytes = memory_of(control, module);
+        if (!phase_is_placed(module)) {
+            continue;
+        }
+        if (!chosen[i]) { /* what it takes is not there for others */
+            double taken = now == PLACE_MODULE && !isnan(mem_bytes) ? mem_bytes : 0;
+            problem->budget_bytes = fmax(problem->budget_bytes - taken, 0);
             continue;
         }
         ret_modules[problem->module_count] = i;
         problem->modules[problem->module_count++] = (struct policy_module){
             .name = xstrdup(module->name),
-            .mem_bytes = memory_of(control, module),
+            .mem_bytes = mem_bytes,
             .hop_s = hop,
             .load_s = load_time_of(control, module),
-            .now = module->kept != PLACE_NONE ? module->kept : module->wanted,
+            .now = now,
             .fixed = module->walkers || module->pinned || strcmp(module->kind, "server") == 0,
         };
     }
+    free(chosen);
 }
 
-static void add_walkers(struct policy_problem *problem, const struct figures *figures)
+/* What a run calls, in the mean. */
+static void list_calls(const struct policy_problem *problem, struct policy_walker *walker,
+                       uint64_t runs, const uint64_t calls[POLICY_MODULES_MAX])
 {
-    problem->walkers = xcalloc(POLICY_WALKERS_MAX, sizeof(*problem->walkers));
-    for (size_t i = 0; i < figures->count; i++) {
-        const struct figure *row = &figures->rows[i];
-        char text[OWNER_BYTES_MAX];
-        const char *owner = owner_of(row, text);
-        bool begins = owner && (!row->action || !row->walker) && row->calls > 0;
-        if (begins && problem->walker_count < POLICY_WALKERS_MAX &&
-            find_walker(problem, owner) == problem->walker_count) {
-            problem->walkers[problem->walker_count++] = (struct policy_walker){
-                .name = xstrdup(owner),
-                .calls = xcalloc(POLICY_CALLS_MAX, sizeof(uint16_t)),
-                .weight = NAN,
-            };
+    walker->weight = (double)runs;
+    for (size_t m = 0; m < problem->module_count; m++) {
+        uint64_t repeats = calls[m] == 0 ? 0 : (calls[m] + runs / 2) / (runs ? runs : 1);
+        repeats = calls[m] > 0 && repeats == 0 ? 1 : repeats;
+        for (uint64_t k = 0; k < repeats && k < REPEATS_MAX; k++) {
+            if (walker->call_count < POLICY_CALLS_MAX) {
+                walker->calls[walker->call_count++] = (uint16_t)m;
+            }
         }
     }
-}
-
-static uint64_t runs_of(const struct figures *figures, const char *walker)
-{
-    uint64_t runs = 0;
-    for (size_t i = 0; i < figures->count; i++) {
-        const struct figure *row = &figures->rows[i];
-        char text[OWNER_BYTES_MAX];
-        const char *owner = owner_of(row, text);
-        bool begins = owner && (!row->action || !row->walker);
-        runs += begins && strcmp(owner, walker) == 0 ? row->calls : 0;
-    }
-    return runs;
 }
 
 static void add_calls(struct policy_problem *problem, const struct figures *figures)
 {
-    for (size_t w = 0; w < problem->walker_count; w++) {
-        struct policy_walker *walker = &problem->walkers[w];
-        uint64_t calls[POLICY_MODULES_MAX] = {0};
-        for (size_t i = 0; i < figures->count; i++) {
-            const struct figure *row = &figures->rows[i];
-            char text[OWNER_BYTES_MAX];
-            const char *owner = row->action ? owner_of(row, text) : NULL;
-            size_t module =
-                row->module ? policy_module_find(problem, slice_str(row->module)) : SIZE_MAX;
-            if (owner && module < problem->module_count && strcmp(owner, walker->name) == 0) {
-                calls[module] += row->calls;
-            }
+    size_t count = problem->walker_count;
+    uint64_t *runs = xcalloc(count + 1, sizeof(*runs));
+    uint64_t(*calls)[POLICY_MODULES_MAX] = xcalloc(count + 1, sizeof(*calls));
+    for (size_t i = 0; i < figures->count; i++) {
+        const struct figure *row = &figures->rows[i];
+        size_t walker = phase_walker(problem, row);
+        size_t module = row->module && row->action
+                            ? policy_module_find(problem, slice_str(row->module))
+                            : problem->module_count;
+        if (walker < count) {
+            runs[walker] += phase_begins_run(row) ? row->calls : 0;
         }
-        uint64_t runs = runs_of(figures, walker->name);
-        walker->weight = (double)runs;
-        for (size_t m = 0; m < problem->module_count; m++) {
-            uint64_t repeats = calls[m] == 0 ? 0 : (calls[m] + runs / 2) / (runs ? runs : 1);
-            repeats = calls[m] > 0 && repeats == 0 ? 1 : repeats;
-            for (uint64_t k = 0; k < repeats && k < REPEATS_MAX; k++) {
-                if (walker->call_count < POLICY_CALLS_MAX) {
-                    walker->calls[walker->call_count++] = (uint16_t)m;
-                }
-            }
+        if (walker < count && module < problem->module_count) {
+            calls[walker][module] += row->calls;
         }
     }
+    for (size_t w = 0; w < count; w++) {
+        list_calls(problem, &problem->walkers[w], runs[w], calls[w]);
+    }
+    free(runs);
+    free(calls);
 }
 
 static double setting_bytes(const struct control *control)
@@ -203,8 +194,9 @@ void phase_problem(const struct control *control, struct policy_problem *ret_pro
         .phase_s = control->settings.policy_phase_s,
         .cores = (double)sysconf(_SC_NPROCESSORS_ONLN),
     };
-    add_modules(control, ret_problem, hop_s(figures), ret_modules);
-    add_walkers(ret_problem, figures);
+    const struct policy *policy = control->phases.talk.policy;
+    add_modules(control, figures, ret_problem, ret_modules);
+    phase_add_walkers(ret_problem, figures, policy ? policy_problem(policy) : NULL);
     add_calls(ret_problem, figures);
 }
 
@@ -257,10 +249,8 @@ static double mean_of(double sum_s, uint64_t count)
 static void book(struct policy_measurement *measurement, const struct policy_problem *problem,
                  const struct figure *row, struct sums *module_sums, double *walker_latency_s)
 {
-    char text[OWNER_BYTES_MAX];
-    const char *owner = owner_of(row, text);
-    size_t walker = owner ? find_walker(problem, owner) : problem->walker_count;
-    if ((!row->action || !row->walker) && walker < problem->walker_count) {
+    size_t walker = phase_walker(problem, row);
+    if (phase_begins_run(row) && walker < problem->walker_count) {
         measurement->walkers[walker].runs += (double)good(row);
         measurement->walkers[walker].errors += (double)row->errors;
         walker_latency_s[walker] += seconds(row->latency_ns);

@@ -136,15 +136,24 @@ bool phase_is_calm(const struct control *control)
     return calm;
 }
 
+bool phase_is_placed(const struct module *module)
+{
+    return module->listed && module->wanted != PLACE_NONE;
+}
+
+size_t phase_listed(const struct control *control)
+{
+    size_t listed = 0;
+    for (uint32_t i = 0; i < control->module_count; i++) {
+        listed += phase_is_placed(control->modules[i]);
+    }
+    return listed;
+}
+
 bool phase_is_disturbed(const struct control *control)
 {
     const struct phases *phases = &control->phases;
-    size_t listed = 0;
-    for (uint32_t i = 0; i < control->module_count; i++) {
-        const struct module *module = control->modules[i];
-        listed += module->listed && module->wanted != PLACE_NONE;
-    }
-    bool disturbed = listed != phases->module_count && phases->module_count < POLICY_MODULES_MAX;
+    bool disturbed = phase_listed(control) != phases->listed;
     for (size_t i = 0; i < phases->module_count; i++) {
         disturbed |= module_at(control, i)->changes != phases->changes[i];
     }

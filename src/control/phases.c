@@ -98,6 +98,7 @@ static bool review_problem(struct control *control, uint64_t now_ms)
     struct policy_problem problem;
     phase_problem(control, &problem, phases->modules);
     phases->module_count = problem.module_count;
+    phases->listed = phase_listed(control);
     CLEANUP(str_free) char *shape = phase_shape(&problem);
     bool blind = problem.walker_count == 0 && !phases->talk.policy;
     bool is_new = !blind && (!phases->shape || strcmp(shape, phases->shape) != 0);

@@ -8,9 +8,12 @@
 
 #include "control/pressure.h"
 #include "control/thinking.h"
+#include "measure/action_stats.h"
+#include "measure/figures.h"
 #include "policy/policy_json.h"
 
 struct control;
+struct module;
 struct err;
 struct figures;
 
@@ -46,8 +49,9 @@ struct phases {
     uint32_t modules[POLICY_MODULES_MAX]; /* the problem's, as indices of the control's */
     unsigned changes[POLICY_MODULES_MAX]; /* of each module, as the policy left it */
     size_t module_count;
-    char *error; /* owned; NULL = none */
-    char *shape; /* of the problem that the policy has: when it differs, the policy is told */
+    size_t listed; /* modules that there were to place, when the policy was told: maybe more */
+    char *error;   /* owned; NULL = none */
+    char *shape;   /* of the problem that the policy has: when it differs, the policy is told */
     struct pressure pressure;
     double beyond_bytes; /* of the runtime worker beyond its modules, as last measured */
     double budget_bytes; /* now */
@@ -86,6 +90,10 @@ bool phase_is_calm(const struct control *control);
  * phase_apply. */
 bool phase_is_disturbed(const struct control *control);
 
+/* A policy may be asked where it should be. */
+bool phase_is_placed(const struct module *module);
+size_t phase_listed(const struct control *control);
+
 /* phase_record.c */
 void phase_record(struct control *control, const char *told, const char *answer);
 /* Saves the lines that wait for it, the oldest first; -errno of the store. */
@@ -107,6 +115,22 @@ void phases_restart(struct control *control);
 /* No policy runs any more; nothing that it tried stays. */
 void phases_end(struct control *control);
 void phases_done(struct phases *phases);
+
+/* phase_walkers.c */
+#define PHASE_OWNER_BYTES_MAX (STATS_NAME_MAX + sizeof("/actions/"))
+/* Whose run the row belongs to; NULL = nobody's that can be told. */
+const char *phase_owner(const struct figure *row, char owner[PHASE_OWNER_BYTES_MAX]);
+/* The index of who that is in the problem, of "(others)" if it is not there itself; walker_count =
+ * nobody. */
+size_t phase_walker(const struct policy_problem *problem, const struct figure *row);
+/* The row counts runs, not calls that they make. */
+static inline bool phase_begins_run(const struct figure *row)
+{
+    return !row->action || !row->walker;
+}
+/* The busiest; the rest is one walker "(others)". former (NULL = none): what the policy knows. */
+void phase_add_walkers(struct policy_problem *problem, const struct figures *figures,
+                       const struct policy_problem *former);
 
 /* phase_figures.c: what the control knows, in the policy's terms. */
 
