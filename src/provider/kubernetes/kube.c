@@ -9,7 +9,7 @@ static const struct kube_settings defaults = {
     .backoff_ms_min = 200,
     .backoff_ms_max = 30000,
     .tries_max = 5,
-    .page_items = 250,
+    .page_items = 50,
 };
 
 static struct kube_settings complete(const struct kube_settings *given)

@@ -71,7 +71,7 @@ struct kube_settings {       /* 0 = the default */
     uint64_t backoff_ms_min; /* 200 ms, doubled a try, with jitter */
     uint64_t backoff_ms_max; /* 30 s; "later" (Retry-After) is followed to this bound, too */
     unsigned tries_max;      /* 5 for one request; a watch never gives up */
-    unsigned page_items;     /* 250: of a list */
+    unsigned page_items;     /* 50: of a list. A pod takes 64 KB as it is parsed */
     uint64_t seed;           /* of the jitter; 0 = from the kernel */
 };
 

@@ -217,7 +217,7 @@ struct kube_request {
     struct kube_exchange exchange;
     struct kube_pager pager;
     struct loop_timer begin;
-    struct kube_result early; /* cannot be made: told from the loop */
+    struct kube_result *early; /* cannot be made: told from the loop; owned, NULL = can */
     /* Makes path and body of the exchange from what was found; NULL = the usual ones. */
     int (*prepare)(struct kube_request *request, const struct kube_resource *resource,
                    struct err *err);

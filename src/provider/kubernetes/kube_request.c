@@ -77,6 +77,7 @@ struct kube_request *kube_request_free(struct kube_request *request)
     kube_ref_done(&request->ref);
     free(request->query);
     free(request->asked_verb);
+    free(request->early);
     *(request->previous ? &request->previous->next : &kube->requests) = request->next;
     if (request->next) {
         request->next->previous = request->previous;
@@ -250,8 +251,8 @@ static void found(void *arg, const struct kube_resource *resource, struct kube_r
 static void begin(void *arg)
 {
     struct kube_request *request = arg;
-    if (request->early.outcome != KUBE_OK) {
-        answer(request, &request->early);
+    if (request->early) {
+        answer(request, request->early);
     } else if (request->ref.api_version) {
         look_up(request);
     } else {
@@ -259,10 +260,19 @@ static void begin(void *arg)
     }
 }
 
+static void fail_early(struct kube_request *request, enum kube_outcome outcome,
+                       const struct err *err)
+{
+    if (!request->early) {
+        request->early = xcalloc(1, sizeof(*request->early));
+        request->early->outcome = outcome;
+        request->early->err = *err;
+    }
+}
+
 void kube_request_fail(struct kube_request *request, const struct err *err)
 {
-    request->early.outcome = KUBE_INVALID;
-    request->early.err = *err;
+    fail_early(request, KUBE_INVALID, err);
 }
 
 struct kube_request *kube_request_new(struct kube *kube, const struct kube_plan *plan)
@@ -285,14 +295,14 @@ struct kube_request *kube_request_new(struct kube *kube, const struct kube_plan 
         request->next->previous = request;
     }
     kube->requests = request;
+    struct err err = {0};
     if (kube->request_count++ >= KUBE_WAITING_MAX) {
-        request->early.outcome = KUBE_BUSY;
-        (void)err_set(&request->early.err, EBUSY, "more than %d requests wait for the API server",
+        (void)err_set(&err, EBUSY, "more than %d requests wait for the API server",
                       KUBE_WAITING_MAX);
+        fail_early(request, KUBE_BUSY, &err);
     } else if (plan->ref && (!plan->ref->api_version || !plan->ref->kind)) {
-        struct err err = {0};
         (void)err_set(&err, EINVAL, "an object needs apiVersion and kind");
-        kube_request_fail(request, &err);
+        fail_early(request, KUBE_INVALID, &err);
     }
     loop_timer_set(kube->loop, &request->begin, loop_now_ms(kube->loop));
     return request;
