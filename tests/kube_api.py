@@ -44,6 +44,7 @@ class KubeApi:
         self.version = 1
         self.oldest = 0  # versions before this one cannot be watched from
         self.objects = {}  # (plural, namespace, name) -> object
+        self.pages = {}  # (plural, namespace, version) -> objects of a list that goes on
         self.log = []  # (version, plural, type, object)
         self.created = []  # (kind, namespace, name), each time
         self.stopping = False
@@ -219,17 +220,22 @@ class _Handler(BaseHTTPRequestHandler):
         return obj if dry_run else self.api.write(plural, key, kind, obj)
 
     def list(self, plural, kind, namespace, query):
+        """A page; the pages that follow are of the same moment."""
         start = 0
         if query.get("continue"):
             version, start = map(int, query["continue"].split("-"))
-            if version < self.api.oldest:
+            if version < self.api.oldest or (plural, namespace, version) not in self.api.pages:
                 raise Refusal(410, "Expired", "the continue token is too old")
-        items = [obj for (of, where, _), obj in sorted(self.api.objects.items(), key=str)
-                 if of == plural and namespace in (None, where) and _selected(obj, query)]
+            items = self.api.pages[plural, namespace, version]
+        else:
+            version = self.api.version
+            items = [obj for (of, where, _), obj in sorted(self.api.objects.items(), key=str)
+                     if of == plural and namespace in (None, where) and _selected(obj, query)]
         end = start + int(query.get("limit") or len(items) or 1)
-        metadata = {"resourceVersion": str(self.api.version)}
+        metadata = {"resourceVersion": str(version)}
         if end < len(items):
-            metadata["continue"] = f"{self.api.version}-{end}"
+            metadata["continue"] = f"{version}-{end}"
+            self.api.pages[plural, namespace, version] = items
         bare = [{key: value for key, value in obj.items() if key not in ("kind", "apiVersion")}
                 for obj in items[start:end]]
         return {"kind": f"{kind}List", "metadata": metadata, "items": bare}

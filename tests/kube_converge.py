@@ -11,7 +11,7 @@ CONVERGE_SECONDS_MAX = 90
 # Short, so that a test takes seconds; the proxy's faults do not know of time.
 SETTINGS = {"try_timeout_ms": 1000, "silence_ms_max": 1500, "backoff_ms_min": 5,
             "backoff_ms_max": 200, "tries_max": 3, "page_items": 3}
-CONNECTIONS_MAX = 40  # 32 requests at a time by HTTP/1.1, three watches
+CONNECTIONS_MAX = 12  # 6 for requests, by HTTP/1.1, and three watches
 WATCHED = (("v1", "ConfigMap"), ("v1", "PersistentVolumeClaim"), ("apps/v1", "Deployment"))
 
 

@@ -1,6 +1,6 @@
 /* One request with its tries. All of them stand in one queue, from which a timer of the client
- * sends, as many at a time as KUBE_FLIGHT_MAX allows and once it is known who we are. So every
- * callback comes from the loop, and a caller may begin and cancel requests within any of them.
+ * sends, as many at a time as are allowed and once it is known who we are. So every callback comes
+ * from the loop, and a caller may begin and cancel requests within any of them.
  *
  *   IDLE -> QUEUED -> FLYING -> ended
  *              ^         |
@@ -284,7 +284,8 @@ static void fly(struct kube_exchange *exchange)
 static struct kube_exchange *next_to_send(const struct kube *kube)
 {
     struct kube_exchange *exchange = kube->first;
-    while (exchange && !exchange->stream && kube->flying >= KUBE_FLIGHT_MAX) {
+    unsigned flying_max = kube->multiplexes ? KUBE_FLIGHT_MAX : KUBE_CONNECTIONS_MAX;
+    while (exchange && !exchange->stream && kube->flying >= flying_max) {
         exchange = exchange->next;
     }
     return exchange;

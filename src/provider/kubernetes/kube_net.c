@@ -14,6 +14,10 @@
 #include "base/clock.h"
 #include "provider/kubernetes/kube_priv.h"
 
+/* Connections, used or not. libcurl's own limit goes by what is under way just now, and closes what
+ * the next request needs. */
+#define CACHE_MAX 64L
+
 struct socket {
     struct loop_watch watch;
     struct kube_net *net; /* borrowed */
@@ -105,7 +109,7 @@ static struct kube_net *net_new(struct kube *kube)
     (void)curl_multi_setopt(net->multi, CURLMOPT_TIMERFUNCTION, set_timer);
     (void)curl_multi_setopt(net->multi, CURLMOPT_TIMERDATA, net);
     (void)curl_multi_setopt(net->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
-    (void)curl_multi_setopt(net->multi, CURLMOPT_MAXCONNECTS, (long)KUBE_FLIGHT_MAX);
+    (void)curl_multi_setopt(net->multi, CURLMOPT_MAXCONNECTS, CACHE_MAX);
     return net;
 }
 
@@ -165,10 +169,14 @@ static void detach(struct kube_transfer *transfer)
 
 static void read_figures(struct kube_transfer *transfer)
 {
-    long status = 0;
+    long status = 0, version = 0;
     curl_off_t after_s = 0;
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     (void)curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &after_s);
+    (void)curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
+    if (version) {
+        transfer->net->kube->multiplexes = version >= CURL_HTTP_VERSION_2_0;
+    }
     transfer->status = (int)status;
     transfer->retry_after_ms = after_s > 0 && after_s < 86400 ? (uint64_t)after_s * 1000 : 0;
 }

@@ -62,10 +62,13 @@ static void page_came(void *arg, struct kube_result *result)
         }
     }
     str_replace(&pager->next, next && *next ? next : NULL);
+    if (!pager->version) { /* of the first page: what follows it is told by the watch */
+        pager->version = xstrdup(version);
+    }
     if (pager->next) {
         ask(pager);
     } else {
-        pager->ended(pager->arg, result, version);
+        pager->ended(pager->arg, result, pager->version);
     }
 }
 
@@ -96,4 +99,5 @@ void kube_pager_done(struct kube_pager *pager)
     pager->api_version = free_null(pager->api_version);
     pager->kind = free_null(pager->kind);
     pager->next = free_null(pager->next);
+    pager->version = free_null(pager->version);
 }

@@ -14,9 +14,10 @@
 #include "provider/kubernetes/kube_resources.h"
 #include "provider/kubernetes/kube_status.h"
 
-#define KUBE_FLIGHT_MAX 32  /* requests sent and not answered; more wait. Watches do not count */
-#define KUBE_GROUPS_MAX 256 /* apiVersions in use: manifests name a dozen */
-#define KUBE_PATH_MAX   4096
+#define KUBE_FLIGHT_MAX      32 /* requests sent and not answered; more wait. Watches do not count */
+#define KUBE_CONNECTIONS_MAX 6  /* the same by HTTP/1.1, where each takes one: as browsers do */
+#define KUBE_GROUPS_MAX      256 /* apiVersions in use: manifests name a dozen */
+#define KUBE_PATH_MAX        4096
 #define KUBE_RESOLVE_MS                                                                            \
     2000 /* a kind missing in what discovery said is asked for again after it                      \
           */
@@ -177,6 +178,7 @@ struct kube_pager { /* a list, page by page; embedded in its owner */
     char *api_version;   /* owned; put into each item, where the server leaves it out */
     char *kind;          /* owned */
     char *next;          /* the continue token; owned */
+    char *version;       /* resourceVersion; owned */
     unsigned page_items; /* less after a page that was too large */
     /* One page. False: the pager is done, do not touch it. */
     bool (*page)(void *arg, struct json_object *items);
@@ -258,6 +260,7 @@ struct kube {
     unsigned group_count;
     struct kube_exchange *first, *last; /* queue */
     unsigned flying;
+    bool multiplexes; /* the server speaks HTTP/2, as far as is known */
     struct loop_timer pump;
     struct kube_request *requests;
     unsigned request_count;

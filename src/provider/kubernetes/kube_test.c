@@ -309,7 +309,7 @@ static void holds_back_what_is_more_than_the_server_shall_have_at_a_time(void)
         kube_answer_done(&answers[i]);
     }
     EXPECT_INT(server->requests, MANY + 1);
-    EXPECT(server->connections <= 33); /* HTTP/1.1: one each */
+    EXPECT(server->connections <= 7); /* HTTP/1.1: one each */
 }
 
 TEST_MAIN(finds_the_path_of_a_kind_once_and_keeps_the_connection,
