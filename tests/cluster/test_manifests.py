@@ -10,6 +10,8 @@ from programs import ROOT
 CHART = ROOT / "charts/jsorc"
 OVERLAYS = {
     "single": [],
+    "replicas": ["--set", "replicas=2,persistence.enabled=false,databasePassword.secret="
+                 "jsorc-database,settings.state_url=postgresql://jsorc@jsorc-database/jsorc"],
 }
 KUSTOMIZATIONS = [*(f"manifests/overlays/{name}" for name in OVERLAYS), "examples/hello"]
 # What only a chart has.
