@@ -142,17 +142,18 @@ def recovers(daemon, calls=("bad.pid", "witness.pid")):
 
 
 class Steady:
-    """Calls the witness in the background; every answer must be good."""
+    """Calls the witness, or another action, in the background; every answer must be good."""
 
-    def __init__(self, daemon):
+    def __init__(self, daemon, action="witness.pid", pause_s=0, **arguments):
         self.daemon, self.stop, self.bad, self.good = daemon, threading.Event(), [], 0
+        self.path, self.pause_s, self.arguments = f"/actions/{action}", pause_s, arguments
         self.thread = threading.Thread(target=self.run)
 
     def run(self):
         connection = self.daemon.connect()
-        while not self.stop.is_set():
+        while not self.stop.wait(self.pause_s):
             try:
-                reply = self.daemon.post("/actions/witness.pid", {}, connection=connection)
+                reply = self.daemon.post(self.path, self.arguments, connection=connection)
                 if reply.status == 200:
                     self.good += 1
                 else:

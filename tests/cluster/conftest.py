@@ -3,6 +3,7 @@ skipped, with the reason."""
 
 import os
 import shutil
+import signal
 
 import pytest
 from kube import GIVEN, IMAGE, Cluster, Namespace, reason_against, run
@@ -19,6 +20,8 @@ def cluster(tmp_path_factory):
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("cluster")
     cluster = Cluster(folder)
+    # Whoever ends the tests early ends the cluster, too.
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("told to end"))
     try:
         cluster.up("--node")
         yield cluster
