@@ -5,10 +5,12 @@
 
 #include "base/system.h"
 
-#define RESERVE_SHARE   0.05 /* of all memory: with less available the kernel begins to reclaim */
-#define PRESSURE_MAX    10.0 /* per cent of the time that some task waits for memory */
-#define RELIEF_SHARE    0.25 /* of the modules' memory that goes at once: a step that helps */
-#define WORKER_HEADROOM 0.9  /* of the runtime worker's limit: calls need memory, too */
+#define RESERVE_SHARE 0.05 /* of all memory: with less available the kernel begins to reclaim */
+#define PRESSURE_MAX  10.0 /* per cent of the time that some task waits for memory */
+/* Of the modules' memory that goes in a step, however much is missing: each move takes some first.
+ */
+#define RELIEF_SHARE    0.25
+#define WORKER_HEADROOM 0.9 /* of the runtime worker's limit: calls need memory, too */
 
 static double lower(double a, double b)
 {
@@ -29,8 +31,7 @@ double pressure_budget(struct pressure *pressure, const struct pressure_seen *se
     if (tight) {
         bool due = isinf(pressure->budget_bytes) || now_ms - pressure->step_ms >= PRESSURE_STEP_MS;
         if (due && !pressure->stepped) {
-            double relief = fmax(seen->modules_bytes * RELIEF_SHARE, short_of > 0 ? short_of : 0);
-            double next = fmax(seen->modules_bytes - relief, 0);
+            double next = seen->modules_bytes * (1 - RELIEF_SHARE);
             pressure->budget_bytes = lower(pressure->budget_bytes, next);
             pressure->step_ms = now_ms;
             pressure->stepped = seen->moving;

@@ -60,11 +60,11 @@ static void goes_on_while_it_lasts(void)
     EXPECT(pressure_budget(&pressure, &seen, &waiting, 1000 + PRESSURE_STEP_MS) == 112.5 * MB);
 }
 
-static void moves_out_as_much_as_is_missing(void)
+static void a_step_is_a_quarter_however_much_is_missing(void)
 {
     struct pressure pressure = {.budget_bytes = INFINITY};
-    struct system_memory scarce = {4000 * MB, 50 * MB, 0};
-    EXPECT(pressure_budget(&pressure, &SEEN, &scarce, 1000) == 50 * MB);
+    struct system_memory scarce = {40000 * MB, 50 * MB, 0};
+    EXPECT(pressure_budget(&pressure, &SEEN, &scarce, 1000) == 150 * MB);
 }
 
 static void one_step_while_instances_move(void)
@@ -82,9 +82,9 @@ static void one_step_while_instances_move(void)
         EXPECT(pressure_budget(&pressure, &seen, &scarce, now_ms) == 150 * MB);
     }
     seen.moving = false; /* and it did not help */
-    EXPECT(pressure_budget(&pressure, &seen, &scarce, 600000) == 110 * MB);
+    EXPECT(pressure_budget(&pressure, &seen, &scarce, 600000) == 112.5 * MB);
 }
 
 TEST_MAIN(one_step_while_instances_move, is_the_setting_when_all_is_well,
           counts_what_the_worker_has_grown_by, tightens_once_and_holds, goes_on_while_it_lasts,
-          moves_out_as_much_as_is_missing)
+          a_step_is_a_quarter_however_much_is_missing)
