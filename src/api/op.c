@@ -139,6 +139,16 @@ void op_return(struct op_call *call, struct json_object *result)
     finish(call, status_of(result), false, result);
 }
 
+void op_on_result(void *call, struct json_object *result, const char *error)
+{
+    if (error) {
+        op_fail(call, "%s", error);
+        (void)json_put(result);
+    } else {
+        op_return(call, result);
+    }
+}
+
 void op_fail(struct op_call *call, const char *format, ...)
 {
     va_list args;

@@ -59,6 +59,10 @@ bool op_is_foreign(const struct op_call *call); /* a web page of another origin 
  * "status_code", with that. Control thread, exactly once. */
 void op_return(struct op_call *call, struct json_object *result);
 
+/* op_return, or op_fail with error if there is one: for those who call back. call: a struct
+ * op_call. */
+void op_on_result(void *call, struct json_object *result, const char *error);
+
 /* {"success": well, "message": message}, the message only when there is one: the beginning of most
  * answers. Owned by the caller. */
 struct json_object *op_success(bool well, const char *message);

@@ -13,17 +13,6 @@
 
 /* ---- operations ---- */
 
-static void on_called(void *arg, struct json_object *result, const char *text)
-{
-    struct op_call *call = arg;
-    if (text) {
-        op_fail(call, "%s", text);
-        (void)json_put(result);
-        return;
-    }
-    op_return(call, result);
-}
-
 /* The operation's own arguments are the method's. */
 static void call_method(struct op_call *call, const char *method)
 {
@@ -31,7 +20,7 @@ static void call_method(struct op_call *call, const char *method)
     int failed = services_call(
         op_api(call)->services,
         &(struct service_call){.service = "prome", .method = method, .kwargs = op_args(call)},
-        on_called, call, &err);
+        op_on_result, call, &err);
     if (failed) {
         op_fail(call, failed == -ENOTCONN ? "Internal Exception: %s" : "%s", err.text);
     }

@@ -260,17 +260,6 @@ const struct op op_service_config_set = {
 
 /* ---- service_call ---- */
 
-static void on_called(void *arg, struct json_object *result, const char *text)
-{
-    struct op_call *call = arg;
-    if (text) {
-        op_fail(call, "%s", text);
-        (void)json_put(result);
-        return;
-    }
-    op_return(call, result);
-}
-
 static void run_call(struct op_call *call)
 {
     struct json_object *attrs = op_arg(call, "attrs");
@@ -295,7 +284,7 @@ static void run_call(struct op_call *call)
                                .method = method,
                                .args = json_member(attr, "args", json_type_array),
                                .kwargs = json_member(attr, "kwargs", json_type_object)},
-        on_called, call, &err);
+        op_on_result, call, &err);
     if (failed == -ENOENT && !services_name(op_api(call)->services, name)) {
         fail_unknown(call, name);
     } else if (failed) {

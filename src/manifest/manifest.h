@@ -47,6 +47,9 @@ struct json_object *manifest_map(const struct manifest *manifest);
 const char *manifest_kind(const struct json_object *object);
 const char *manifest_name(const struct json_object *object);
 const char *manifest_namespace(const struct json_object *object);
+
+/* A Namespace with the label `name`, as the original makes it; the caller's. */
+struct json_object *manifest_make_namespace(const char *name);
 const char *manifest_label(const struct json_object *object, const char *label);
 
 /* A kind that has no namespace, of those that Kubernetes itself has. */

@@ -142,6 +142,17 @@ struct json_object *manifest_child(struct json_object *object, const char *name)
     return child;
 }
 
+struct json_object *manifest_make_namespace(const char *name)
+{
+    struct json_object *object = json_object_new_object();
+    json_set_str(object, "apiVersion", "v1");
+    json_set_str(object, "kind", "Namespace");
+    struct json_object *metadata = manifest_child(object, "metadata");
+    json_set_str(metadata, "name", name);
+    json_set_str(manifest_child(metadata, "labels"), "name", name);
+    return object;
+}
+
 /* Labels and annotations are texts; people write numbers. */
 static void make_texts(struct json_object *metadata, const char *name)
 {

@@ -67,15 +67,7 @@ static void on_namespace(void *arg, const struct kube_reply *reply)
 
 static void make_namespace(struct batch *batch, const char *name)
 {
-    CLEANUP(json_put) struct json_object *object = json_object_new_object();
-    struct json_object *metadata = json_object_new_object();
-    struct json_object *labels = json_object_new_object();
-    json_set_str(labels, "name", name);
-    json_set_str(metadata, "name", name);
-    json_set(metadata, "labels", labels);
-    json_set_str(object, "apiVersion", "v1");
-    json_set_str(object, "kind", "Namespace");
-    json_set(object, "metadata", metadata);
+    CLEANUP(json_put) struct json_object *object = manifest_make_namespace(name);
     batch->made_namespace = true;
     (void)kube_create(batch->kube, object, NULL, on_namespace, batch);
 }
