@@ -56,3 +56,15 @@ def test_the_others_serve_and_are_not_loaded_again_for_it(serve, write, tmp_path
     assert reply.json() == "mended"
     wait_until(lambda: state()["abad"]["place"] == "module", 30, "its place")
     assert state()["abad"]["error"] is None
+
+
+def test_walkers_start_once_what_kept_them_is_mended(serve, write, tmp_path):
+    """It cannot serve from a pod of its own, but it proves itself there as others do."""
+    mended = tmp_path / "mended"
+    walkers = BAD.replace("@jsorc.action", "@jsorc.walker").replace("return", "jsorc.report(1) or")
+    daemon = serve(write("walkers.py", walkers.format(mended=str(mended))))
+    daemon.expect_log("module did not start")
+    wait_until(lambda: daemon.log_text().count("module=walkers") >= 3, 30, "two more tries")
+    mended.touch()
+    wait_until(lambda: daemon.post("/walkers/f", {}).status == 200, 30, "the walker")
+    assert "have walkers" not in daemon.log_text() and "it has walkers" not in daemon.log_text()

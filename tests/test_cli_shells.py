@@ -90,7 +90,7 @@ def terminal(env, tmp_path):
 # ---- what may stand next
 
 LINES = [
-    (["stat"], {"status"}),
+    (["statu"], {"status"}),
     (["actions", "lo"], {"load"}),
     (["actions", "load", ""], {"local", "module", "remote", "text", "ocr"}),
     (["actions", "load", "text", "-mode", ""], {"module", "local", "remote", "auto"}),

@@ -94,6 +94,14 @@ static void on_ready(void *arg, struct json_object *info)
     instance_first_probe(instance, target, json_member(info, "modules", json_type_object));
 }
 
+static void stop(struct instance *instance)
+{
+    set_state(instance, INSTANCE_STOPPING);
+    if (instance->pod) {
+        instance->pod->ops->stop(instance->pod, instance->control->settings.stop_grace_ms);
+    }
+}
+
 static bool has_walkers(struct json_object *info)
 {
     struct json_object *walkers = json_member(info, "walkers", json_type_array);
@@ -105,12 +113,20 @@ void instance_ready(struct instance *instance, struct target_set *targets,
 {
     struct control *control = instance->control;
     for (uint32_t i = 0; !instance->runtime && i < instance->loaded_count; i++) {
-        const char *name = control->modules[instance->loaded[i].module]->name;
-        if (has_walkers(json_member(modules, name, json_type_object))) {
-            target_set_unref(targets);
-            instance_failed(instance, name, "it " MODULE_HAS_WALKERS, NULL);
-            return;
+        uint32_t index = instance->loaded[i].module;
+        struct module *module = control->modules[index];
+        struct json_object *info = json_member(modules, module->name, json_type_object);
+        if (!has_walkers(info)) {
+            continue;
         }
+        target_set_unref(targets);
+        if (module->wanted == PLACE_MODULE) { /* it was on trial, and has loaded */
+            module_loaded(control, index, info);
+            stop(instance);
+        } else {
+            instance_failed(instance, module->name, "it " MODULE_HAS_WALKERS, NULL);
+        }
+        return;
     }
     instance->targets = targets;
     for (uint32_t i = 0; i < instance->loaded_count; i++) {
@@ -167,10 +183,7 @@ void instance_failed(struct instance *instance, const char *module, const char *
     } else {
         blame(instance, text, hint);
     }
-    set_state(instance, INSTANCE_STOPPING);
-    if (instance->pod) {
-        instance->pod->ops->stop(instance->pod, control->settings.stop_grace_ms);
-    }
+    stop(instance);
 }
 
 static void on_failed(void *arg, const struct pod_failure *failure)

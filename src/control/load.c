@@ -185,6 +185,7 @@ int control_load(struct control *control, const struct control_load *load, uint6
     }
     module->changes++;
     module->broken = false;
+    module->failures = 0; /* those were of what was loaded before */
     module->retry_ms = 0;
     control->wanted_since_ms[index] = clock_now_ms();
     control->must_publish = true;
