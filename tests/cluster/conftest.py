@@ -1,14 +1,18 @@
-"""Fixtures: one cluster a session, one namespace a test. Without a cluster all tests here are
-skipped, with the reason."""
+"""Fixtures: one cluster a session, one namespace a test. Where there can be no cluster these tests
+fail with the reason: `dev/test cluster` looks before it runs them."""
 
+import base64
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
+import yaml
 from kube import GIVEN, IMAGE, Cluster, Namespace, reason_against, run
 from programs import BUILD, ROOT
 
+SYSTEM_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 PACKAGES = "usr/local/lib/python3.11/dist-packages"
 
 
@@ -16,8 +20,7 @@ PACKAGES = "usr/local/lib/python3.11/dist-packages"
 def cluster(tmp_path_factory):
     """A Kubernetes cluster with one real node."""
     reason = reason_against()
-    if reason:
-        pytest.skip(reason)
+    assert not reason, reason
     folder = tmp_path_factory.mktemp("cluster")
     cluster = Cluster(folder)
     # Whoever ends the tests early ends the cluster, too.
@@ -34,10 +37,10 @@ def cluster(tmp_path_factory):
 def image(cluster, tmp_path_factory):
     """The name of jsorc's image, which the node has: made of this build tree, or
     $JSORC_TEST_IMAGE."""
-    if GIVEN in os.environ:
-        if "JSORC_TEST_IMAGE" not in os.environ:
-            pytest.skip(f"{GIVEN} is set and JSORC_TEST_IMAGE is not")
-        return os.environ["JSORC_TEST_IMAGE"]
+    if cluster.given:
+        given = os.environ.get("JSORC_TEST_IMAGE")
+        assert given, f"{GIVEN} is set: name the image that its nodes can pull in JSORC_TEST_IMAGE"
+        return given
     root = tmp_path_factory.mktemp("image") / "root"
     try:
         run(ROOT / "dev/rootfs", root, BUILD, seconds=600)
@@ -55,6 +58,18 @@ def namespace(cluster):
     namespace = Namespace(cluster).create()
     yield namespace
     namespace.delete()
+
+
+@pytest.fixture
+def authority(cluster, tmp_path):
+    """The certificates by which the API server is known, as a file."""
+    server = yaml.safe_load(cluster.kubeconfig.read_text())["clusters"][0]["cluster"]
+    if path := server.get("certificate-authority"):
+        return cluster.kubeconfig.parent / path
+    path = tmp_path / "ca.crt"
+    data = server.get("certificate-authority-data")
+    path.write_bytes(base64.b64decode(data) if data else SYSTEM_AUTHORITIES.read_bytes())
+    return path
 
 
 @pytest.hookimpl(wrapper=True)

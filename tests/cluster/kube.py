@@ -1,6 +1,7 @@
 """The cluster of tests/cluster, as dev/cluster makes it and kubectl shows it."""
 
 import json
+import os
 import subprocess
 import time
 import uuid
@@ -52,6 +53,7 @@ class Cluster:
         self.folder = Path(folder)
         self.kubectl_path = Path(run(DEV_CLUSTER, "build", seconds=3600).stdout.strip()) / "kubectl"
         self.kubeconfig = None
+        self.given = GIVEN in os.environ
 
     def up(self, *options):
         """Starts it, or what has ended of it. In two tries: its parts wait for each other with
@@ -60,7 +62,11 @@ class Cluster:
         result = run(*words, seconds=UP_SECONDS_MAX, check=False)
         if result.returncode != 0:
             result = run(*words, seconds=UP_SECONDS_MAX)
-        self.kubeconfig = result.stdout.strip()
+        self.kubeconfig = Path(result.stdout.strip())
+
+    def server(self):
+        """The URL of its API server."""
+        return yaml.safe_load(self.kubeconfig.read_text())["clusters"][0]["cluster"]["server"]
 
     def down(self):
         run(DEV_CLUSTER, "down", self.folder)
@@ -132,8 +138,10 @@ class Namespace:
         return client
 
     def volume(self, folder, claim):
-        """A folder of this machine as the volume that `claim` will be bound to: the cluster has no
-        storage class."""
+        """A folder of this machine as the volume that `claim` will be bound to: our own cluster
+        has no storage class. A given one must have a default one."""
+        if self.cluster.given:
+            return
         folder.mkdir(mode=0o777)
         folder.chmod(0o777)
         name = f"{self.name}-{claim}"

@@ -3,7 +3,6 @@
 JSORC_KUBE_SEEDS: how many seeds (default 2)."""
 
 import os
-from pathlib import Path
 
 import pytest
 from kube_converge import WATCHED, converge_by_seed, reconcile_by_seed
@@ -15,7 +14,7 @@ SEEDS = int(os.environ.get("JSORC_KUBE_SEEDS", "2"))
 
 def check_by_seed(check, seed, again, cluster, namespace, folder):
     """again: numbers of the ConfigMaps that are deleted and wanted again."""
-    server, context = client_context(Path(cluster.kubeconfig), folder)
+    server, context = client_context(cluster.kubeconfig, folder)
     with KubeTalk(kubeconfig=str(cluster.kubeconfig), namespace=namespace.name) as direct:
         witness = {kind: direct.watch(version, kind) for version, kind in
                    (*WATCHED, ("apps/v1", "ReplicaSet"))}

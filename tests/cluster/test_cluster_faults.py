@@ -74,6 +74,7 @@ def test_a_deleted_pod_fails_no_call_while_another_serves(daemon, namespace, ima
     assert victim not in {pod["metadata"]["name"] for pod in running(namespace)}
 
 
+@pytest.mark.own_cluster
 def test_a_drained_node_and_its_return(daemon, cluster, namespace, image):
     configure(daemon, image)
     ready(daemon)
@@ -92,6 +93,7 @@ def pod_label(namespace):
     return pod["metadata"]["labels"]["pod"]
 
 
+@pytest.mark.own_cluster
 @pytest.mark.parametrize("program", ["kube-apiserver", "etcd"])
 def test_serving_goes_on_without_the_control_plane(daemon, cluster, namespace, image, program):
     configure(daemon, image)
@@ -108,6 +110,7 @@ def test_serving_goes_on_without_the_control_plane(daemon, cluster, namespace, i
     ready(daemon)
 
 
+@pytest.mark.own_cluster
 def test_a_missing_image_is_told_and_one_that_comes_is_taken(daemon, cluster, namespace, image):
     name = f"localhost/{namespace.name}:1"
     configure(daemon, name)

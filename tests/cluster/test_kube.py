@@ -3,13 +3,13 @@ program kube_talk."""
 
 import base64
 import json
-import os
+import shutil
 import time
-from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from kube import GIVEN, eventually, run
+from kube import eventually
 from kube_proxy import Relay
 from kube_talk import KubeTalk
 
@@ -130,7 +130,7 @@ def test_uses_one_connection_for_all_that_it_does(kube):
 
 
 def test_leaves_a_connection_that_is_dead_without_a_sign(cluster, namespace, tmp_path):
-    config = yaml.safe_load(Path(cluster.kubeconfig).read_text())
+    config = yaml.safe_load(cluster.kubeconfig.read_text())
     server = config["clusters"][0]["cluster"]
     host, port = server["server"].removeprefix("https://").rsplit(":", 1)
     with Relay(host, int(port)) as relay:
@@ -157,15 +157,10 @@ def account(namespace, name):
 
 
 @pytest.fixture
-def stranger(cluster, namespace, tmp_path):
+def stranger(cluster, namespace, authority, tmp_path):
     """KubeTalk of a service account without rights; its token lies in tmp_path/token."""
-    config = yaml.safe_load(Path(cluster.kubeconfig).read_text())
-    server = config["clusters"][0]["cluster"]
-    if "certificate-authority-data" not in server:
-        pytest.skip("the kubeconfig has no certificate authority inline")
-    (tmp_path / "ca.crt").write_bytes(base64.b64decode(server["certificate-authority-data"]))
     (tmp_path / "token").write_text(account(namespace, "stranger"))
-    with KubeTalk(api_server=server["server"], ca_file=str(tmp_path / "ca.crt"),
+    with KubeTalk(api_server=cluster.server(), ca_file=str(authority),
                   token_file=str(tmp_path / "token"), namespace=namespace.name, **SHORT) as talk:
         yield talk
 
@@ -207,18 +202,16 @@ def test_reads_a_rotated_token(stranger, namespace, tmp_path):
     assert stranger.ask("raw", path="/version")["outcome"] == "ok"  # read again at once, on 401
 
 
-def test_in_a_pod_it_finds_its_own_account(cluster, namespace, tmp_path, monkeypatch):
-    config = yaml.safe_load(Path(cluster.kubeconfig).read_text())
-    server = config["clusters"][0]["cluster"]
-    if "certificate-authority-data" not in server:
-        pytest.skip("the kubeconfig has no certificate authority inline")
-    host, port = server["server"].removeprefix("https://").split(":")
-    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
-    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", port)
-    (tmp_path / "ca.crt").write_bytes(base64.b64decode(server["certificate-authority-data"]))
-    (tmp_path / "token").write_text(account(namespace, "inside"))
-    (tmp_path / "namespace").write_text(namespace.name)
-    with KubeTalk(in_cluster=True, service_account_folder=str(tmp_path)) as kube:
+def test_in_a_pod_it_finds_its_own_account(cluster, namespace, authority, tmp_path, monkeypatch):
+    server = urlsplit(cluster.server())
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", server.hostname)
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(server.port or 443))
+    folder = tmp_path / "account"
+    folder.mkdir()
+    shutil.copy(authority, folder / "ca.crt")
+    (folder / "token").write_text(account(namespace, "inside"))
+    (folder / "namespace").write_text(namespace.name)
+    with KubeTalk(in_cluster=True, service_account_folder=str(folder)) as kube:
         denied = kube.get("v1", "ConfigMap", "a")
         assert denied["outcome"] == "forbidden" and f":{namespace.name}:inside" in denied["error"]
 
@@ -236,14 +229,10 @@ def test_says_what_admission_refuses(kube, namespace):
     assert refused["outcome"] == "refused" and "raise the ResourceQuota" in refused["error"]
 
 
-def test_reads_logs_and_events_of_a_pod(cluster, kube, tmp_path):
-    if GIVEN in os.environ:
-        pytest.skip("needs a node of its own")
-    (tmp_path / "hello.c").write_text('#include <stdio.h>\nint main(void)\n{\n'
-                                      '    puts("hello from here");\n    return 0;\n}\n')
-    run("cc", "-static", tmp_path / "hello.c", "-o", tmp_path / "hello")
-    cluster.load_image("localhost/hello:1", tmp_path / "hello")
-    assert kube.apply(pod("says", image="localhost/hello:1"))["outcome"] == "ok"
+def test_reads_logs_and_events_of_a_pod(kube, image):
+    says = pod("says", image)
+    says["spec"]["containers"][0]["command"] = ["/bin/echo", "hello from here"]
+    assert kube.apply(says)["outcome"] == "ok"
     assert kube.apply(pod("cannot"))["outcome"] == "ok"
 
     eventually(lambda: kube.ask("log", name="says")["outcome"] == "ok", "a log")
@@ -258,9 +247,8 @@ def test_reads_logs_and_events_of_a_pod(cluster, kube, tmp_path):
                "an event about the image")
 
 
+@pytest.mark.own_cluster
 def test_goes_on_after_the_api_server_was_killed(cluster, kube):
-    if GIVEN in os.environ:
-        pytest.skip("needs a cluster of its own")
     view = kube.watch("v1", "ConfigMap")
     view.until(lambda view: view.synced == 1, "the watch to begin")
     kube.apply(config_map("before", k="1"))
@@ -277,17 +265,30 @@ def test_goes_on_after_the_api_server_was_killed(cluster, kube):
     assert sorted(added) == sorted(set(added)), "told twice"
 
 
+def credentials(cluster, namespace, user):
+    """What a plugin would give: the kubeconfig's own certificate, inline or in files, and where it
+    has none a token of an account that may edit the namespace."""
+    def text(name):
+        if path := user.get(name):
+            return (cluster.kubeconfig.parent / path).read_text()
+        data = user.get(f"{name}-data")
+        return data and base64.b64decode(data).decode()
+
+    if text("client-key"):
+        return {"clientCertificateData": text("client-certificate"),
+                "clientKeyData": text("client-key")}
+    token = account(namespace, "editor")
+    namespace.kubectl("create", "rolebinding", "editor", "--clusterrole=edit",
+                      f"--serviceaccount={namespace.name}:editor")
+    return {"token": token}
+
+
 def test_runs_the_kubeconfigs_exec_plugin(cluster, namespace, tmp_path):
-    config = yaml.safe_load(Path(cluster.kubeconfig).read_text())
-    user = config["users"][0]["user"]
-    if "client-key-data" not in user:
-        pytest.skip("the kubeconfig has no certificate inline")
+    config = yaml.safe_load(cluster.kubeconfig.read_text())
+    given = credentials(cluster, namespace, config["users"][0]["user"])
+    expiry = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 12))
     credential = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
-                  "status": {"clientCertificateData": base64.b64decode(
-                                 user["client-certificate-data"]).decode(),
-                             "clientKeyData": base64.b64decode(user["client-key-data"]).decode(),
-                             "expirationTimestamp": time.strftime(
-                                 "%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 12))}}
+                  "status": {**given, "expirationTimestamp": expiry}}
     (tmp_path / "credential").write_text(json.dumps(credential))
     plugin = tmp_path / "plugin"
     plugin.write_text("#!/bin/sh\necho run >>\"${0%/*}/runs\"\ncat \"${0%/*}/credential\"\n")
