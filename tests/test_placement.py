@@ -220,6 +220,26 @@ def test_ctx_reaches_setup_and_another_one_sets_up_anew(serve, text):
     assert daemon.call("text.tag").json() == "two", "a move keeps the arguments of setup"
 
 
+@pytest.mark.parametrize("mode", ["module", "remote"])
+def test_a_load_that_is_refused_changes_nothing(serve, write, text, mode):
+    """Not what serves, nor what the next start and the loads of others begin with."""
+    daemon = serve(text, write("other.py", TEXT))
+    daemon.expect_log("module did not start")
+    move(daemon, "text", mode, ctx={"tag": "good"})
+    for ctx in ({"tga": "bad"}, {"tag": "x", "more": 1}):
+        answer = daemon.op("jsorc_actions_load", name="text", mode=mode, ctx=ctx, wait=True)
+        assert answer["success"] is False, answer
+        assert daemon.call("text.tag").json() == "good"
+    for other in ("remote", "module"):
+        move(daemon, "other", other, ctx={"tag": other})
+        assert daemon.call("other.tag").json() == other
+    move(daemon, "text", "remote" if mode == "module" else "module")
+    assert daemon.call("text.tag").json() == "good"
+    daemon.stop()
+    daemon.start()
+    assert daemon.call("text.tag").json() == "good"
+
+
 def test_a_call_under_way_ends_where_it_began(serve, write):
     daemon = serve(write("slow.py", """
 import os, time, jsorc

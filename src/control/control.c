@@ -51,6 +51,7 @@ struct module *module_free(struct module *module)
         free(module->actions[i]);
     }
     free(module->actions);
+    module_forget_former(module);
     free(module->name);
     free(module->kind);
     free(module->source);

@@ -27,7 +27,7 @@ struct http_client;
 
 /* What is to be saved of a module as soon as that is possible, as bits. */
 enum unsaved {
-    UNSAVED_PLACE = 1,  /* where a load that failed has left it */
+    UNSAVED_LOAD = 1,   /* what a load that failed has left, and where */
     UNSAVED_KEPT = 2,   /* where a policy has settled it; the leader's */
     UNSAVED_LEARNT = 4, /* what its load taught; the leader's */
 };
@@ -50,6 +50,7 @@ struct module {
     char *loaded_by;
     struct json_object *config;
     struct json_object *ctx;
+    struct former *former; /* owned; what serves while a load of something else is tried, or NULL */
     enum place wanted;
     enum place kept; /* where it goes back to while `wanted` is a policy's trial; NONE = no trial */
     bool pinned; /* a person loaded it there while a policy ran: it stays until told otherwise */
@@ -240,6 +241,10 @@ struct json_object *module_spec(const struct module *module, bool remote);
 int64_t module_memory_max_mb(const struct control *control, const struct module *module);
 bool module_is_native(const struct module *module);
 uint64_t backoff_ms(unsigned failures);
+
+/* load.c: what the module was before a load that is on trial */
+void module_put_former_back(struct module *module);
+void module_forget_former(struct module *module);
 
 /* slots.c */
 /* A new entry without a source at *ret_index; NULL and err -ENOSPC when there are too many. */

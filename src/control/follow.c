@@ -90,12 +90,13 @@ static int follow_one(void *arg, const struct store_module *row)
     follow->stored[index] = true;
     bool renewed = is_renewed(module, row, ctx);
     bool known = module->listed;
-    bool ours = module->unsaved & UNSAVED_PLACE; /* later than what is stored */
+    bool ours = module->unsaved & UNSAVED_LOAD; /* later than what is stored */
     bool moved = !ours && place_of(row->place) != place_now(module);
     take_over(control, module, row, ctx);
     module_take_config(control, module, row->config);
     module_take_learnt(control, module, row->learnt);
     if (renewed) {
+        module_forget_former(module);
         module->revision++;
     }
     if (renewed || moved) {
@@ -130,7 +131,7 @@ void control_lead(struct control *control, bool leads)
         control->parts.cluster->ops->lead(control->parts.cluster, leads);
     }
     for (uint32_t i = 0; !leads && i < control->module_count; i++) {
-        control->modules[i]->unsaved &= UNSAVED_PLACE; /* the rest is for whoever leads now */
+        control->modules[i]->unsaved &= UNSAVED_LOAD; /* the rest is for whoever leads now */
     }
     phases_restart(control);
     control_wake(control);

@@ -136,6 +136,9 @@ void instance_ready(struct instance *instance, struct target_set *targets,
         if (info) {
             module_loaded(control, index, info);
         }
+        if (instance->loaded[i].revision == control->modules[index]->revision) {
+            module_forget_former(control->modules[index]);
+        }
     }
     figures_note_start(instance);
     if (instance->runtime) {

@@ -28,6 +28,47 @@ static int check_load(const struct control *control, const struct control_load *
     return 0;
 }
 
+/* What a load replaces, until what it asks for has loaded. */
+struct former {
+    char *kind;
+    char *source;
+    struct json_object *ctx;
+};
+
+void module_forget_former(struct module *module)
+{
+    if (module->former) {
+        free(module->former->kind);
+        free(module->former->source);
+        (void)json_put(module->former->ctx);
+        free(module->former);
+        module->former = NULL;
+    }
+}
+
+static void keep_former(const struct control *control, uint32_t index)
+{
+    struct module *module = control->modules[index];
+    bool serves = control->published[index].choice == CHOICE_TARGET;
+    if (serves && module->proven && !module->former) {
+        module->former = xcalloc(1, sizeof(*module->former));
+        module->former->kind = xstrdup(module->kind);
+        module->former->source = xstrdup(module->source);
+        module->former->ctx = json_ref(module->ctx);
+    }
+}
+
+void module_put_former_back(struct module *module)
+{
+    if (module->former) {
+        str_replace(&module->kind, module->former->kind);
+        str_replace(&module->source, module->former->source);
+        (void)json_put(module->ctx);
+        module->ctx = json_ref(module->former->ctx);
+        module_forget_former(module);
+    }
+}
+
 static void apply_load(struct module *module, const struct control_load *load)
 {
     if (load->source) {
@@ -167,6 +208,9 @@ int control_load(struct control *control, const struct control_load *load, uint6
             module_take_back(control, index);
         }
         return err_wrap(err, "cannot save module '%s'", name);
+    }
+    if (fresh) {
+        keep_former(control, index);
     }
     apply_load(module, load);
     module->wanted = load->place;

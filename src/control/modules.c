@@ -293,6 +293,7 @@ void module_take_learnt(struct control *control, struct module *module, const ch
 
 void module_forget(struct module *module)
 {
+    module_forget_former(module);
     module->listed = false;
     module->asked = false;
     module->unsaved = 0;

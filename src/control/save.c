@@ -23,6 +23,14 @@ static int save_place(void *arg, struct err *err)
     return store_module_set_place(save->control->parts.store, module->name, place_name(place), err);
 }
 
+/* Not anew what another daemon has deleted meanwhile: -ENOENT then. */
+static int save_load(void *arg, struct err *err)
+{
+    const struct save *save = arg;
+    int failed = save_place(arg, err);
+    return failed ? failed : module_save(save->control, save->module, err);
+}
+
 static int save_learnt(void *arg, struct err *err)
 {
     const struct save *save = arg;
@@ -37,7 +45,7 @@ static int save_one(struct control *control, struct module *module, enum unsaved
 {
     struct store *store = control->parts.store;
     struct save save = {control, module};
-    int failed = what == UNSAVED_PLACE  ? store_transact(store, save_place, &save, err)
+    int failed = what == UNSAVED_LOAD   ? store_transact(store, save_load, &save, err)
                  : what == UNSAVED_KEPT ? store_transact_leading(store, save_place, &save, err)
                                         : store_transact_leading(store, save_learnt, &save, err);
     /* Gone meanwhile, or another daemon decides now: there is nothing to save any more. */
@@ -54,7 +62,7 @@ static int save_one(struct control *control, struct module *module, enum unsaved
 
 static int save_module(struct control *control, struct module *module, struct err *err)
 {
-    static const enum unsaved kinds[] = {UNSAVED_PLACE, UNSAVED_KEPT, UNSAVED_LEARNT};
+    static const enum unsaved kinds[] = {UNSAVED_LOAD, UNSAVED_KEPT, UNSAVED_LEARNT};
     int failed = 0;
     for (size_t i = 0; !failed && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (module->unsaved & kinds[i]) {
@@ -91,7 +99,7 @@ void saves_turn(struct control *control, uint64_t now_ms)
 
 void module_save_later(struct control *control, struct module *module, enum unsaved what)
 {
-    bool leaders = what != UNSAVED_PLACE;
+    bool leaders = what != UNSAVED_LOAD;
     if (module->listed && (control->leads || !leaders)) {
         module->unsaved |= what;
         saves_turn(control, clock_now_ms());

@@ -134,13 +134,14 @@ static int waiter_state(const struct control *control, const struct waiter *wait
     return 0;
 }
 
-/* A load that failed leaves the module where it serves; one that serves nowhere is given up unless
- * it was well before. */
+/* A load that failed leaves the module what it was, where it serves; one that serves nowhere is
+ * given up unless it was well before. */
 static void give_up(struct control *control, const struct waiter *waiter)
 {
     struct module *module = control->modules[waiter->module];
     bool serves = control->published[waiter->module].choice == CHOICE_TARGET;
     if (serves) {
+        module_put_former_back(module);
         module->wanted = control->served[waiter->module];
         module->broken = false;
         for (uint32_t i = 0; i < control->instance_count; i++) {
@@ -154,7 +155,7 @@ static void give_up(struct control *control, const struct waiter *waiter)
         module->wanted = PLACE_NONE;
     }
     /* Else the next daemon would try again what was given up. */
-    module_save_later(control, module, UNSAVED_PLACE);
+    module_save_later(control, module, UNSAVED_LOAD);
 }
 
 /* What to know of a module though it is there; owned by the caller; NULL = nothing. */
