@@ -236,3 +236,50 @@ def test_walkers_whose_calls_come_back_do_not_take_each_others_threads(serve, wr
             lambda n: daemon.post(f"/walkers/{walker}", {"ctx": {"n": n}}).json(), range(64)))
     assert [reply.get("report") for reply in replies] == [[n] for n in range(64)]
     daemon.fds_at_start = {}  # connections to workers are kept for a minute
+
+
+# ---- what a call within the process leaves as it is (docs/modules.md)
+
+GIVEN = """
+import dataclasses
+import jsorc
+
+@dataclasses.dataclass
+class Item:
+    name: str
+
+@jsorc.action
+def kinds(count: int, item: Item, word: str | None = "default"):
+    return [type(count).__name__, type(item).__name__, word]
+
+@jsorc.action
+def pair():
+    return (1, float("nan"))
+
+@jsorc.action
+def same(value):
+    return value
+"""
+
+GIVER = """
+import jsorc
+
+@jsorc.walker
+def give():
+    jsorc.report(jsorc.call("given.kinds", "3", {"name": "a"}, None))
+    got = jsorc.call("given.pair")
+    jsorc.report([type(got).__name__, type(got[1]).__name__])
+    try:
+        jsorc.report(type(jsorc.call("given.same", object())).__name__)
+    except TypeError:
+        jsorc.report("TypeError")
+"""
+
+
+def test_only_a_call_that_leaves_the_process_converts(serve, write):
+    daemon = serve(write("given.py", GIVEN), write("giver.py", GIVER))
+    for mode, wanted in (
+            ("module", [["str", "dict", None], ["tuple", "float"], "object"]),
+            ("remote", [["int", "Item", "default"], ["list", "NoneType"], "TypeError"])):
+        move(daemon, "given", mode)
+        assert daemon.post("/walkers/give", {}).json()["report"] == wanted, mode

@@ -121,7 +121,7 @@ def _run_setup(loaded, ctx):
         loaded.ctx_unused = bool(arguments)
         return
     try:
-        value = setup(**arguments)
+        value = setup(**_converted(setup, arguments))
         if hasattr(type(value), "__await__"):
             from . import _asyncrun
 
@@ -134,6 +134,32 @@ def _run_setup(loaded, ctx):
             return
         raise LoadError(loaded.name, "setup", error_line(error), text,
                         setup_hint(error, setup)) from None
+
+
+class CtxError(ValueError):
+    """A value of ctx does not fit the annotation of setup's parameter."""
+
+
+def _converted(setup, arguments):
+    """The arguments as setup's annotations want them: the rules of a call's arguments. What setup
+    does not take is left for its own TypeError."""
+    from . import _convert, _signature
+
+    params = {param.name: param for param in _signature.params_of(setup)
+              if param.kind in (_signature.PLAIN, _signature.KEYWORD, _signature.DICT)}
+    rest = next((param for param in params.values() if param.kind == _signature.DICT), None)
+    made = dict(arguments)
+    for name, value in arguments.items():
+        param = params.get(name, rest)
+        if param is None or param.convert is None or (value is None and not param.required):
+            continue
+        try:
+            made[name] = param.convert(value)
+        except _convert.Invalid as found:
+            path, message = found.errors[0][:2]
+            where = ".".join(str(part) for part in (name, *path))
+            raise CtxError(f"{where}: {message} (setup has {name}: {param.text})") from None
+    return made
 
 
 # ---- functions decorated by the original's decorator
@@ -225,7 +251,7 @@ def hint(error, entry):
                     f"({os.pathsep.join(sys.path[:4])}): is it spelt so, and is this the right "
                     f"interpreter ({sys.executable})?")
         return f"pip install {_PACKAGES.get(error.name, _PACKAGES.get(top, top))}"
-    if isinstance(error, FileNotFoundError) and entry["kind"] == PYTHON_FILE:
+    if entry["kind"] == PYTHON_FILE and not os.path.isfile(entry["source"]):
         return "give the path of a Python file that exists"
     if isinstance(error, SyntaxError) and error.filename:
         return f"correct {error.filename} line {error.lineno}"
@@ -235,6 +261,8 @@ def hint(error, entry):
 
 
 def setup_hint(error, setup):
+    if isinstance(error, CtxError):
+        return "correct this value in ctx, or the annotation"
     if isinstance(error, TypeError) and "argument" in str(error):
         names = getattr(getattr(setup, "__code__", None), "co_varnames", ())
         count = getattr(getattr(setup, "__code__", None), "co_argcount", 0)

@@ -113,7 +113,7 @@ def action(function=None, *, group=None, name=None, aliases=(), idempotent=False
     timeout_s   limit of one call in seconds, for callers that give none
 
     The function itself is returned unchanged. Parameters without an annotation take any JSON
-    value; annotated ones are converted as far as that loses nothing (``"3"`` for an ``int``).
+    value; annotated ones are converted by the original's lenient rules (``"3"`` fits an ``int``).
     """
     if timeout_s is not None and not timeout_s > 0:
         raise ValueError(f"timeout_s must be a positive number of seconds, not {timeout_s!r}")

@@ -31,6 +31,8 @@ def seen():
     ("def broken(:\n", "import", "SyntaxError", "correct "),
     ("1/0", "import", "ZeroDivisionError: division by zero", None),
     ("import sys; sys.exit(4)", "import", "SystemExit: it called exit(4)", None),
+    ("raise FileNotFoundError('weights.bin is not mounted yet')", "import",
+     "FileNotFoundError: weights.bin is not mounted yet", None),
     ("x = 1", "actions", "it has no actions and no walkers", "@jsorc.action"),
     ("import jsorc\n@jsorc.action\ndef setup(): raise OSError('no model')", "setup",
      "OSError: no model", "_ignore_setup_error"),
@@ -45,6 +47,8 @@ def test_a_module_that_cannot_be_loaded_says_why(start, source, stage, error, hi
     assert error in worker.ready["error"]
     if hint:
         assert hint in worker.ready["hint"]
+    if stage == "import" and hint is None:
+        assert worker.ready.get("hint") is None
     assert error in worker.log_text()
     trace = worker.ready.get("traceback") or ""
     assert "jsorc/_load.py" not in trace and "importlib" not in trace
@@ -57,6 +61,36 @@ def test_arguments_that_setup_does_not_take_are_explained(start):
                    start=False)
     assert worker.process.wait(20) == 1
     assert "setup takes (size)" in worker.ready["hint"]
+
+
+TYPED_SETUP = """
+import pathlib
+import jsorc
+state = []
+def setup(ms: int = 15, folder: pathlib.Path | None = None, sizes: list[float] = (), **more: bool):
+    state.append([ms, type(folder).__name__, sizes, more])
+@jsorc.action
+def seen():
+    return state
+"""
+
+
+def test_the_ctx_of_setup_is_converted_as_arguments_are(start):
+    worker = start(TYPED_SETUP, ctx={"ms": "3", "folder": "/tmp", "sizes": ["1"], "fast": "yes"})
+    assert worker.call("seen") == [[3, "PosixPath", [1.0], {"fast": True}]]
+
+
+@pytest.mark.parametrize("ctx, error", [
+    ({"ms": "x"}, "ms: value is not a valid integer (setup has ms: int)"),
+    ({"sizes": [1, "x"]}, "sizes.1: value is not a valid float"),
+    ({"fast": 7}, "fast: value could not be parsed to a boolean"),
+])
+def test_a_ctx_that_does_not_fit_the_annotations_of_setup_is_refused(start, ctx, error):
+    worker = start(TYPED_SETUP, ctx=ctx, start=False)
+    assert worker.process.wait(20) == 1
+    assert (worker.ready["stage"], worker.ready["module"]) == ("setup", "m")
+    assert error in worker.ready["error"]
+    assert "ctx" in worker.ready["hint"]
 
 
 def test_a_failed_setup_may_be_ignored(start):
