@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/err.h"
@@ -42,11 +43,20 @@ static int write_file(const char *folder, const char *name, const char *text, st
     return 0;
 }
 
-static int write_files(const char *folder, struct json_object *result, struct err *err)
+/* Before anything is measured: hours would be lost for a misspelt folder. */
+static int make_folder(const char *folder, struct err *err)
 {
     if (mkdir(folder, 0777) < 0 && errno != EEXIST) {
-        return err_errno(err, errno, "cannot make the folder '%s'", folder);
+        return err_errno(err, errno, "cannot make the folder '%s' of --out", folder);
     }
+    CLEANUP(str_free) char *inside = xasprintf("%s/.", folder); /* fails on what is no folder */
+    return access(inside, W_OK | X_OK) < 0
+               ? err_errno(err, errno, "cannot write to the folder '%s' of --out", folder)
+               : 0;
+}
+
+static int write_files(const char *folder, struct json_object *result, struct err *err)
+{
     CLEANUP(str_free) char *csv = result_csv(result);
     CLEANUP(str_free) char *html = report_html(result);
     int failed = write_file(folder, "result.json",
@@ -159,6 +169,9 @@ static int run(struct cli *cli, struct json_object *values)
     }
     apps_init(&loadtest.apps);
     int failed = options_read(&loadtest.apps, values, &loadtest.options, &err);
+    if (!failed && loadtest.options.out) {
+        failed = make_folder(loadtest.options.out, &err);
+    }
     int status = failed ? cli_usage(cli, "%s", err.text) : run_loadtest(cli, values, &loadtest);
     run_done(&loadtest.run);
     apps_done(&loadtest.apps);

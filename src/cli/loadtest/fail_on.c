@@ -24,17 +24,19 @@ static const struct metric {
 
 #define METRIC_COUNT (sizeof(METRICS) / sizeof(METRICS[0]))
 
-/* What a value in that unit is multiplied by; NaN = not a unit of the metric. */
+/* What a value in that unit is multiplied by; NaN = not a unit of the metric. A time needs one: a
+ * build that takes seconds for milliseconds never fails. */
 static double factor_of(const struct metric *metric, const char *unit)
 {
     static const struct {
         const char *unit;
         double ms;
     } times[] = {{"us", 0.001}, {"ms", 1}, {"s", 1000}};
-    if (*unit == '\0' || strcmp(unit, metric->unit) == 0) {
+    bool is_time = strcmp(metric->unit, "ms") == 0;
+    if ((*unit == '\0' && !is_time) || strcmp(unit, metric->unit) == 0) {
         return 1;
     }
-    for (size_t i = 0; strcmp(metric->unit, "ms") == 0 && i < 3; i++) {
+    for (size_t i = 0; is_time && i < 3; i++) {
         if (strcmp(unit, times[i].unit) == 0) {
             return times[i].ms;
         }
@@ -69,9 +71,14 @@ int fail_on_parse(const char *text, struct fail_on *ret, struct err *err)
     if (end == at || !isfinite(condition.limit)) {
         return err_set(err, EINVAL, "'%s' has no number at its end", text);
     }
-    double factor = factor_of(metric, end + strspn(end, " "));
+    const char *unit = end + strspn(end, " ");
+    double factor = factor_of(metric, unit);
+    if (isnan(factor) && *unit == '\0') {
+        return err_set(err, EINVAL, "'%s' has no unit at its end; write us, ms or s, as in '%sms'",
+                       text, text);
+    }
     if (isnan(factor)) {
-        return err_set(err, EINVAL, "'%s' is no unit of '%s', which has %s", end, metric->written,
+        return err_set(err, EINVAL, "'%s' is no unit of '%s', which has %s", unit, metric->written,
                        metric->unit);
     }
     condition.limit *= factor;

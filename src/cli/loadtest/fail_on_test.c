@@ -33,9 +33,9 @@ static void reads_metric_comparison_value_and_unit(void)
 
 static void refuses_what_is_no_condition(void)
 {
-    static const char *const texts[] = {"",        "p98>1ms",   "p99",           "p99=3ms",
-                                        "p99>",    "p99>ms",    "p99>1kg",       "errors>1ms",
-                                        "p99>nan", "p99>1ms x", "throughput<1ms"};
+    static const char *const texts[] = {
+        "",           "p98>1ms", "p99",       "p99=3ms",        "p99>",   "p99>ms", "p99>1kg",
+        "errors>1ms", "p99>nan", "p99>1ms x", "throughput<1ms", "p99>20", "mean>0 "};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         struct fail_on found = {0};
         struct err err = {0};
