@@ -15,6 +15,9 @@
 /* Of one module in a walker's list; the measured ratio goes on from there. */
 #define REPEATS_MAX 64
 
+/* Of a user: what clocks and the edges of a phase may add to a mean number of runs under way. */
+#define USERS_SLACK 0.05
+
 static double seconds(uint64_t ns)
 {
     return (double)ns / 1e9;
@@ -263,13 +266,24 @@ static void book(struct policy_measurement *measurement, const struct policy_pro
     }
 }
 
+/* In the phase at least so many runs were under way at once: no fewer than in the mean, which is
+ * throughput times latency (Little's law). A run that began before the phase counts whole, so there
+ * may be one latency a client too much in it. */
+static double users_at_least(const struct policy_measurement *measurement)
+{
+    double latency_s = measurement->mean_latency_s;
+    double mean = measurement->throughput_s * latency_s / (1 + latency_s / measurement->phase_s);
+    return ceil(mean - USERS_SLACK);
+}
+
 /* The load as a finite number of clients that pause: by the interactive response time law
  * (Denning and Buzen, The Operational Analysis of Queueing Network Models, 1978) N clients who
  * think for Z make N / (W + Z) requests a second. N is the most that were seen at once, so a closed
- * load is told as it is, and an open one as many clients with long pauses. */
+ * load is told as it is, and an open one as many clients with long pauses. The looks are few in a
+ * short phase, and each may miss a client that is between two runs. */
 static void tell_load(struct policy_measurement *measurement, unsigned in_flight_max)
 {
-    double users = in_flight_max > 0 ? in_flight_max : 1;
+    double users = fmax(fmax(in_flight_max, 1), users_at_least(measurement));
     double think = users / measurement->throughput_s - measurement->mean_latency_s;
     measurement->users = users;
     measurement->think_s = think > 0 ? think : 0;
