@@ -5,8 +5,9 @@ create, delete. It has no controllers; a test on the real one is beside each tha
 import json
 import threading
 import uuid
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+
+from kube_server import KubeHandler, KubeServer
 
 KINDS = {
     "v1": {"configmaps": ("ConfigMap", True), "namespaces": ("Namespace", False),
@@ -28,15 +29,7 @@ class Refusal(Exception):
                        "reason": reason, "message": message, "details": {"name": name}}
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def handle_error(self, request, client_address):
-        """Clients end as they like."""
-
-
-class KubeApi:
+class KubeApi(KubeServer):
     """with KubeApi() as api: api.url"""
 
     def __init__(self):
@@ -48,26 +41,13 @@ class KubeApi:
         self.log = []  # (version, plural, type, object)
         self.created = []  # (kind, namespace, name), each time
         self.stopping = False
-        api = self
-
-        class Handler(_Handler):
-            pass
-
-        Handler.api = api
-        self.server = _Server(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-    def __enter__(self):
-        self.thread.start()
-        return self
+        super().__init__(_Handler)
 
     def __exit__(self, *_):
         with self.changed:
             self.stopping = True
             self.changed.notify_all()
-        self.server.shutdown()
-        self.server.server_close()
+        super().__exit__()
 
     def put(self, version, plural, namespace, obj):
         """As a controller or a person writes it."""
@@ -125,12 +105,10 @@ class KubeApi:
         self.changed.notify_all()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    api = None
-
-    def log_message(self, *_):
-        pass
+class _Handler(KubeHandler):
+    @property
+    def api(self):
+        return self.server.owner
 
     def setup(self):
         super().setup()

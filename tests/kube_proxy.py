@@ -13,8 +13,9 @@ import ssl
 import struct
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
+
+from kube_server import KubeHandler, KubeServer
 
 STATUSES = (409, 410, 422, 429, 429, 500, 503)
 REASONS = {409: "Conflict", 410: "Expired", 422: "Invalid", 429: "TooManyRequests",
@@ -27,7 +28,7 @@ WATCH_FAULT_RATIO = 0.8
 HANG_SECONDS_MAX = 60
 
 
-class KubeProxy:
+class KubeProxy(KubeServer):
     """with KubeProxy(url, seed) as proxy: proxy.url. context: an ssl context for an https url.
 
     counts: fault -> how often it was injected. calm(): no more of them."""
@@ -41,24 +42,11 @@ class KubeProxy:
         self.counts = {}
         self.stopping = threading.Event()
         self.quiet = False
-        proxy = self
-
-        class Handler(_Handler):
-            pass
-
-        Handler.proxy = proxy
-        self.server = _Server(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-    def __enter__(self):
-        self.thread.start()
-        return self
+        super().__init__(_Handler)
 
     def __exit__(self, *_):
         self.stopping.set()
-        self.server.shutdown()
-        self.server.server_close()
+        super().__exit__()
 
     def calm(self):
         self.quiet = True
@@ -84,20 +72,10 @@ class KubeProxy:
                                           timeout=HANG_SECONDS_MAX)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def handle_error(self, request, client_address):
-        """Connections that end in the middle are what this program is for."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    proxy = None
-
-    def log_message(self, *_):
-        pass
+class _Handler(KubeHandler):
+    @property
+    def proxy(self):
+        return self.server.owner
 
     def setup(self):
         super().setup()

@@ -14,18 +14,13 @@ PROGRAM = BUILD / "src/provider/kubernetes/kube_talk"
 PATIENCE_SECONDS = 60
 
 
-class KubeTalk:
-    """with KubeTalk(kubeconfig=...) as kube: kube.get("v1", "Pod", "web")"""
+class _Talk:
+    """A test program that does what lines of JSON tell it, until they end. It must end well."""
 
-    def __init__(self, **options):
+    def __init__(self, program, options):
         self.process = subprocess.Popen(
-            [PROGRAM, json.dumps(options)], text=True, bufsize=1,
+            [program, json.dumps(options)], text=True, bufsize=1,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.changed = threading.Condition()
-        self.answers = {}
-        self.views = {}
-        self.last_id = 0
-        self.ended = False
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
@@ -39,8 +34,26 @@ class KubeTalk:
         finally:
             self.process.kill()
         self.reader.join(PATIENCE_SECONDS)
-        complaint = self.process.stderr.read()
-        assert status == 0 and complaint == "", complaint
+        complaint = self.complaint()
+        assert status == 0 and not complaint, complaint
+
+    def tell(self, line):
+        self.process.stdin.write(json.dumps(line) + "\n")
+
+
+class KubeTalk(_Talk):
+    """with KubeTalk(kubeconfig=...) as kube: kube.get("v1", "Pod", "web")"""
+
+    def __init__(self, **options):
+        self.changed = threading.Condition()
+        self.answers = {}
+        self.views = {}
+        self.last_id = 0
+        self.ended = False
+        super().__init__(PROGRAM, options)
+
+    def complaint(self):
+        return self.process.stderr.read()
 
     def _read(self):
         for line in self.process.stdout:
@@ -61,7 +74,7 @@ class KubeTalk:
         line = {"id": self.last_id, "do": do, **details}
         if do == "watch":
             self.views[self.last_id] = View()
-        self.process.stdin.write(json.dumps(line) + "\n")
+        self.tell(line)
         return self.last_id
 
     def answer(self, number):
@@ -92,31 +105,17 @@ class KubeTalk:
         return self.views[self.begin("watch", apiVersion=api_version, kind=kind, **details)]
 
 
-class ReconcilerTalk:
+class ReconcilerTalk(_Talk):
     """The reconciler, alone: its test program. with ReconcilerTalk(...) as reconciler: ..."""
 
     def __init__(self, **options):
-        self.process = subprocess.Popen(
-            [PROGRAM.with_name("reconciler_talk"), json.dumps(options)], text=True, bufsize=1,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.log = []
-        self.logger = threading.Thread(target=self._log, daemon=True)
-        self.logger.start()
+        super().__init__(PROGRAM.with_name("reconciler_talk"), options)
 
-    def __enter__(self):
-        return self
+    def complaint(self):
+        return [line for line in self.log if not line.startswith("time=")]
 
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        try:
-            status = self.process.wait(PATIENCE_SECONDS)
-        finally:
-            self.process.kill()
-        self.logger.join(PATIENCE_SECONDS)
-        complaints = [line for line in self.log if not line.startswith("time=")]
-        assert status == 0 and not complaints, complaints
-
-    def _log(self):
+    def _read(self):
         self.log.extend(self.process.stderr)
 
     def want(self, name, objects):
@@ -124,10 +123,10 @@ class ReconcilerTalk:
         line = {"want": name}
         if objects is not None:
             line["manifest"] = {"apiVersion": "v1", "kind": "List", "items": objects}
-        self.process.stdin.write(json.dumps(line) + "\n")
+        self.tell(line)
 
     def state(self, name):
-        self.process.stdin.write(json.dumps({"state": name}) + "\n")
+        self.tell({"state": name})
         return json.loads(self.process.stdout.readline())
 
     def until_settled(self, name, seconds):
