@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "provider/kubernetes/kube_secret.h"
 
 #define SERVICE_ACCOUNT_FOLDER "/var/run/secrets/kubernetes.io/serviceaccount"
 
@@ -26,14 +27,6 @@ struct kube_exec *kube_exec_free(struct kube_exec *exec)
     return NULL;
 }
 
-static void free_secret(char *text)
-{
-    if (text) {
-        explicit_bzero(text, strlen(text));
-        free(text);
-    }
-}
-
 struct kube_config *kube_config_free(struct kube_config *config)
 {
     if (config) {
@@ -47,11 +40,11 @@ struct kube_config *kube_config_free(struct kube_config *config)
         free(config->certificate_file);
         free(config->certificate_pem);
         free(config->key_file);
-        free_secret(config->key_pem);
-        free_secret(config->token);
+        kube_secret_wipe(config->key_pem);
+        kube_secret_wipe(config->token);
         free(config->token_file);
         free(config->user);
-        free_secret(config->password);
+        kube_secret_wipe(config->password);
         (void)kube_exec_free(config->exec);
         free(config);
     }

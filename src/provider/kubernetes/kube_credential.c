@@ -98,7 +98,7 @@ static void run_plugin(void *arg)
 
 static void set_token(struct kube_credential *credential, const char *token)
 {
-    free(credential->authorization);
+    kube_secret_wipe(credential->authorization);
     credential->authorization = token ? xasprintf("Authorization: Bearer %s", token) : NULL;
 }
 
@@ -106,7 +106,7 @@ static void take_secret(struct kube_credential *credential, struct kube_secret *
 {
     set_token(credential, secret->token);
     free(credential->certificate);
-    free(credential->key);
+    kube_secret_wipe(credential->key);
     credential->certificate = TAKE(secret->certificate);
     credential->key = TAKE(secret->key);
     credential->expires_ms = secret->expires_ms;
@@ -238,8 +238,8 @@ void kube_credential_done(struct kube *kube)
         credential->job->kube = NULL;
         kube->config->exec = NULL; /* the job's now */
     }
-    free(credential->authorization);
+    kube_secret_wipe(credential->authorization);
     free(credential->certificate);
-    free(credential->key);
+    kube_secret_wipe(credential->key);
     *credential = (struct kube_credential){0};
 }

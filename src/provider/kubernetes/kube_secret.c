@@ -33,7 +33,7 @@ int64_t kube_time_read(const char *text)
     return ((int64_t)timegm(&parts) - offset_min * 60) * 1000 + fraction_ms;
 }
 
-static void wipe(char *text)
+void kube_secret_wipe(char *text)
 {
     if (text) {
         explicit_bzero(text, strlen(text));
@@ -43,8 +43,8 @@ static void wipe(char *text)
 
 void kube_secret_done(struct kube_secret *secret)
 {
-    wipe(secret->token);
-    wipe(secret->key);
+    kube_secret_wipe(secret->token);
+    kube_secret_wipe(secret->key);
     free(secret->certificate);
     *secret = (struct kube_secret){0};
 }

@@ -19,5 +19,8 @@ int kube_secret_read(struct slice text, const char *api_version, struct kube_sec
                      struct err *err);
 void kube_secret_done(struct kube_secret *secret);
 
+/* Frees a text whose bytes shall not stay in memory. NULL allowed. */
+void kube_secret_wipe(char *text);
+
 /* "2026-11-24T12:57:23Z", fractions and offsets allowed (RFC 3339). Unix time in ms; 0 = none. */
 int64_t kube_time_read(const char *text);
