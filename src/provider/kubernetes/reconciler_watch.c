@@ -309,9 +309,13 @@ static struct watched *watched_find(const struct reconciler *reconciler, const c
 void watch_kind(struct reconciler *reconciler, const char *api_version, const char *kind,
                 const char *namespace)
 {
-    if (watched_find(reconciler, kind, namespace) ||
-        reconciler->watch_count == RECONCILER_WATCHES_MAX) {
-        return; /* not watched: applied, and not looked after */
+    if (watched_find(reconciler, kind, namespace)) {
+        return;
+    }
+    if (reconciler->watch_count == RECONCILER_WATCHES_MAX) {
+        log_warn("objects are applied and not looked after: too many kinds and namespaces",
+                 "kind=%s namespace=%s watches=%d", kind, namespace, RECONCILER_WATCHES_MAX);
+        return;
     }
     struct watched *watched = xcalloc(1, sizeof(*watched));
     struct kube_ref ref = {
