@@ -17,6 +17,8 @@ TEXT = """
 import os
 import jsorc
 
+HELD = b"x" * (8 << 20)
+
 @jsorc.action
 def upper(text: str):
     return text.upper()
@@ -103,6 +105,12 @@ def go_remote(daemon):
 
 def is_remote(daemon):
     return status(daemon, "text")["mode"] == "remote"
+
+
+def asked_mb(api):
+    """The memory that the Deployment asks for."""
+    pod = api.get("deployments", NS, "text")["spec"]["template"]["spec"]
+    return int(pod["containers"][0]["resources"]["requests"]["memory"].removesuffix("Mi"))
 
 
 def upper(daemon):
@@ -229,6 +237,7 @@ def test_the_next_daemon_finds_its_pods_and_what_is_nobodys_goes(api, lab, daemo
     wait_until(lambda: is_remote(daemon), PATIENCE_S, "the move to the pod")
     made = len(api.created)
     version = api.get("deployments", NS, "text")["metadata"]["resourceVersion"]
+    assert asked_mb(api) >= 32 + 8, "for the interpreter and what the module was measured to hold"
     labels = {**api.get("services", NS, "text")["metadata"]["labels"], "jsorc/action": "old"}
     api.put("v1", "configmaps", NS, {"metadata": {"name": "left", "labels": labels}})
     api.put("v1", "configmaps", NS, {"metadata": {"name": "foreign", "labels": {
@@ -240,7 +249,8 @@ def test_the_next_daemon_finds_its_pods_and_what_is_nobodys_goes(api, lab, daemo
     assert is_remote(daemon)
     wait_until(lambda: api.names("configmaps") == ["foreign", "text-up"], PATIENCE_S,
                "the end of what was left")
-    assert api.get("deployments", NS, "text")["metadata"]["resourceVersion"] == version
+    assert api.get("deployments", NS, "text")["metadata"]["resourceVersion"] == version, (
+        "rolled out anew, say because the measured memory was forgotten")
     assert len(api.created) == made + 2, "what the test put there itself"
 
 
