@@ -168,7 +168,6 @@ void pod_spec_away(const struct module *module, struct pod_spec *spec)
     spec->source = module->source;
     spec->config = module->config;
     spec->memory_kb = loaded_kb > 0 ? loaded_kb + INTERPRETER_KB : 0;
-    spec->memory_peak_kb = spec->memory_kb;
 }
 
 int control_pod_spec(const struct control *control, const char *name, struct pod_spec *ret_spec,

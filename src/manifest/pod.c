@@ -192,7 +192,7 @@ static int64_t in_steps(int64_t kb)
 }
 
 /* As given: request and limit are the same, as in the original's configs. Else as measured: a tenth
- * over what it had after loading is asked for, half over the highest is the limit. */
+ * over what it had after loading is asked for, half over that is the limit. */
 static struct json_object *resources(struct json_object *remote, const struct pod_module *module)
 {
     struct json_object *result = json_object_new_object();
@@ -204,7 +204,7 @@ static struct json_object *resources(struct json_object *remote, const struct po
         json_set_str(limits, "memory", memory);
     } else if (module->memory_kb > 0) {
         int64_t request_kb = module->memory_kb + module->memory_kb / 10;
-        int64_t limit_kb = module->memory_peak_kb + module->memory_peak_kb / 2;
+        int64_t limit_kb = module->memory_kb + module->memory_kb / 2;
         limit_kb = limit_kb > request_kb + MEMORY_ROOM_KB ? limit_kb : request_kb + MEMORY_ROOM_KB;
         CLEANUP(str_free) char *request = xasprintf("%lldMi", (long long)in_steps(request_kb));
         CLEANUP(str_free) char *limit = xasprintf("%lldMi", (long long)in_steps(limit_kb));

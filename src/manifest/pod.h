@@ -18,11 +18,10 @@ struct manifest;
 /* Whether remote is a short form rather than manifests. */
 bool pod_is_short(const struct json_object *remote);
 
-struct pod_module {         /* borrowed */
-    const char *name;       /* of the module: the objects are called after it */
-    const char *source;     /* what a start-up script serves: "acme_text.word_tools" */
-    int64_t memory_kb;      /* PSS after loading, measured; 0 = not known */
-    int64_t memory_peak_kb; /* highest that was seen; 0 = not known */
+struct pod_module {     /* borrowed */
+    const char *name;   /* of the module: the objects are called after it */
+    const char *source; /* what a start-up script serves: "acme_text.word_tools" */
+    int64_t memory_kb;  /* of a pod after loading it, as measured; 0 = not known */
 };
 
 /* ConfigMap (start-up script; without one when `command` is given), Service and Deployment.

@@ -29,8 +29,7 @@ struct pod_spec {         /* borrowed during start */
     const char *module;
     const char *source;
     struct json_object *config; /* the action config's entry; NULL = none */
-    int64_t memory_kb;          /* measured: PSS after loading, and the highest; 0 = not known */
-    int64_t memory_peak_kb;
+    int64_t memory_kb;          /* that it has after loading, as measured; 0 = not known */
 };
 
 struct pod_replica {  /* one of those that serve a pod's module alike; borrowed */

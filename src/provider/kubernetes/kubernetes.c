@@ -80,10 +80,8 @@ static int make_manifest(const struct kubernetes *provider, const struct pod_spe
         return err_set(err, EINVAL, "the action config of '%s' has no 'remote': what its pod is",
                        spec->module);
     }
-    const struct pod_module module = {.name = spec->module,
-                                      .source = spec->source,
-                                      .memory_kb = spec->memory_kb,
-                                      .memory_peak_kb = spec->memory_peak_kb};
+    const struct pod_module module = {
+        .name = spec->module, .source = spec->source, .memory_kb = spec->memory_kb};
     int failed = pod_is_short(remote) ? pod_manifest(remote, &module, &manifest, err)
                                       : manifest_read(remote, &manifest, err);
     if (failed) {
