@@ -31,8 +31,7 @@ def pytest_addoption(parser):
 
 @pytest.fixture(scope="session")
 def database_server():
-    if not PROGRAMS:
-        pytest.skip("no PostgreSQL server is installed (package postgresql)")
+    assert PROGRAMS, "no PostgreSQL server is installed: dev/setup test"
     server = Postgres()
     yield server
     server.remove()

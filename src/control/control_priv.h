@@ -108,8 +108,9 @@ struct instance {
     struct pod_memory memory;
     uint64_t measured_ms;
     struct pod_events events;
-    struct look *look; /* owned; at the calls inside it (local_calls.c) */
-    char *trouble;     /* what keeps it from its work, one word; NULL = nothing is known */
+    struct look *look;  /* owned; at the calls inside it (local_calls.c) */
+    char *trouble;      /* what keeps it from its work, one word; NULL = nothing is known */
+    char *trouble_text; /* the same for a person */
 };
 
 struct waiter {

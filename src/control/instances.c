@@ -59,6 +59,7 @@ void instance_forget(struct instance *instance)
     look_forget(instance);
     (void)json_put(instance->first_info);
     free(instance->trouble);
+    free(instance->trouble_text);
     server_free(instance->server);
     if (instance->pod) {
         instance->pod->ops->free_pod(instance->pod);

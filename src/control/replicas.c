@@ -136,6 +136,7 @@ void instance_trouble(void *arg, const char *reason, const char *text, bool stuc
     struct control *control = instance->control;
     bool starts = instance->state == INSTANCE_STARTING;
     str_replace(&instance->trouble, reason);
+    str_replace(&instance->trouble_text, reason ? text : NULL);
     if (reason && starts && stuck) {
         /* Who waits for it is told; it is not stopped: what mends it may come by itself. */
         control->counts.start_failures[0]++;

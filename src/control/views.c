@@ -42,7 +42,9 @@ static const struct instance *pod_in_state(const struct control *control, uint32
     return found;
 }
 
-static struct json_object *remote_state(const struct control *control, uint32_t index)
+/* ret_message: what keeps its pod from its work; borrowed, NULL = nothing. */
+static struct json_object *remote_state(const struct control *control, uint32_t index,
+                                        const char **ret_message)
 {
     const struct module *module = control->modules[index];
     struct json_object *remote = json_object_new_object();
@@ -77,6 +79,7 @@ static struct json_object *remote_state(const struct control *control, uint32_t 
     json_set_str(remote, "status", status);
     if (pod && pod->trouble) {
         json_set_str(remote, "reason", pod->trouble);
+        *ret_message = pod->trouble_text;
     } else if (module->broken && module->wanted == PLACE_REMOTE) {
         json_set_str(remote, "reason", module->error);
     }
@@ -104,9 +107,11 @@ struct json_object *control_action_state(const struct control *control, const ch
     bool file = strcmp(module->kind, "python-file") == 0 || module_is_native(module);
     json_set_str(local, "path", file ? module->source : NULL);
     json_set(state, "local", local);
-    json_set(state, "remote", remote_state(control, index));
-    if (module->error) {
-        json_set_str(state, "message", module->error);
+    const char *message = NULL;
+    json_set(state, "remote", remote_state(control, index, &message));
+    message = module->error ? module->error : message;
+    if (message) {
+        json_set_str(state, "message", message);
     }
     return state;
 }
