@@ -19,9 +19,7 @@ static void leaves_the_duration_of_a_timed_call_to_its_caller(void)
     struct front front;
     struct worker worker;
     char body[600];
-    front_start(&front, 1000);
-    worker_start(&worker, ANSWER, 1);
-    place(&front, worker.target, false);
+    front_start_on(&front, 1000, &worker, ANSWER, false);
     EXPECT_INT(call_with(&front, "a.b", "X-Jsorc-Walker: tidy\r\nX-Jsorc-Timed: 1\r\n", body), 200);
     const struct call_stats *stats = action_stats_find(&front.stats, SLICE("tidy"));
     EXPECT_INT(atomic_load(&stats->calls), 1);
@@ -37,9 +35,7 @@ static void answers_with_what_the_worker_said_and_counts_it(void)
     struct front front;
     struct worker worker;
     char body[600];
-    front_start(&front, 1000);
-    worker_start(&worker, ANSWER, 1);
-    place(&front, worker.target, false);
+    front_start_on(&front, 1000, &worker, ANSWER, false);
     for (int i = 0; i < 10; i++) {
         EXPECT_INT(call(&front, "a.b", body), 200);
         EXPECT_STR(body, "\"ok\"");
@@ -54,12 +50,14 @@ static void answers_with_what_the_worker_said_and_counts_it(void)
     worker_stop(&worker);
 }
 
+struct later {
+    struct front *front;
+    struct worker *worker;
+};
+
 static void *place_later(void *arg)
 {
-    struct {
-        struct front *front;
-        struct worker *worker;
-    } *both = arg;
+    const struct later *both = arg;
     test_pause_ms(100);
     place(both->front, both->worker->target, false);
     return NULL;
@@ -73,10 +71,7 @@ static void lets_a_call_wait_for_its_module(void)
     front_start(&front, 5000);
     worker_start(&worker, ANSWER, 1);
     place(&front, NULL, false);
-    struct {
-        struct front *front;
-        struct worker *worker;
-    } both = {&front, &worker};
+    struct later both = {&front, &worker};
     pthread_t thread;
     EXPECT_INT(pthread_create(&thread, NULL, place_later, &both), 0);
     EXPECT_INT(call(&front, "a.b", body), 200);
@@ -136,10 +131,7 @@ static void sends_what_was_not_executed_to_the_next_target(void)
     worker_start(&bad, CLOSE_UNREAD, 1);
     worker_start(&good, ANSWER, 2);
     place(&front, bad.target, false);
-    struct {
-        struct front *front;
-        struct worker *worker;
-    } both = {&front, &good};
+    struct later both = {&front, &good};
     pthread_t thread;
     EXPECT_INT(pthread_create(&thread, NULL, place_later, &both), 0);
     EXPECT_INT(call(&front, "a.b", body), 200);
@@ -157,9 +149,7 @@ static void repeats_what_may_have_run_only_if_it_may(void)
         struct front front;
         struct worker worker;
         char body[600];
-        front_start(&front, 5000);
-        worker_start(&worker, CLOSE_READ, 1);
-        place(&front, worker.target, idempotent);
+        front_start_on(&front, 5000, &worker, CLOSE_READ, idempotent);
         int status = call(&front, "a.b", body);
         EXPECT_INT(status, idempotent ? 503 : 502);
         EXPECT_INT(atomic_load(&front.stats.outside.errors), 1);
@@ -176,9 +166,7 @@ static void answers_504_when_the_limit_is_over(void)
     struct front front;
     struct worker worker;
     char body[600];
-    front_start(&front, 5000);
-    worker_start(&worker, SILENT, 1);
-    place(&front, worker.target, true);
+    front_start_on(&front, 5000, &worker, SILENT, true);
     EXPECT_INT(call(&front, "a.b", body), 504);
     EXPECT_INT(atomic_load(&worker.target->timeouts), 1);
     front_stop(&front);

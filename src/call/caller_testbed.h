@@ -227,6 +227,15 @@ static void worker_start(struct worker *worker, enum manners manners, uint32_t i
     EXPECT_INT(pthread_create(&worker->thread, NULL, serve, worker), 0);
 }
 
+/* Both, with "a.b" placed on the worker. */
+static void front_start_on(struct front *front, uint64_t park_timeout_ms, struct worker *worker,
+                           enum manners manners, bool idempotent)
+{
+    front_start(front, park_timeout_ms);
+    worker_start(worker, manners, 1);
+    place(front, worker->target, idempotent);
+}
+
 /* After front_stop: its connections are closed then. */
 static void worker_stop(struct worker *worker)
 {
