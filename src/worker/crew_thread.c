@@ -68,7 +68,6 @@ void crew_wake_idle(struct crew *crew)
     (void)pthread_cond_signal(&thread->wake);
 }
 
-/* Each looks around and wakes the next if there is more to do. */
 void crew_wake_one(struct crew *crew)
 {
     if (crew->coming > 0) {

@@ -102,8 +102,7 @@ int py_context_init(PyObject *module)
          "Set it to any value but None: it becomes the walker's whole answer."},
         {"report_file", T_OBJECT, offsetof(struct py_context, report_file), 0,
          "Set it to a path, bytes or {'name', 'base64', 'content-type'}: the walker's answer is "
-         "that "
-         "file."},
+         "that file."},
         {"status_code", T_INT, offsetof(struct py_context, status_code), 0,
          "Set it to an HTTP status for the walker's answer."},
         {"failed", T_BOOL, offsetof(struct py_context, failed), 0, NULL},
