@@ -13,7 +13,8 @@ struct fail_on {
     double limit; /* in the metric's own unit */
 };
 
-/* METRIC OP VALUE [UNIT]: metric mean, p50, p90, p95, p99, p99.9, max (us, ms or s is needed), throughput
+/* METRIC OP VALUE [UNIT]: metric mean, p50, p90, p95, p99, p99.9, max (us, ms or s is needed),
+ * throughput
  * (/s), errors (%, of all requests), speedup (x; of the mean latency); op < <= > >=. -EINVAL.
  * A speed-up that has a confidence interval meets it only with the whole of that: noise is no
  * reason to fail. */
