@@ -95,7 +95,6 @@ int control_follow_policy(struct control *control, struct err *err);
 /* Whether this daemon decides for all: only the leader runs the policy, and saves what it and the
  * loads of modules teach. A control leads until it is told that it does not. */
 void control_lead(struct control *control, bool leads);
-bool control_leads(const struct control *control);
 
 /* The accounts changed: the next snapshots carry table (this reference is taken over). */
 void control_set_auth(struct control *control, struct auth_table *table);

@@ -222,6 +222,11 @@ struct control {
 /* modules.c */
 struct module *module_find(const struct control *control, const char *name, uint32_t *ret_index);
 struct module *module_free(struct module *module);
+/* Where it is wanted but for what a policy only tries. */
+static inline enum place module_place(const struct module *module)
+{
+    return module->kept != PLACE_NONE ? module->kept : module->wanted;
+}
 /* Writes the module's record; -errno of the store. */
 int module_save(struct control *control, const struct module *module, struct err *err);
 int modules_restore(struct control *control, struct err *err);

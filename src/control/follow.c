@@ -14,11 +14,6 @@ struct follow {
     bool stored[DECIDE_MODULES_MAX];
 };
 
-static enum place place_now(const struct module *module)
-{
-    return module->kept != PLACE_NONE ? module->kept : module->wanted;
-}
-
 /* NULL is as good as {}: both mean that nothing was given. */
 static bool is_equal(struct json_object *object, struct json_object *other)
 {
@@ -91,7 +86,7 @@ static int follow_one(void *arg, const struct store_module *row)
     bool renewed = is_renewed(module, row, ctx);
     bool known = module->listed;
     bool ours = module->unsaved & UNSAVED_LOAD; /* later than what is stored */
-    bool moved = !ours && place_of(row->place) != place_now(module);
+    bool moved = !ours && place_of(row->place) != module_place(module);
     take_over(control, module, row, ctx);
     module_take_config(control, module, row->config);
     module_take_learnt(control, module, row->learnt);
@@ -135,9 +130,4 @@ void control_lead(struct control *control, bool leads)
     }
     phases_restart(control);
     control_wake(control);
-}
-
-bool control_leads(const struct control *control)
-{
-    return control->leads;
 }

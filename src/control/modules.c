@@ -115,20 +115,19 @@ struct json_object *module_learnt(const struct module *module)
 int module_save(struct control *control, const struct module *module, struct err *err)
 {
     CLEANUP(json_put) struct json_object *learnt = module->info ? module_learnt(module) : NULL;
-    return store_module_put(
-        control->parts.store,
-        &(struct store_module){
-            .name = module->name,
-            .kind = module->kind,
-            .source = module->source,
-            .config = module->config ? json_text(module->config) : "{}",
-            .ctx = module->ctx ? json_text(module->ctx) : "{}",
-            .place = place_name(module->kept != PLACE_NONE ? module->kept : module->wanted),
-            .loaded_by = module->loaded_by,
-            .learnt = learnt ? json_text(learnt) : "{}",
-            .position = module->position,
-        },
-        err);
+    return store_module_put(control->parts.store,
+                            &(struct store_module){
+                                .name = module->name,
+                                .kind = module->kind,
+                                .source = module->source,
+                                .config = module->config ? json_text(module->config) : "{}",
+                                .ctx = module->ctx ? json_text(module->ctx) : "{}",
+                                .place = place_name(module_place(module)),
+                                .loaded_by = module->loaded_by,
+                                .learnt = learnt ? json_text(learnt) : "{}",
+                                .position = module->position,
+                            },
+                            err);
 }
 
 static struct action_entry *entry_for(struct control *control, struct module *module,

@@ -43,7 +43,7 @@ static void note_beyond(struct phases *phases, const struct instance *runtime, d
     }
 }
 
-static double setting_bytes(int64_t mb)
+double phase_setting_bytes(int64_t mb)
 {
     return mb > 0 ? (double)mb * MB : INFINITY;
 }
@@ -62,8 +62,8 @@ void phase_look_at_memory(struct control *control, uint64_t now_ms)
         note_beyond(phases, runtime, local_bytes);
     }
     struct pressure_seen seen = {
-        .setting_bytes = setting_bytes(control->settings.policy_memory_mb),
-        .runtime_limit_bytes = setting_bytes(control->settings.memory_max_mb),
+        .setting_bytes = phase_setting_bytes(control->settings.policy_memory_mb),
+        .runtime_limit_bytes = phase_setting_bytes(control->settings.memory_max_mb),
         .beyond_bytes = phases->beyond_bytes,
         .modules_bytes = local_bytes,
         .moving = !calm,
@@ -78,7 +78,7 @@ bool phase_budget_changed(const struct control *control)
     const struct phases *phases = &control->phases;
     bool on = pressure_is_on(&phases->pressure);
     double change = phases->budget_bytes - phases->told_bytes;
-    double setting = setting_bytes(control->settings.policy_memory_mb);
+    double setting = phase_setting_bytes(control->settings.policy_memory_mb);
     double scale = isinf(setting) ? phases->memory_bytes : setting;
     bool less = change < -scale * LESS_SHARE;
     bool more = change > scale * MORE_SHARE || (phases->pressed && !on);

@@ -114,7 +114,7 @@ static void add_modules(const struct control *control, const struct figures *fig
     problem->modules = xcalloc(POLICY_MODULES_MAX, sizeof(*problem->modules));
     for (uint32_t i = 0; i < control->module_count; i++) {
         const struct module *module = control->modules[i];
-        enum place now = module->kept != PLACE_NONE ? module->kept : module->wanted;
+        enum place now = module_place(module);
         double mem_bytes = memory_of(control, module);
         if (!phase_is_placed(module)) {
             continue;
@@ -178,19 +178,14 @@ static void add_calls(struct policy_problem *problem, const struct figures *figu
     free(calls);
 }
 
-static double setting_bytes(const struct control *control)
-{
-    int64_t mb = control->settings.policy_memory_mb;
-    return mb > 0 ? (double)mb * 1024 * 1024 : INFINITY;
-}
-
 void phase_problem(const struct control *control, struct policy_problem *ret_problem,
                    uint32_t ret_modules[POLICY_MODULES_MAX])
 {
     CLEANUP(figures_free) struct figures *figures = control_figures(control);
     *ret_problem = (struct policy_problem){
-        .budget_bytes =
-            control->phases.looked_ms > 0 ? control->phases.budget_bytes : setting_bytes(control),
+        .budget_bytes = control->phases.looked_ms > 0
+                            ? control->phases.budget_bytes
+                            : phase_setting_bytes(control->settings.policy_memory_mb),
         .users = NAN,
         .think_s = NAN,
         .rate_s = NAN,

@@ -101,6 +101,8 @@ int phase_lines_save(struct control *control, struct err *err);
 void phase_lines_drop(struct control *control);
 
 /* phase_budget.c */
+/* A setting in MB; 0 = INFINITY. */
+double phase_setting_bytes(int64_t mb);
 /* At most once a second. */
 void phase_look_at_memory(struct control *control, uint64_t now_ms);
 /* So much that the policy should know: at once under pressure, else when nothing is under way. */

@@ -19,8 +19,8 @@ static int save_place(void *arg, struct err *err)
 {
     const struct save *save = arg;
     const struct module *module = save->module;
-    enum place place = module->kept != PLACE_NONE ? module->kept : module->wanted;
-    return store_module_set_place(save->control->parts.store, module->name, place_name(place), err);
+    return store_module_set_place(save->control->parts.store, module->name,
+                                  place_name(module_place(module)), err);
 }
 
 /* Not anew what another daemon has deleted meanwhile: -ENOENT then. */

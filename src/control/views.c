@@ -326,7 +326,7 @@ bool control_has_config(const struct control *control, const char *name, struct 
 enum place control_kept(const struct control *control, const char *name)
 {
     const struct module *module = module_find(control, name, NULL);
-    return !module ? PLACE_NONE : module->kept != PLACE_NONE ? module->kept : module->wanted;
+    return module ? module_place(module) : PLACE_NONE;
 }
 
 bool control_serves(const struct control *control, const char *name, enum place place)
