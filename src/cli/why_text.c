@@ -76,8 +76,8 @@ static void add_best(struct buf *out, struct json_object *reason)
         add_ms(out, json_double(reason, "best_latency_s", NAN));
         buf_printf(out, " a run.\n");
     } else if (!isnan(json_double(reason, "best_s", NAN))) {
-        buf_printf(out, "Of all placements that fit it expects the lowest mean latency of this "
-                        "one: ");
+        buf_printf(out, "Of all placements that fit it expected the lowest mean latency of this "
+                        "one when it decided: ");
         add_expected(out, reason, "best_s", "best_deviation");
         buf_printf(out, " a run.\n");
     }

@@ -56,7 +56,7 @@ static const struct {
      false,
      {"ocr is in the runtime worker (place 'module'): policy adaptive has settled on that, "
       "since noon.\n",
-      "expects the lowest mean latency of this one: 11 ms (± 2.0 %) a run.\n",
+      "expected the lowest mean latency of this one when it decided: 11 ms (± 2.0 %) a run.\n",
       "A run calls it 2 times; in the runtime worker it was never measured, in a pod it takes "
       "4.5 ms and 1.2 ms for the way.\n",
       "It takes 200.0 MB of memory; modules in the runtime worker may take 1000.0 MB "
