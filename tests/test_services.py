@@ -101,11 +101,19 @@ def test_the_answers_have_the_originals_shapes(daemon):
 def test_a_config_that_cannot_be_right_changes_nothing(daemon):
     for config, reason in (({"port": "many"}, "'port' must be a number from 1 to 65535"),
                            ({"provider": "cloud"}, "'provider' must be process, address or"),
-                           ({"automated": 1}, "'automated' must be true or false")):
+                           ({"automated": 1}, "'automated' must be true or false"),
+                           ({"automatd": True}, "there is no key 'automatd'; did you mean "
+                                                "'automated'?")):
         answer = configure(daemon, "redis", **config)
         assert answer["success"] is False and reason in answer["response"], answer
     assert daemon.op("config_exists", name="REDIS_CONFIG") is False
     assert info(daemon, "redis")["provider"] == "embedded"
+
+
+def test_a_key_of_the_originals_client_library_is_warned_of(daemon):
+    assert configure(daemon, "redis", socket_timeout=3)["config"]["socket_timeout"] == 3
+    daemon.expect_log("key of a service's config has no effect")
+    assert 'service=redis key="socket_timeout"' in daemon.log_text()
 
 
 # ---- redis
@@ -329,7 +337,9 @@ def test_one_command_starts_what_the_settings_name(serve, write):
 def test_settings_that_cannot_be_right_are_refused_at_the_start(serve, write):
     for text, reason in (("nosuch: {}", "there is no service 'nosuch'"),
                          ("redis: 7", "the config of service 'redis' must be an object"),
-                         ("redis: {port: -1}", "'port' must be a number from 1 to 65535")):
+                         ("redis: {port: -1}", "'port' must be a number from 1 to 65535"),
+                         ("redis: {memory_max: 3}", "did you mean 'memory_max_mb'?"),
+                         ("prome: {colour: 1}", "there is no key 'colour'; there are enabled, ")):
         config = write("jsorc.yaml", f"services:\n  {text}\n")
         daemon = serve(options=("--config", config), start=False)
         daemon.start(wait=False)

@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/slice.h"
-#include "cli/suggest.h"
+#include "base/suggest.h"
 #include "cli/value.h"
 
 struct reader {

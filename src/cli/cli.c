@@ -11,12 +11,12 @@
 #include "base/child.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/suggest.h"
 #include "cli/args.h"
 #include "cli/catalogue.h"
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/op_command.h"
-#include "cli/suggest.h"
 #include "cli/transport.h"
 
 /* Members of more that object lacks. */

@@ -9,9 +9,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/suggest.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
-#include "cli/suggest.h"
 #include "cli/transport.h"
 #include "cli/value.h"
 

@@ -4,8 +4,8 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/suggest.h"
 #include "base/test.h"
-#include "cli/suggest.h"
 
 static void expect_wrapped(const char *text, int indent, int width, const char *wanted)
 {

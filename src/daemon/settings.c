@@ -10,8 +10,8 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/state.h"
+#include "base/suggest.h"
 #include "base/yaml.h"
-#include "cli/suggest.h"
 #include "control/control.h"
 
 static void *field(struct settings *settings, const struct setting *row)

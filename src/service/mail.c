@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/suggest.h"
 #include "base/utf8.h"
 #include "service/mail_message.h"
 #include "service/service_priv.h"
@@ -24,6 +25,30 @@ static const char *security_of(struct json_object *config)
     return security ? security : json_flag(config, "tls", true) ? "starttls" : "tls";
 }
 
+static int check_template_names(struct json_object *templates, struct err *err)
+{
+    static const char *const known[] = {"activation_subj",      "activation_body",
+                                        "activation_html_body", "resetpass_subj",
+                                        "resetpass_body",       "resetpass_html_body"};
+    if (!templates) {
+        return 0;
+    }
+    json_object_object_foreach(templates, name, value)
+    {
+        struct suggest nearest = suggest_for(name);
+        (void)value;
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+            suggest_try(&nearest, known[i]);
+        }
+        if (nearest.distance > 0) {
+            const char *best = suggest_best(&nearest);
+            return err_set(err, EINVAL, "there is no template '%s'; did you mean '%s'?", name,
+                           best ? best : nearest.best);
+        }
+    }
+    return 0;
+}
+
 /* A mail without its code would be of no use. */
 static int check_templates(struct json_object *templates, struct err *err)
 {
@@ -36,6 +61,9 @@ static int check_templates(struct json_object *templates, struct err *err)
         {"resetpass_body", {"{{token}}", "{{token}}"}},
         {"resetpass_html_body", {"{{token}}", "{{token}}"}},
     };
+    if (check_template_names(templates, err) < 0) {
+        return -EINVAL;
+    }
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
         const char *text = json_str(templates, bodies[i].key);
         if (text && !strstr(text, bodies[i].words[0]) && !strstr(text, bodies[i].words[1])) {
@@ -340,12 +368,17 @@ static const struct service_key keys[] = {
     {.name = NULL},
 };
 
+/* The original's; `version` is mail_older.c's, `backend` and `migrate` have no effect here. */
+static const char *const others[] = {"version", "templates", "backend",
+                                     "migrate", "provider",  NULL};
+
 extern const struct service_ops service_mail;
 const struct service_ops service_mail = {
     .name = "mail",
     .title = "MailService",
     .config = "MAIL_CONFIG",
     .keys = keys,
+    .others = others,
     .config_file = "none",
     .older = mail_older_config,
     .check_config = check_config,

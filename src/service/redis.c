@@ -280,6 +280,7 @@ const struct service_ops service_redis = {
     .title = "RedisService",
     .config = "REDIS_CONFIG",
     .keys = keys,
+    .passes_on = true,
     .embedded = true,
     .mark = "redis-server",
     .config_file = "redis.conf",

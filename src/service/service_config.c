@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/suggest.h"
 #include "service/service_priv.h"
 
 static const char *const flags[] = {"enabled", "automated", "quiet"};
@@ -200,9 +201,83 @@ static int check_key(const struct service_key *key, struct json_object *value, s
                          key->min, key->max);
 }
 
+/* Goes over the names of all keys: true once visit is, which ends it. */
+static bool each_name(const struct service_ops *ops, bool (*visit)(void *arg, const char *name),
+                      void *arg)
+{
+    bool ended = false;
+    for (size_t i = 0; i < FLAG_COUNT && !ended; i++) {
+        ended = visit(arg, flags[i]);
+    }
+    for (const struct service_key *key = ops->keys; key->name && !ended; key++) {
+        ended = visit(arg, key->name);
+    }
+    for (size_t i = 0; ops->others && ops->others[i] && !ended; i++) {
+        ended = visit(arg, ops->others[i]);
+    }
+    return ended;
+}
+
+/* A name that was cut off ("memory_max") is meant to be the whole one, too. */
+static bool try_name(void *arg, const char *name)
+{
+    struct suggest *nearest = arg;
+    bool cut = strncmp(nearest->wanted, name, strlen(nearest->wanted)) == 0;
+    if (cut && nearest->wanted[0]) {
+        nearest->best = name;
+        nearest->distance = 0;
+    } else {
+        suggest_try(nearest, name);
+    }
+    return strcmp(nearest->wanted, name) == 0;
+}
+
+bool service_config_knows(const struct service_ops *ops, const char *name, const char **ret_nearest)
+{
+    struct suggest nearest = suggest_for(name);
+    bool known = each_name(ops, try_name, &nearest);
+    if (ret_nearest) {
+        *ret_nearest = suggest_best(&nearest);
+    }
+    return known;
+}
+
+static bool put_name(void *arg, const char *name)
+{
+    struct buf *names = arg;
+    buf_printf(names, "%s%s", buf_size(names) ? ", " : "", name);
+    return false;
+}
+
+/* A misspelt name would leave its default in force, and nobody would know. */
+static int check_names(const struct service_ops *ops, struct json_object *config, struct err *err)
+{
+    json_object_object_foreach(config, name, value)
+    {
+        const char *nearest = NULL;
+        (void)value;
+        if (service_config_knows(ops, name, &nearest) || (ops->passes_on && !nearest)) {
+            continue;
+        }
+        if (nearest) {
+            return err_set(err, EINVAL, "there is no key '%s'; did you mean '%s'?", name, nearest);
+        }
+        struct buf names = {0};
+        (void)each_name(ops, put_name, &names);
+        int failed = err_set(err, EINVAL, "there is no key '%s'; there are %.*s", name,
+                             (int)buf_size(&names), names.data + names.start);
+        buf_done(&names);
+        return failed;
+    }
+    return 0;
+}
+
 int service_config_check(const struct service_ops *ops, struct json_object *config, struct err *err)
 {
     struct json_object *value = NULL;
+    if (!ops->part_of && check_names(ops, config, err) < 0) { /* else the whole's names are meant */
+        return -EINVAL;
+    }
     for (size_t i = 0; i < FLAG_COUNT; i++) {
         if (json_object_object_get_ex(config, flags[i], &value) && value &&
             !json_object_is_type(value, json_type_boolean)) {

@@ -5,7 +5,8 @@
 #include "base/test.h"
 #include "service/service_priv.h"
 
-extern const struct service_ops service_redis, service_prometheus, service_node_exporter;
+extern const struct service_ops service_redis, service_prometheus, service_node_exporter,
+    service_mail;
 
 static struct json_object *parsed(const char *text)
 {
@@ -72,6 +73,24 @@ static void refuses_what_cannot_be_right(void)
     } rows[] = {
         {&service_redis, "{}", NULL},
         {&service_redis, "{\"port\":\"6380\",\"db\":0}", NULL},
+        {&service_redis, "{\"automatd\":true}",
+         "there is no key 'automatd'; did you mean 'automated'?"},
+        {&service_redis, "{\"memory_max\":3}",
+         "there is no key 'memory_max'; did you mean 'memory_max_mb'?"},
+        {&service_redis, "{\"socket_timeout\":3}", NULL}, /* of the original's client library */
+        {&service_prometheus, "{\"node_exportr\":false}",
+         "there is no key 'node_exportr'; did you mean 'node_exporter'?"},
+        {&service_prometheus, "{\"colour\":1}",
+         "there is no key 'colour'; there are enabled, automated, quiet, url, host, port, user, "
+         "password, provider, listen_port, scrape_interval, retention_time, retention_size, "
+         "node_exporter"},
+        {&service_node_exporter, "{\"scrape_interval\":\"5s\"}", NULL}, /* of the whole's config */
+        {&service_mail, "{\"version\":2,\"backend\":\"smtp\",\"templates\":{}}", NULL},
+        {&service_mail, "{\"passwd\":\"x\",\"host\":\"h\"}",
+         "there is no key 'passwd'; there are enabled, automated, quiet, host, port, tls, "
+         "security, ca_file, user, pass, sender, version, templates, backend, migrate, provider"},
+        {&service_mail, "{\"templates\":{\"activation_bdy\":\"{{code}}\"}}",
+         "there is no template 'activation_bdy'; did you mean 'activation_body'?"},
         {&service_redis, "{\"port\":0}", "'port' must be a number from 1 to 65535"},
         {&service_redis, "{\"db\":\"one\"}", "'db' must be a number from 0 to 15"},
         {&service_redis, "{\"host\":7}", "'host' must be a text"},

@@ -24,6 +24,19 @@ static void take_config(struct service *service, struct json_object *stored)
     service->port = 0;
 }
 
+/* The original gave them to its client library; here nothing reads them. */
+static void warn_of_unknown(const struct service *service)
+{
+    json_object_object_foreach(service->stored, name, value)
+    {
+        (void)value;
+        if (service->ops->passes_on && !service_config_knows(service->ops, name, NULL)) {
+            log_warn("key of a service's config has no effect", "service=%s key=\"%s\"",
+                     service->ops->name, name);
+        }
+    }
+}
+
 bool service_load(struct service *service)
 {
     const struct service_ops *ops = service->ops;
@@ -59,6 +72,7 @@ bool service_load(struct service *service)
     bool changed = !service->config || !json_object_equal(service->stored, stored);
     if (changed) { /* else what runs keeps its port */
         take_config(service, stored);
+        warn_of_unknown(service);
     }
     return changed;
 }

@@ -54,8 +54,10 @@ struct service_ops {
     const char *config; /* the config's name */
     const char *needs;  /* the service that must run first; NULL = none */
     const struct service_key *keys;
-    bool embedded;           /* the daemon stands in for it */
-    const char *mark;        /* struct program_spec: before the path of config_file */
+    const char *const *others; /* further names of a config, ended by NULL; may be NULL */
+    bool passes_on;   /* the original gives all names to a library: what we know not is warned of */
+    bool embedded;    /* the daemon stands in for it */
+    const char *mark; /* struct program_spec: before the path of config_file */
     const char *config_file; /* in its folder */
     const char *part_of;     /* the service whose config it shares; NULL = it has its own */
     /* Puts what older configs say into the one that is set (NULL = none); owned. May be NULL. */
@@ -236,7 +238,10 @@ struct json_object *service_config_over(struct json_object *base, struct json_ob
 /* What given (name -> config, or NULL) has for that kind, or for the whole that it is a part of;
  * borrowed; NULL = nothing. */
 struct json_object *service_config_given(const struct service_ops *ops, struct json_object *given);
-/* The types and ranges of the known keys, and ops->check_config. 0 or -EINVAL. */
+/* Whether a config may have that name; *ret_nearest (may be NULL) is else what it may mean. */
+bool service_config_knows(const struct service_ops *ops, const char *name,
+                          const char **ret_nearest);
+/* The names, the types and ranges of the keys, and ops->check_config. 0 or -EINVAL. */
 int service_config_check(const struct service_ops *ops, struct json_object *config,
                          struct err *err);
 enum service_provider service_config_provider(const struct service_ops *ops,
