@@ -46,6 +46,7 @@ def test_an_unknown_name_is_refused_and_not_stored(daemon):
     answer = post(daemon, "config_set", token=admin, name="MINE", value="text")
     assert answer.status == 200
     assert answer.json()[0].startswith("Config MINE not recognized, must be in ['CONFIG_EXAMPLE', ")
+    assert answer.headers["X-Jsorc-Error"] == "1"
     assert post(daemon, "config_exists", token=admin, name="MINE").json() is False
     assert post(daemon, "config_get", token=admin, name="MINE", do_check=False).json() is None
 
@@ -117,6 +118,19 @@ def test_the_bare_forms_are_the_same(daemon, path):
     connection.close()
     assert (answer.status, answer.json()) == (200, "here")
     assert daemon.post(path, {"name": "EMAIL_HOST"}).status == 401
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (("get", "MINE"), "Config MINE not recognized, must be in ['CONFIG_EXAMPLE', "),
+    (("set", "MINE", "-value", "3"), "Config MINE not recognized, must be in ['CONFIG_EXAMPLE', "),
+    (("delete", "MINE"), "Config MINE not recognized, must be in ['CONFIG_EXAMPLE', "),
+    (("update", "EMAIL_HOST", "-field_key", "a", "-field_value", "1"),
+     "Config EMAIL_HOST is not set."),
+])
+def test_the_command_line_fails_with_a_name_that_is_not_known(daemon, words, told):
+    done = daemon.cli("config", *words)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"jsorc: {told}")
 
 
 def test_the_command_line_sets_and_shows(daemon):

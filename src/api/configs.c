@@ -16,12 +16,23 @@ static struct store *store_of(struct op_call *call)
 }
 
 /* [TEXT], how the original answers; takes text over. */
-static void answer(struct op_call *call, char *text)
+static struct json_object *told(char *text)
 {
     struct json_object *list = json_object_new_array();
     (void)json_object_array_add(list, json_object_new_string(text));
     free(text);
-    op_return(call, list);
+    return list;
+}
+
+static void answer(struct op_call *call, char *text)
+{
+    op_return(call, told(text));
+}
+
+/* The same of a failure, which the original's text alone tells. */
+static void refuse(struct op_call *call, char *text)
+{
+    op_refuse(call, told(text));
 }
 
 /* Python's spelling of JSON, ", " and ": ", which clients have seen in these answers. */
@@ -62,7 +73,7 @@ static bool refuse_unknown(struct op_call *call, const char *name, bool do_check
     for (char *c = names; *c; c++) {
         *c = *c == '"' ? '\'' : *c; /* Python's spelling of a list */
     }
-    answer(call, xasprintf("Config %s not recognized, must be in %s!", name, names));
+    refuse(call, xasprintf("Config %s not recognized, must be in %s!", name, names));
     return true;
 }
 
@@ -130,7 +141,7 @@ static void update(struct op_call *call, const char *name, struct json_object *o
     struct json_object *given = op_arg(call, "field_value");
     struct json_object *old = NULL;
     if (!json_object_object_get_ex(object, key, &old)) {
-        answer(call, xasprintf("Config %s has no key %s. Uses config_set to set the value for this "
+        refuse(call, xasprintf("Config %s has no key %s. Uses config_set to set the value for this "
                                "config.",
                                name, key));
         return;
@@ -158,13 +169,13 @@ static void run_update(struct op_call *call)
     }
     int failed = config_read(store_of(call), name, &text, &err);
     if (failed == -ENOENT) {
-        answer(call, xasprintf("Config %s is not set. Uses config_set to set the value for this "
+        refuse(call, xasprintf("Config %s is not set. Uses config_set to set the value for this "
                                "config.",
                                name));
     } else if (failed) {
         op_fail(call, "%s", err.text);
     } else if (!*text || json_parse_object(slice_str(text), &object, NULL)) {
-        answer(call, xasprintf("Config %s is not a dictionary. Uses config_set to set the value "
+        refuse(call, xasprintf("Config %s is not a dictionary. Uses config_set to set the value "
                                "for this config.",
                                name));
     } else {

@@ -59,7 +59,7 @@ static void refuses_unknown_names_unless_told_not_to_check(void)
             "[\"Config X not recognized, must be in ['CONFIG_EXAMPLE', 'ACTION_SETS'";
         EXPECT(strncmp(text, start, strlen(start)) == 0);
         EXPECT(strstr(text, "']!\"]") != NULL);
-        EXPECT(bed->status == 200 && !bed->failed);
+        EXPECT(bed->status == 200 && bed->failed);
     }
     EXPECT_STR(run(bed, &op_config_exists, "{\"name\": \"X\"}"), "false");
     EXPECT_STR(run(bed, &op_config_set, "{\"name\": \"X\", \"value\": \"1\", \"do_check\": false}"),

@@ -139,6 +139,11 @@ void op_return(struct op_call *call, struct json_object *result)
     finish(call, status_of(result), false, result);
 }
 
+void op_refuse(struct op_call *call, struct json_object *result)
+{
+    finish(call, 200, true, result);
+}
+
 void op_on_result(void *call, struct json_object *result, const char *error)
 {
     if (error) {

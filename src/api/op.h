@@ -59,6 +59,10 @@ bool op_is_foreign(const struct op_call *call); /* a web page of another origin 
  * "status_code", with that. Control thread, exactly once. */
 void op_return(struct op_call *call, struct json_object *result);
 
+/* Answers 200 with result (owned from here on) and X-Jsorc-Error: 1: a failure for which the
+ * original has another shape than op_fail's. */
+void op_refuse(struct op_call *call, struct json_object *result);
+
 /* op_return, or op_fail with error if there is one: for those who call back. call: a struct
  * op_call. */
 void op_on_result(void *call, struct json_object *result, const char *error);

@@ -82,6 +82,9 @@ static const char *sentence(struct json_object *value)
             return text;
         }
     }
+    if (json_object_is_type(value, json_type_array) && json_object_array_length(value) == 1) {
+        value = json_object_array_get_idx(value, 0); /* [TEXT], as the config_* operations answer */
+    }
     return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
 }
 
