@@ -322,6 +322,19 @@ def test_a_state_folder_that_cannot_be_made_is_told(tmp_path, module):
     assert str(tmp_path / "file") in run.stderr
 
 
+@pytest.mark.parametrize(("listen", "says"), [
+    ("8957", "'8957' is no address: HOST:PORT is needed"),
+    ("127.0.0.1:99999", "cannot listen on '127.0.0.1:99999': ports end at 65535"),
+    ("0.0.0.0:0", "'0.0.0.0:0' can be reached from other machines: set tls_cert and tls_key"),
+])
+def test_a_wrong_address_is_a_wrong_setting(tmp_path, module, listen, says):
+    run = subprocess.run([JSORC, "serve", module, "--state", tmp_path / "state",
+                          "--listen", listen],
+                         capture_output=True, text=True, timeout=20)
+    assert run.returncode == 2
+    assert says in run.stderr
+
+
 @pytest.mark.parametrize(("source", "says"), [
     ("/nonexistent/module.py", "cannot read '/nonexistent/module.py'"),
     ("/proc/self", "holds no module"),

@@ -137,7 +137,8 @@ static int open_address(const struct settings *settings, const char *text,
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
     int resolved = getaddrinfo(*host ? host : NULL, port, &hints, &found);
     if (resolved != 0) {
-        return err_set(err, EINVAL, "cannot listen on '%s': %s", text, gai_strerror(resolved));
+        int error = resolved == EAI_AGAIN ? EAGAIN : EINVAL; /* the one may pass */
+        return err_set(err, error, "cannot listen on '%s': %s", text, gai_strerror(resolved));
     }
     bool loopback = is_loopback(found->ai_addr);
     if (!loopback && !settings->tls_cert && !settings->allow_plain) {

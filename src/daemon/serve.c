@@ -99,9 +99,13 @@ static int run_supervisor(const struct settings *settings, const struct paths *p
     struct err err = {0};
     struct listeners listeners = {.count = 0};
     int lock_fd = -1;
-    if (supervisor_lock(paths, &lock_fd, &err) < 0 || sources_check(settings, paths, &err) < 0 ||
-        listeners_open(settings, &listeners, &err) < 0) {
+    if (supervisor_lock(paths, &lock_fd, &err) < 0) {
         return complain(&err, EXIT_START);
+    }
+    int failed = sources_check(settings, paths, &err);
+    failed = failed ? failed : listeners_open(settings, &listeners, &err);
+    if (failed) { /* -EINVAL: no other machine and no later time would take these settings */
+        return complain(&err, failed == -EINVAL ? EXIT_USAGE_ : EXIT_START);
     }
     char **words = daemon_argv(argc, argv);
     int status = supervisor_run(&(struct supervisor_options){
