@@ -1,11 +1,8 @@
 /* The operations mail_*: mails by the service `mail`. */
-#include <errno.h>
-
 #include "api/api.h"
 #include "api/op.h"
-#include "base/err.h"
+#include "api/services.h"
 #include "base/json.h"
-#include "service/service.h"
 
 static void on_sent(void *arg, struct json_object *result, const char *text)
 {
@@ -20,14 +17,10 @@ static void on_sent(void *arg, struct json_object *result, const char *text)
 
 static void send_mail(struct op_call *call, struct json_object *kwargs)
 {
-    struct err err = {0};
-    int failed = services_call(
-        op_api(call)->services,
+    op_call_service(
+        call,
         &(struct service_call){.service = "mail", .method = "send_custom_email", .kwargs = kwargs},
-        on_sent, call, &err);
-    if (failed) {
-        op_fail(call, failed == -ENOTCONN ? "Internal Exception: %s" : "%s", err.text);
-    }
+        on_sent);
 }
 
 static void run_send(struct op_call *call)

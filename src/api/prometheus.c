@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "api/op.h"
 #include "api/route.h"
+#include "api/services.h"
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -16,14 +17,9 @@
 /* The operation's own arguments are the method's. */
 static void call_method(struct op_call *call, const char *method)
 {
-    struct err err = {0};
-    int failed = services_call(
-        op_api(call)->services,
-        &(struct service_call){.service = "prome", .method = method, .kwargs = op_args(call)},
-        op_on_result, call, &err);
-    if (failed) {
-        op_fail(call, failed == -ENOTCONN ? "Internal Exception: %s" : "%s", err.text);
-    }
+    op_call_service(
+        call, &(struct service_call){.service = "prome", .method = method, .kwargs = op_args(call)},
+        op_on_result);
 }
 
 static void run_metrics_list(struct op_call *call)

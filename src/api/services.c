@@ -6,11 +6,11 @@
 #include "api/config_names.h"
 #include "api/op.h"
 #include "api/redact.h"
+#include "api/services.h"
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "service/manifests.h"
-#include "service/service.h"
 
 #define NAME_META "meta"
 #define NAME_KUBE "kube"
@@ -260,6 +260,18 @@ const struct op op_service_config_set = {
 
 /* ---- service_call ---- */
 
+void op_call_service(struct op_call *call, const struct service_call *what, service_call_fn done)
+{
+    struct services *services = op_api(call)->services;
+    struct err err = {0};
+    int failed = services_call(services, what, done, call, &err);
+    if (failed == -ENOENT && !services_name(services, what->service)) {
+        fail_unknown(call, what->service);
+    } else if (failed) {
+        op_fail(call, failed == -ENOTCONN ? "Internal Exception: %s" : "%s", err.text);
+    }
+}
+
 static void run_call(struct op_call *call)
 {
     struct json_object *attrs = op_arg(call, "attrs");
@@ -277,19 +289,12 @@ static void run_call(struct op_call *call)
                       "[...], \"kwargs\": {...}}");
         return;
     }
-    struct err err = {0};
-    int failed = services_call(
-        op_api(call)->services,
-        &(struct service_call){.service = name,
-                               .method = method,
-                               .args = json_member(attr, "args", json_type_array),
-                               .kwargs = json_member(attr, "kwargs", json_type_object)},
-        op_on_result, call, &err);
-    if (failed == -ENOENT && !services_name(op_api(call)->services, name)) {
-        fail_unknown(call, name);
-    } else if (failed) {
-        op_fail(call, failed == -ENOTCONN ? "Internal Exception: %s" : "%s", err.text);
-    }
+    op_call_service(call,
+                    &(struct service_call){.service = name,
+                                           .method = method,
+                                           .args = json_member(attr, "args", json_type_array),
+                                           .kwargs = json_member(attr, "kwargs", json_type_object)},
+                    op_on_result);
 }
 
 const struct op op_service_call = {

@@ -147,19 +147,19 @@ static int read_data(struct slice text, enum json_type type, struct json_object 
     return 0;
 }
 
-static int read_rows(struct slice text, struct json_object **ret_answer,
-                     struct json_object **ret_rows, struct err *err)
+static int read_rows(struct slice text, struct json_object **ret_rows, struct err *err)
 {
+    CLEANUP(json_put) struct json_object *answer = NULL;
     struct json_object *data = NULL;
-    int failed = read_data(text, json_type_object, ret_answer, &data, err);
+    int failed = read_data(text, json_type_object, &answer, &data, err);
     if (failed) {
         return failed;
     }
-    *ret_rows = json_member(data, "result", json_type_array);
-    if (!*ret_rows) {
-        *ret_answer = json_put(*ret_answer);
+    struct json_object *rows = json_member(data, "result", json_type_array);
+    if (!rows) {
         return err_set(err, EINVAL, "Prometheus: the answer has no rows");
     }
+    *ret_rows = json_ref(rows);
     return 0;
 }
 
@@ -208,9 +208,8 @@ static bool is_ambiguous(struct json_object *rows, const char *namespace, const 
 int promql_read_figures(enum promql_subject subject, struct slice answer, struct json_object **ret,
                         struct err *err)
 {
-    CLEANUP(json_put) struct json_object *whole = NULL;
-    struct json_object *rows = NULL;
-    int failed = read_rows(answer, &whole, &rows, err);
+    CLEANUP(json_put) struct json_object *rows = NULL;
+    int failed = read_rows(answer, &rows, err);
     if (failed) {
         return failed;
     }
@@ -237,9 +236,8 @@ int promql_read_figures(enum promql_subject subject, struct slice answer, struct
 int promql_read_placement(struct slice answer, bool exclude_prom, struct json_object **ret,
                           struct err *err)
 {
-    CLEANUP(json_put) struct json_object *whole = NULL;
-    struct json_object *rows = NULL;
-    int failed = read_rows(answer, &whole, &rows, err);
+    CLEANUP(json_put) struct json_object *rows = NULL;
+    int failed = read_rows(answer, &rows, err);
     if (failed) {
         return failed;
     }
