@@ -30,9 +30,9 @@ PATIENCE = 4  # a machine that others use as well may be so much slower
 MARK = "JSORC_TEST_MARK"
 
 
-def wait_until(condition, seconds=10.0, what="the condition"):
-    """Polls every 10 ms; returns what condition returned. seconds: what a quiet machine needs at
-    the most. Fails with AssertionError after PATIENCE times that."""
+def wait_until(condition, seconds=10.0, what="the condition", poll=0.01):
+    """Polls every poll seconds; returns what condition returned. seconds: what a quiet machine
+    needs at the most. Fails with AssertionError after PATIENCE times that."""
     seconds *= PATIENCE
     end = time.monotonic() + seconds
     while True:
@@ -40,7 +40,7 @@ def wait_until(condition, seconds=10.0, what="the condition"):
         if result:
             return result
         assert time.monotonic() < end, f"{what} did not come true in {seconds} s"
-        time.sleep(0.01)
+        time.sleep(poll)
 
 
 def free_port():

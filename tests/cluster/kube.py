@@ -3,12 +3,11 @@
 import json
 import os
 import subprocess
-import time
 import uuid
 from pathlib import Path
 
 import yaml
-from programs import ROOT, Client
+from programs import ROOT, Client, wait_until
 
 DEV_CLUSTER = ROOT / "dev/cluster"
 GIVEN = "JSORC_TEST_KUBECONFIG"
@@ -16,8 +15,9 @@ IMAGE = "localhost/jsorc:test"
 UP_SECONDS_MAX = 240
 COMMAND_SECONDS_MAX = 120
 POLL_SECONDS = 0.3
+READY_SECONDS_MAX = 45
 # Generous: the machine may be busy with other things.
-READY_SECONDS_MAX = 180
+ROLLOUT_SECONDS_MAX = 180
 
 
 def run(*words, stdin=None, seconds=COMMAND_SECONDS_MAX, check=True):
@@ -36,14 +36,8 @@ def reason_against():
 
 
 def eventually(condition, what, seconds=READY_SECONDS_MAX):
-    """Polls until condition returns something true, and returns that."""
-    end = time.monotonic() + seconds
-    while True:
-        result = condition()
-        if result:
-            return result
-        assert time.monotonic() < end, f"{what} did not come true in {seconds} s"
-        time.sleep(POLL_SECONDS)
+    """Polls until condition returns something true, and returns that; seconds as of wait_until."""
+    return wait_until(condition, seconds, what, poll=POLL_SECONDS)
 
 
 class Cluster:
@@ -99,7 +93,7 @@ class Namespace:
         self.cluster.kubectl("apply", "-f", "-", stdin=json.dumps({
             "apiVersion": "v1", "kind": "Namespace",
             "metadata": {"name": self.name, "labels": labels}}))
-        eventually(lambda: self.get("serviceaccount", "default"), "a service account", 60)
+        eventually(lambda: self.get("serviceaccount", "default"), "a service account", 15)
         return self
 
     def delete(self):
@@ -124,7 +118,7 @@ class Namespace:
     def list(self, kind, selector=""):
         return json.loads(self.kubectl("get", kind, "-l", selector, "-o", "json"))["items"]
 
-    def rollout(self, what, seconds=READY_SECONDS_MAX):
+    def rollout(self, what, seconds=ROLLOUT_SECONDS_MAX):
         """Waits until it, "deployment/NAME" or its like, runs in its newest version alone."""
         self.kubectl("rollout", "status", what, f"--timeout={seconds}s",
                      seconds=seconds + 30)
@@ -134,7 +128,7 @@ class Namespace:
         its pods are ready."""
         spec = self.get("service", service)["spec"]
         client = Client(spec["clusterIP"], spec["ports"][0]["port"])
-        eventually(lambda: _answers(client), f"an answer of the Service '{service}'", 60)
+        eventually(lambda: _answers(client), f"an answer of the Service '{service}'", 15)
         return client
 
     def volume(self, folder, claim):

@@ -43,7 +43,7 @@ except OSError as error:
     assert refused.strip() == "EROFS"
 
     words.kubectl("scale", "deployment/words", "--replicas=0")
-    eventually(lambda: not words.list("pods"), "the end of the pod", 60)
+    eventually(lambda: not words.list("pods"), "the end of the pod", 20)
     events = json.loads(words.kubectl("get", "events", "-o", "json"))["items"]
     reasons = {event["reason"] for event in events}
     assert "Killing" in reasons

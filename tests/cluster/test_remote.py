@@ -134,7 +134,7 @@ def test_a_module_gets_a_pod_by_polling_and_loses_it(daemon, namespace):
     assert daemon.call("example_module.call", a="x").json() == "example module received x."
     daemon.op("jsorc_actions_unload", name=NAME, mode="remote", retire_svc=True)
     assert "example_module.call" not in daemon.op("actions_list")
-    eventually(lambda: not pods(namespace), "the end of the pod", 90)
+    eventually(lambda: not pods(namespace), "the end of the pod", 25)
     assert namespace.get("service", POD) is None
 
 
