@@ -6,7 +6,8 @@ walker's call within its process takes longer.
 Two daemons run side by side, one with `measure: false`, the other with an access log, and are
 loaded in turn (wrk, 16 connections, a no-op action in the runtime worker); the ratio is the median
 over the pairs. Each daemon's own processor time for a request is told, too: it moves less than the
-rate. With --otlp two more export traces as well, of all requests and of one in a hundred, to a
+rate. A third daemon is like the second: how far apart these two are is what the machine's noise
+does to the ratio. With --otlp two more export traces as well, of all requests and of one in a hundred, to a
 collector that throws them away: a process of its own, so its work is on the same processors."""
 
 import argparse
@@ -97,7 +98,8 @@ def options_of(url):
     on = ("--access-log", "access.log")
     traced = {"all traced": (*on, "--otlp-url", url),
               "1 % traced": (*on, "--otlp-url", url, "--trace-ratio", "0.01")} if url else {}
-    return {"on": on, "off": ("--measure=false",), **traced}
+    off = ("--measure=false",)
+    return {"on": on, "off": off, "off again": off, **traced}
 
 
 def load_in_turn(daemons, options):
@@ -139,7 +141,7 @@ def main():
         print(f"measuring {name:10s}: {statistics.median(rate for rate, _ in figures):7.0f} "
               f"requests/s, {statistics.median(us for _, us in figures):5.2f} us of the daemon's "
               f"processor a request, a local call {min(local[name]):.3f} us")
-    ratios = {"on / off": ratio_of(runs, "on", "off")}
+    ratios = {f"{name} / off": ratio_of(runs, name, "off") for name in ("on", "off again")}
     ratios |= {f"{name} / on": ratio_of(runs, name, "on") for name in exported}
     for name, (ratio, low, high) in ratios.items():
         asked = f" (asked at least {RATIO_MIN})" if name == "on / off" else ""
