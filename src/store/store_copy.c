@@ -53,8 +53,10 @@ static int digest_row(void *arg, const struct store_row *row)
             digest_value(reading, hash, sizeof(hash));
             break;
         default:
-            text = store_column(row, i);
-            digest_value(reading, text, strlen(text));
+            text = row->driver->text(row, i);
+            number = text != NULL; /* SQL's NULL is another value than the empty text */
+            digest_value(reading, &number, sizeof(number));
+            digest_value(reading, text, text ? strlen(text) : 0);
         }
     }
     reading->rows++;
@@ -151,8 +153,8 @@ static int write_row(void *arg, const struct store_row *row)
             (void)store_column_hash(row, (int)i, hashes[i]); /* the comparison will tell */
             values[i].hash = hashes[i];
         } else {
-            values[i].text = store_column(row, (int)i);
-            values[i].size = strlen(values[i].text);
+            values[i].text = row->driver->text(row, (int)i);
+            values[i].size = values[i].text ? strlen(values[i].text) : 0;
         }
     }
     return writing->to->driver->run(writing->to, writing->err, (struct store_rows){0}, writing->sql,

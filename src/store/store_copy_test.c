@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/test.h"
+#include "store/store_task.h"
 #include "store/store_testdir.h"
 
 static struct store *open_file(const struct testdir *dir)
@@ -43,6 +44,20 @@ static void fill(struct store *store)
         EXPECT_INT(store_token_add(store, &token, 1000, &trimmed, NULL), 0);
     }
     EXPECT_INT(store_code_put(store, STORE_CODE_RESET, id, code, 77, NULL), 0);
+    for (int i = 0; i < 2; i++) { /* without a key, and with none of its texts */
+        struct store_task task = {.id = i ? "b" : "a", .name = "jsorc.walker"};
+        char task_id[STORE_TASK_ID_MAX + 1];
+        EXPECT_INT(store_task_add(store, &task, task_id, &trimmed, NULL), 0);
+    }
+    EXPECT_INT(store_schedule_add(store,
+                                  &(struct store_schedule){.name = "nightly",
+                                                           .task = "jsorc.walker",
+                                                           .kind = "cron",
+                                                           .conf = "{}",
+                                                           .kwargs = "{}"},
+                                  &id, NULL),
+               0);
+    EXPECT_INT(id, 2);
     for (int i = 0; i < 3; i++) {
         struct store_decision decision = {.run = 1, .line = i, .told = "{}", .answer = "{}"};
         EXPECT_INT(store_decision_add(store, &decision, NULL), 0);
@@ -56,7 +71,9 @@ static void count_rows(void *arg, const char *table, int64_t rows)
     (void)snprintf(list + used, 200 - used, "%s=%lld ", table, (long long)rows);
 }
 
-#define ROWS "configs=3 meta=1 modules=1 users=1 tokens=50 codes=1 decisions=3 ids=1 "
+#define ROWS                                                                                       \
+    "configs=3 meta=1 modules=1 users=1 tokens=50 codes=1 decisions=3 ids=2 "                      \
+    "tasks=2 schedules=1 "
 
 static void copies_every_table_and_knows_when_it_is_done(void)
 {

@@ -320,7 +320,7 @@ static void refuses_a_newer_version_and_another_programs_file(void)
     struct store *store = testdir_open(dir);
     EXPECT_INT(store_run(store, NULL, "PRAGMA user_version = 99", ""), 0);
     store = store_close(store);
-    expect_refused(dir, -ENOTSUP, "was written by a newer jsorc (schema 99, this one knows 3)");
+    expect_refused(dir, -ENOTSUP, "was written by a newer jsorc (schema 99, this one knows 4)");
 
     EXPECT_INT(unlink(dir->path), 0);
     store = testdir_open(dir);

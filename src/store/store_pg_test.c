@@ -89,7 +89,7 @@ static void tells_what_cannot_be_stored(void)
     EXPECT_INT(store_config_set(store, "A", "fine", NULL), 0);
     testdir_sql("UPDATE jsorc.version SET number = 99");
     EXPECT_INT(store_open(testdir_url(), &other, &err), -ENOTSUP);
-    EXPECT(strstr(err.text, "was written by a newer jsorc (schema 99, this one knows 3)") != NULL);
+    EXPECT(strstr(err.text, "was written by a newer jsorc (schema 99, this one knows 4)") != NULL);
     testdir_sql("DROP TABLE jsorc.version");
     EXPECT_INT(store_open(testdir_url(), &other, &err), -EMEDIUMTYPE);
     EXPECT(other == NULL);

@@ -69,7 +69,7 @@ int store_run(struct store *store, struct err *err, const char *sql, const char 
 int store_query(struct store *store, struct err *err, struct store_rows rows, const char *sql,
                 const char *types, ...);
 
-#define STORE_VALUES_MAX 16 /* the widest table has 9 columns */
+#define STORE_VALUES_MAX 20 /* the widest table has 18 columns */
 
 /* Rows that the last statement changed. */
 int64_t store_changes(const struct store *store);
