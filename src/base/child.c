@@ -18,6 +18,7 @@
 #include "base/err.h"
 
 #define READ_BYTES      65536
+#define STOPPING_MS     100 /* between two looks at whether it is to be killed */
 #define PARENT_VARIABLE "JSORC_PARENT_PID"
 
 int child_spawn(char *const *args, char *const *environment, const struct child_fd *fds,
@@ -86,18 +87,38 @@ static int take(int fd, struct buf *into, size_t bytes_max)
     return buf_size(into) > bytes_max ? -EFBIG : 1;
 }
 
+/* How long to wait now, or -errno: it is to be killed. */
+static int wait_ms(const struct child_run *run, uint64_t end_ms)
+{
+    uint64_t now_ms = clock_now_ms();
+    if (now_ms >= end_ms) {
+        return -ETIMEDOUT;
+    }
+    if (!run->stopping) {
+        return (int)(end_ms - now_ms);
+    }
+    bool stopping = atomic_load(run->stopping);
+    return stopping                        ? -ECANCELED
+           : end_ms - now_ms < STOPPING_MS ? (int)(end_ms - now_ms)
+                                           : STOPPING_MS;
+}
+
 static int read_both(const struct child_run *run, uint64_t end_ms, int out_fd, int errors_fd,
                      struct buf *out, struct buf *errors)
 {
     struct pollfd fds[] = {{out_fd, POLLIN, 0}, {errors_fd, POLLIN, 0}};
     struct buf *into[] = {out, errors};
     while (fds[0].fd >= 0 || fds[1].fd >= 0) {
-        uint64_t now_ms = clock_now_ms();
-        if (now_ms >= end_ms) {
-            return -ETIMEDOUT;
+        int pause_ms = wait_ms(run, end_ms);
+        if (pause_ms < 0) {
+            return pause_ms;
         }
-        if (poll(fds, 2, (int)(end_ms - now_ms)) < 0 && errno != EINTR) {
+        int ready = poll(fds, 2, pause_ms);
+        if (ready < 0 && errno != EINTR) {
             return -errno;
+        }
+        if (ready <= 0) {
+            continue;
         }
         for (int i = 0; i < 2; i++) {
             if (fds[i].fd >= 0 && fds[i].revents) {
@@ -113,7 +134,7 @@ static int read_both(const struct child_run *run, uint64_t end_ms, int out_fd, i
 }
 
 /* One that has closed its output may go on all the same. */
-static int await_end(pid_t pid, uint64_t end_ms)
+static int await_end(const struct child_run *run, pid_t pid, uint64_t end_ms)
 {
     CLEANUP_FD int fd = pidfd_open(pid, 0);
     if (fd < 0) {
@@ -121,12 +142,15 @@ static int await_end(pid_t pid, uint64_t end_ms)
     }
     struct pollfd ended = {fd, POLLIN, 0};
     for (;;) {
-        uint64_t now_ms = clock_now_ms();
-        int got = now_ms < end_ms ? poll(&ended, 1, (int)(end_ms - now_ms)) : 0;
-        if (got >= 0) {
-            return got > 0 ? 0 : -ETIMEDOUT;
+        int pause_ms = wait_ms(run, end_ms);
+        if (pause_ms < 0) {
+            return pause_ms;
         }
-        if (errno != EINTR) {
+        int got = poll(&ended, 1, pause_ms);
+        if (got > 0) {
+            return 0;
+        }
+        if (got < 0 && errno != EINTR) {
             return -errno;
         }
     }
@@ -154,7 +178,7 @@ int child_capture(const struct child_run *run, struct buf *out, struct buf *erro
     }
     uint64_t end_ms = clock_now_ms() + run->timeout_ms;
     failed = read_both(run, end_ms, out_fd, errors_fd, out, errors);
-    failed = failed ? failed : await_end(pid, end_ms);
+    failed = failed ? failed : await_end(run, pid, end_ms);
     if (failed) {
         (void)kill(-pid, SIGKILL);
     }

@@ -1,6 +1,7 @@
 /* Other programs: started, or run to their end. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -30,14 +31,15 @@ int child_spawn_bound(char *const *args, const struct child_fd *fds, size_t fd_c
 void child_obey_parent(void);
 
 struct child_run {
-    char *const *args;        /* args[0] is looked for in PATH; ended by NULL */
-    char *const *environment; /* NULL = ours */
-    uint64_t timeout_ms;      /* then it is killed */
-    size_t output_bytes_max;  /* of each stream; beyond, it is killed */
+    char *const *args;           /* args[0] is looked for in PATH; ended by NULL */
+    char *const *environment;    /* NULL = ours */
+    uint64_t timeout_ms;         /* then it is killed */
+    size_t output_bytes_max;     /* of each stream; beyond, it is killed */
+    const atomic_bool *stopping; /* NULL, or true once it is to be killed */
 };
 
 /* Runs it to its end and keeps what it wrote: for jobs, as it blocks. Exit status (0..255), or
- * -errno: -ETIMEDOUT, -EFBIG (too much output), -ECHILD (ended by a
- * signal), or of starting it. Both buffers are the caller's to free. */
+ * -errno: -ETIMEDOUT, -ECANCELED (stopping), -EFBIG (too much output), -ECHILD (ended by a signal),
+ * or of starting it. Both buffers are the caller's to free. */
 int child_capture(const struct child_run *run, struct buf *out, struct buf *errors,
                   struct err *err);
