@@ -4,7 +4,9 @@ and looked at: nothing may be left running, leak descriptors, or have complained
 import functools
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,15 @@ def database(database_server):
 def serve(request, tmp_path):
     """serve(*sources, options=(), env=None, start=True) -> Daemon, ready to answer."""
     yield from _started(Daemon, tmp_path, _states(request))
+
+
+@pytest.fixture
+def serve_open():
+    """As serve, in a folder that other accounts may pass through, as the database's has to."""
+    folder = Path(tempfile.mkdtemp(prefix="jsorc-open."))  # short: sockets lie in it
+    folder.chmod(0o711)
+    yield from _started(Daemon, folder)
+    shutil.rmtree(folder)
 
 
 def _states(request):

@@ -18,7 +18,7 @@ static const struct service_row {
     {"promon", "PROME_CONFIG", true}, {"prome", "PROME_CONFIG", false},
     {"redis", "REDIS_CONFIG", true},  {"task", "TASK_CONFIG", true},
     {"mail", "MAIL_CONFIG", true},    {"elastic", "ELASTIC_CONFIG", false},
-    {"store", "STORE_CONFIG", false},
+    {"store", "STORE_CONFIG", false}, {"database", "DB_REGEN_CONFIG", false},
 };
 
 #define SERVICE_COUNT (sizeof(services) / sizeof(services[0]))

@@ -56,6 +56,7 @@ static const struct config_row rows[] = {
     {"EMAIL_RESETPASS_HTML_BODY", CONFIG_TEXT, NULL},
     {"LOGIN_TOKEN_TTL_HOURS", CONFIG_HOURS, NULL},
     {"AUTO_ACTIVATE", CONFIG_FLAG, NULL},       /* new accounts need no mail to log in */
+    {"DB_REGEN_CONFIG", CONFIG_OBJECT, NULL},   /* of the service database */
     {"ACCEPT_IS_ACTIVATED", CONFIG_FLAG, NULL}, /* the public may send is_activated */
 };
 

@@ -58,12 +58,15 @@ extern const struct op op_prometheus_metrics_list;
 extern const struct op op_prometheus_node_info;
 extern const struct op op_prometheus_pod_info;
 extern const struct op op_prometheus_pod_list;
+extern const struct op op_service_backup;
+extern const struct op op_service_backups;
 extern const struct op op_service_call;
 extern const struct op op_service_config_get;
 extern const struct op op_service_config_set;
 extern const struct op op_service_info;
 extern const struct op op_service_list;
 extern const struct op op_service_refresh;
+extern const struct op op_service_restore;
 extern const struct op op_walker_run;
 
 const struct op *const OP_TABLE[] = {
@@ -123,12 +126,15 @@ const struct op *const OP_TABLE[] = {
     &op_prometheus_node_info,
     &op_prometheus_pod_info,
     &op_prometheus_pod_list,
+    &op_service_backup,
+    &op_service_backups,
     &op_service_call,
     &op_service_config_get,
     &op_service_config_set,
     &op_service_info,
     &op_service_list,
     &op_service_refresh,
+    &op_service_restore,
     &op_walker_run,
     NULL,
 };

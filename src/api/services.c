@@ -48,7 +48,9 @@ static struct service_wait waits(struct op_call *call, service_done_fn done)
 #define SERVICE                                                                                    \
     {                                                                                              \
         "name", OP_STR, NULL,                                                                      \
-            "redis, prome (or promon), node_exporter or mail; meta is the orchestrator itself"     \
+            "redis, prome (or promon), node_exporter, mail or database (or jaseci-db); meta is "   \
+            "the "                                                                                 \
+            "orchestrator itself"                                                                  \
     }
 
 /* ---- service_info, service_list ---- */
@@ -304,7 +306,8 @@ const struct op op_service_call = {
                {"attrs", OP_LIST, "[]",
                 "one entry {\"attr\": METHOD, \"callable\": true, \"args\": [], \"kwargs\": {}}; "
                 "redis has get, set, exists, delete, hget, hset, hexists, hdel, hkeys; prome has "
-                "all_metrics, pods, info, node_info; mail has send_custom_email"}},
+                "all_metrics, pods, info, node_info; mail has send_custom_email; database has "
+                "backup, backups, restore, url"}},
     .positionals = "",
     .help = "Call one of a service's methods.",
     .result = "what the method returns",

@@ -21,7 +21,7 @@ static const struct param PARAMS[] = {
      .placeholder = "URL",
      .required = true,
      .help = "the database, postgresql://USER@HOST/DATABASE; the password from PGPASSWORD or a "
-             "password file, as of psql"},
+             "password file, as of psql; 'database' = the service of that name in this folder"},
     {.name = "replace",
      .kind = PARAM_FLAG,
      .type = OP_BOOL,

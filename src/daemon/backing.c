@@ -14,6 +14,9 @@
 #include "http/server.h"
 #include "service/service.h"
 
+/* Of a daemon that is started again: it serves from its copy meanwhile. */
+#define QUICK_BOOT_MS 5000
+
 /* An address of ours that a process of this host can reach; owned by the caller; NULL = none. */
 static char *own_url(const struct backing_parts *parts)
 {
@@ -29,6 +32,11 @@ static char *own_url(const struct backing_parts *parts)
     return NULL;
 }
 
+bool backing_has_state(const struct settings *settings)
+{
+    return settings->state_url && strcmp(settings->state_url, "database") == 0;
+}
+
 /* Both settings as one: {name: config}, each kept alive unless it says otherwise. Owned. */
 static struct json_object *given_services(const struct settings *settings)
 {
@@ -42,6 +50,10 @@ static struct json_object *given_services(const struct settings *settings)
         if (name && !json_object_object_get_ex(given, name, NULL)) {
             json_set(given, name, json_object_new_object());
         }
+    }
+    if (backing_has_state(settings) && !json_object_object_get_ex(given, "database", NULL) &&
+        !json_object_object_get_ex(given, "jaseci-db", NULL)) {
+        json_set(given, "database", json_object_new_object());
     }
     json_object_object_foreach(given, name, config)
     {
@@ -66,9 +78,36 @@ static uint64_t in_ms(double seconds)
     return (uint64_t)(seconds * 1000);
 }
 
+static struct service_settings service_settings_of(const struct settings *settings)
+{
+    return (struct service_settings){
+        .interval_ms = in_ms(settings->service_interval_s),
+        .check_timeout_ms = in_ms(settings->service_timeout_s),
+        .start_timeout_ms = in_ms(settings->service_start_timeout_s),
+        .stop_grace_ms = in_ms(settings->stop_grace_s),
+    };
+}
+
+int backing_boot_database(const struct backing_parts *parts, bool quick, char **ret_url,
+                          struct err *err)
+{
+    CLEANUP(json_put) struct json_object *given = given_services(parts->settings);
+    struct service_settings settings = service_settings_of(parts->settings);
+    if (quick && settings.start_timeout_ms > QUICK_BOOT_MS) {
+        settings.start_timeout_ms = QUICK_BOOT_MS;
+    }
+    return services_boot_database(&(struct service_parts){.given = given,
+                                                          .state_folder = parts->paths->state,
+                                                          .run_folder = parts->paths->run,
+                                                          .log_folder = parts->paths->logs,
+                                                          .state_in_database = true},
+                                  &settings, ret_url, err);
+}
+
 void backing_init(struct backing *backing, const struct backing_parts *parts)
 {
     const struct settings *settings = parts->settings;
+    struct service_settings service_settings = service_settings_of(settings);
     unsigned char bytes[sizeof(backing->metrics_token) / 2];
     randombytes_buf(bytes, sizeof(bytes));
     (void)sodium_bin2hex(backing->metrics_token, sizeof(backing->metrics_token), bytes,
@@ -83,13 +122,9 @@ void backing_init(struct backing *backing, const struct backing_parts *parts)
                                              .run_folder = parts->paths->run,
                                              .log_folder = parts->paths->logs,
                                              .metrics_url = backing->metrics_url,
-                                             .metrics_token = backing->metrics_token},
-                     &(struct service_settings){
-                         .interval_ms = in_ms(settings->service_interval_s),
-                         .check_timeout_ms = in_ms(settings->service_timeout_s),
-                         .start_timeout_ms = in_ms(settings->service_start_timeout_s),
-                         .stop_grace_ms = in_ms(settings->stop_grace_s),
-                     });
+                                             .metrics_token = backing->metrics_token,
+                                             .state_in_database = backing_has_state(settings)},
+                     &service_settings);
 }
 
 void backing_done(struct backing *backing)

@@ -31,6 +31,14 @@ struct backing_parts { /* borrowed; loop, store and paths for the services' life
 /* Whether the settings name services that there are, with configs that can be right. -EINVAL. */
 int backing_check(const struct settings *settings, struct err *err);
 
+/* Whether our own state lies in the service `database`. */
+bool backing_has_state(const struct settings *settings);
+
+/* As services_boot_database, of these settings; quick = for a few seconds only. store, loop and
+ * listeners are not looked at. */
+int backing_boot_database(const struct backing_parts *parts, bool quick, char **ret_url,
+                          struct err *err);
+
 void backing_init(struct backing *backing, const struct backing_parts *parts);
 void backing_done(struct backing *backing);
 

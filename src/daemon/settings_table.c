@@ -12,7 +12,7 @@ const struct setting SETTINGS_TABLE[] = {
     {"state_url", SETTING_TEXT, AT(state_url), "null", 0, 0, true,
      "PostgreSQL database for the state of this daemon, or of several, instead of a file in the "
      "folder, e.g. postgresql://USER@HOST/DATABASE; the password as for psql, from PGPASSWORD or a "
-     "password file"},
+     "password file; 'database' = the service of that name, which is then started first"},
     {"lease_s", SETTING_NUMBER, AT(lease_s), "5", 1, 300, true,
      "of daemons with one state_url: so long after the last sign of the one that decides another "
      "one does, in seconds"},

@@ -56,11 +56,30 @@ static char *holder_name(const char *state)
     return xasprintf("%.*s%s", (int)room, place, own);
 }
 
+/* The database is a service of this daemon's own, which has to run first. */
+static int open_in_service(struct daemon *daemon, struct err *err)
+{
+    const struct daemon_options *options = daemon->options;
+    struct backing_parts parts = {.settings = options->settings, .paths = options->paths};
+    CLEANUP(str_free) char *url = NULL;
+    int failed = backing_boot_database(&parts, options->restarted, &url, err);
+    if (failed && !options->restarted) {
+        return failed;
+    }
+    if (failed) {
+        log_warn("the state cannot be reached yet", "error=\"%s\"", err->text);
+    }
+    return store_open_shared(url, options->paths->copy, options->restarted, &daemon->store, err);
+}
+
 /* A daemon that is started again serves on even when the database is away just then. */
 int daemon_open_store(struct daemon *daemon, struct err *err)
 {
     const char *url = daemon->options->settings->state_url;
     const struct paths *paths = daemon->options->paths;
+    if (backing_has_state(daemon->options->settings)) {
+        return open_in_service(daemon, err);
+    }
     return url ? store_open_shared(url, paths->copy, daemon->options->restarted, &daemon->store,
                                    err)
                : store_open(paths->database, &daemon->store, err);

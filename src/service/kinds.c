@@ -6,7 +6,9 @@ extern const struct service_ops service_redis;
 extern const struct service_ops service_prometheus;
 extern const struct service_ops service_node_exporter;
 extern const struct service_ops service_mail;
+extern const struct service_ops service_database;
 
 const struct service_ops *const SERVICE_KINDS[] = {
-    &service_redis, &service_prometheus, &service_node_exporter, &service_mail, NULL,
+    &service_redis, &service_prometheus, &service_node_exporter,
+    &service_mail,  &service_database,   NULL,
 };

@@ -13,18 +13,31 @@
 
 #define STEPS_MAX 8 /* in one turn: revert, restart, start, check and some */
 
+void service_paths_init(struct service_paths *paths, const struct service_parts *parts,
+                        const struct service_ops *ops)
+{
+    char *folder = xasprintf("%s/services/%s", parts->state_folder, ops->name);
+    *paths = (struct service_paths){
+        .folder = folder,
+        .config_file = xasprintf("%s/%s", folder, ops->config_file),
+        .socket = xasprintf("%s/%s.sock", parts->run_folder, ops->name),
+        .log = xasprintf("%s/service-%s.log", parts->log_folder, ops->name),
+    };
+}
+
+void service_paths_done(struct service_paths *paths)
+{
+    free(paths->folder);
+    free(paths->config_file);
+    free(paths->socket);
+    free(paths->log);
+}
+
 void service_init(struct service *service, struct services *all, const struct service_ops *ops)
 {
     const struct service_parts *parts = &all->parts;
-    char *folder = xasprintf("%s/services/%s", parts->state_folder, ops->name);
-    *service = (struct service){
-        .all = all,
-        .ops = ops,
-        .paths = {.folder = folder,
-                  .config_file = xasprintf("%s/%s", folder, ops->config_file),
-                  .socket = xasprintf("%s/%s.sock", parts->run_folder, ops->name),
-                  .log = xasprintf("%s/service-%s.log", parts->log_folder, ops->name)},
-    };
+    *service = (struct service){.all = all, .ops = ops};
+    service_paths_init(&service->paths, parts, ops);
     CLEANUP(str_free) char *key = xasprintf("service %s", ops->name);
     CLEANUP(str_free) char *text = NULL;
     if (store_meta_get(parts->store, key, &text, NULL) == 0) {
@@ -42,10 +55,8 @@ void service_done(struct service *service)
     free(service->before);
     free(service->error);
     free(service->refused);
-    free(service->paths.folder);
-    free(service->paths.config_file);
-    free(service->paths.socket);
-    free(service->paths.log);
+    free(service->upkeep_error);
+    service_paths_done(&service->paths);
 }
 
 /* ---- what is there ---- */
@@ -57,7 +68,8 @@ bool service_is_wanted(const struct service *service)
         service->ops->part_of ? services_find(all, service->ops->part_of) : service;
     bool given = service->provider == PROVIDER_PROCESS || service->provider == PROVIDER_ADDRESS;
     return given && service->enabled &&
-           (whole->asked || service->asked || (service->automated && all->loop_on));
+           (service_holds_state(service) || whole->asked || service->asked ||
+            (service->automated && all->loop_on));
 }
 
 static struct keep_wish wish_of(const struct service *service)
@@ -67,7 +79,7 @@ static struct keep_wish wish_of(const struct service *service)
         service->ops->needs ? services_find(all, service->ops->needs) : NULL;
     return (struct keep_wish){
         .wanted = service_is_wanted(service),
-        .repaired = service->automated && all->loop_on,
+        .repaired = (service->automated && all->loop_on) || service_holds_state(service),
         .needs_met = !needed || needed->keep.state == SERVICE_RUNNING,
         .on_trial = service_is_on_trial(service),
         .server = service->program ? (service->ending ? SERVER_ENDING : SERVER_RUNS)
@@ -100,7 +112,8 @@ static void on_exit_of(void *arg, const char *how, bool expected)
     service->ending = false;
     service->adopted = false;
     if (!expected && !atomic_load(&service->all->stopping)) {
-        CLEANUP(str_free) char *words = program_last_words(service->paths.log);
+        CLEANUP(str_free)
+        char *words = program_last_words(service->paths.log, service->ops->reason_mark);
         CLEANUP(str_free)
         char *text =
             xasprintf("its process %s%s%s", how, *words ? "; its last words: " : "", words);
@@ -109,12 +122,13 @@ static void on_exit_of(void *arg, const char *how, bool expected)
     services_wake(service->all);
 }
 
-static struct program_spec spec_of(const struct service *service, char *const *args)
+struct program_spec service_program_spec(const struct service_ops *ops,
+                                         const struct service_paths *paths)
 {
-    return (struct program_spec){.args = args,
-                                 .log_path = service->paths.log,
-                                 .mark = service->ops->mark,
-                                 .mark_path = service->paths.config_file};
+    return (struct program_spec){.log_path = paths->log,
+                                 .stop_signal = ops->stop_signal,
+                                 .mark = ops->mark,
+                                 .mark_path = paths->config_file};
 }
 
 void service_adopt(struct service *service)
@@ -122,7 +136,7 @@ void service_adopt(struct service *service)
     if (access(service->paths.config_file, F_OK) < 0) {
         return; /* it never ran in this state folder: /proc need not be searched */
     }
-    struct program_spec spec = spec_of(service, NULL);
+    struct program_spec spec = service_program_spec(service->ops, &service->paths);
     service->program = program_adopt(service->all->parts.loop, &spec, on_exit_of, service);
     if (service->program) {
         log_info("service is taken over", "service=%s pid=%d", service->ops->name,
@@ -220,7 +234,8 @@ uint64_t service_turn(struct service *service, uint64_t now_ms)
 static void start_process(struct service *service, struct service_job *job)
 {
     struct err err = {0};
-    struct program_spec spec = spec_of(service, job->args);
+    struct program_spec spec = service_program_spec(service->ops, &service->paths);
+    spec.args = job->args;
     if (program_start(service->all->parts.loop, &spec, on_exit_of, service, &service->program,
                       &err) < 0) {
         fail(service, err.text);
@@ -280,6 +295,9 @@ static void checked(struct service *service, const struct service_job *job)
         service->last_ok_ms = clock_unix_ms();
         str_replace(&service->error, NULL);
         service_keep_config(service);
+        if (job->upkeep_due) {
+            service_upkeep(service);
+        }
     }
 }
 
@@ -309,83 +327,4 @@ void service_job_finished(struct service *service, struct service_job *job)
     }
     service_job_free(job);
     services_wake(service->all);
-}
-
-/* ---- those who wait ---- */
-
-/* 1 = settled well, 0 = not yet, negative = it is not as it was to be. */
-static int settled(const struct service *service)
-{
-    if (service->keep.busy && service->keep.state != SERVICE_RUNNING) {
-        return 0;
-    }
-    if (!service_is_wanted(service)) {
-        return !service->program;
-    }
-    switch (service->keep.state) {
-    case SERVICE_RUNNING:
-        return service->refused ? -EINVAL : 1;
-    case SERVICE_FAILED:
-        return -EIO;
-    default:
-        return 0;
-    }
-}
-
-static char *text_of(const struct service *service, int state)
-{
-    const struct service *needed =
-        service->ops->needs ? services_find(service->all, service->ops->needs) : NULL;
-    switch (state) {
-    case -EINVAL:
-        return xasprintf("the config was not taken: %s; it runs with the last good one",
-                         service->refused);
-    case -EIO:
-        return xstrdup(service->error ? service->error : "it failed");
-    case -ETIMEDOUT:
-        return needed && needed->keep.state != SERVICE_RUNNING
-                   ? xasprintf("it waits for %s", needed->ops->name)
-                   : xstrdup("it is still starting");
-    default:
-        return NULL;
-    }
-}
-
-void service_release(struct service *service)
-{
-    while (service->waiters) {
-        struct service_waiter *waiter = service->waiters;
-        service->waiters = waiter->next;
-        waiter->done(waiter->arg, -ECANCELED, "jsorc ends");
-        free(waiter);
-    }
-}
-
-void service_tell(struct service *service, uint64_t now_ms)
-{
-    int state = settled(service);
-    struct service_waiter **at = &service->waiters;
-    struct service_waiter *told = NULL;
-    while (*at) {
-        struct service_waiter *waiter = *at;
-        if (state == 0 && now_ms < waiter->deadline_ms) {
-            at = &waiter->next;
-            continue;
-        }
-        *at = waiter->next;
-        waiter->next = told;
-        told = waiter;
-    }
-    state = state == 0 ? -ETIMEDOUT : state > 0 ? 0 : state;
-    CLEANUP(str_free) char *text = text_of(service, state);
-    while (told) { /* apart from the walk above: done may add another one */
-        struct service_waiter *waiter = told;
-        told = waiter->next;
-        waiter->done(waiter->arg, state, text);
-        free(waiter);
-    }
-    if (service->was_put_back && state == -EINVAL) { /* what is set is what runs: all was told */
-        service->was_put_back = false;
-        str_replace(&service->refused, NULL);
-    }
 }

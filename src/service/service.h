@@ -40,7 +40,19 @@ struct service_parts {         /* borrowed for the services' life */
     /* Where Prometheus can read our own metrics: "http://127.0.0.1:8642"; NULL = nowhere. */
     const char *metrics_url;
     const char *metrics_token; /* it sends this; NULL = none is asked for */
+    bool state_in_database;    /* ours: the database's config is then what `given` says, alone */
 };
+
+/* Starts the database, or finds it running, and waits until it answers: for a daemon whose state
+ * lies there, before it has a store (parts->store and ->loop may be NULL). *ret_url is the state's,
+ * with its secret, and the caller's; it is set also when that failed. Blocks for up to the start's
+ * time-out. -errno. */
+int services_boot_database(const struct service_parts *parts,
+                           const struct service_settings *settings, char **ret_url,
+                           struct err *err);
+
+/* Ends the process that services_boot_database started. -ETIMEDOUT: it runs on. */
+int services_end_database(const struct service_parts *parts, uint64_t timeout_ms, struct err *err);
 
 struct services *services_new(const struct service_parts *parts,
                               const struct service_settings *settings);
@@ -62,7 +74,8 @@ void services_stop(struct services *services, uint64_t grace_ms, void (*done)(vo
 const char *services_name(const struct services *services, const char *name);
 
 /* {"enabled", "automated", "quiet", "state", "config", "error", "last_ok", "restarts", "provider",
- * "quarantined", "pid"}; owned by the caller; secrets are in it. NULL = no such service. */
+ * "quarantined", "pid"}, and "upkeep_error" of a database; owned by the caller; secrets are in it.
+ * NULL = no such service. */
 struct json_object *services_info(const struct services *services, const char *name);
 
 /* [{"name", "state", "provider", "automated", "pid", "restarts", "last_ok", "error"}] of all that

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 #include "base/err.h"
@@ -28,6 +29,9 @@ static struct json_object *default_of(const struct service_key *key)
 {
     const char *text = variable_of(key);
     struct json_object *value = NULL;
+    if (text && key->type == KEY_FLAG) {
+        return json_object_new_boolean(strcasecmp(text, "true") == 0);
+    }
     if (text) {
         return json_object_new_string(text);
     }

@@ -6,7 +6,7 @@
 #include "service/service_priv.h"
 
 extern const struct service_ops service_redis, service_prometheus, service_node_exporter,
-    service_mail;
+    service_mail, service_database;
 
 static struct json_object *parsed(const char *text)
 {
@@ -28,6 +28,17 @@ static void what_was_set_comes_before_environment_and_defaults(void)
         json_member(config, "odd", json_type_array)); /* the original passes on what it knows not */
 }
 
+static void a_flag_of_the_environment_is_one(void)
+{
+    (void)setenv("JSORC_DB_REGEN", "true", 1);
+    CLEANUP(json_put) struct json_object *config = service_config_merge(&service_database, NULL);
+    (void)unsetenv("JSORC_DB_REGEN");
+    CLEANUP(json_put) struct json_object *usual = service_config_merge(&service_database, NULL);
+    EXPECT(json_flag(config, "regenerate", false));
+    EXPECT(!json_flag(usual, "regenerate", true));
+    EXPECT_INT(service_config_check(&service_database, config, NULL), 0);
+}
+
 static void the_config_says_who_makes_the_service(void)
 {
     static const struct {
@@ -43,6 +54,9 @@ static void the_config_says_who_makes_the_service(void)
         {&service_redis, "REDIS_HOST", "{\"automated\":true}", PROVIDER_ADDRESS},
         {&service_redis, "REDIS_HOST", "{\"provider\":\"process\"}", PROVIDER_PROCESS},
         {&service_redis, NULL, "{\"automated\":true,\"provider\":\"embedded\"}", PROVIDER_EMBEDDED},
+        {&service_database, NULL, "{}", PROVIDER_NONE},
+        {&service_database, NULL, "{\"automated\":true}", PROVIDER_PROCESS},
+        {&service_database, "POSTGRES_HOST", "{\"automated\":true}", PROVIDER_ADDRESS},
         {&service_prometheus, NULL, "{}", PROVIDER_NONE},
         {&service_prometheus, NULL, "{\"automated\":true}", PROVIDER_PROCESS},
         {&service_prometheus, "PROMON_HOST", "{}", PROVIDER_ADDRESS},
@@ -125,5 +139,6 @@ static void flags_are_no_part_of_the_config_that_is_told(void)
     EXPECT_STR(json_text(plain), "{\"db\":1}");
 }
 
-TEST_MAIN(what_was_set_comes_before_environment_and_defaults, the_config_says_who_makes_the_service,
-          refuses_what_cannot_be_right, flags_are_no_part_of_the_config_that_is_told)
+TEST_MAIN(what_was_set_comes_before_environment_and_defaults, a_flag_of_the_environment_is_one,
+          the_config_says_who_makes_the_service, refuses_what_cannot_be_right,
+          flags_are_no_part_of_the_config_that_is_told)

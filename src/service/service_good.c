@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
-#include "service/service_priv.h"
+#include "service/database.h"
 #include "store/store.h"
 
 static void take_config(struct service *service, struct json_object *stored)
@@ -37,13 +37,20 @@ static void warn_of_unknown(const struct service *service)
     }
 }
 
+bool service_holds_state(const struct service *service)
+{
+    return service->all->parts.state_in_database && service->ops == &service_database;
+}
+
 bool service_load(struct service *service)
 {
     const struct service_ops *ops = service->ops;
     CLEANUP(str_free) char *text = NULL;
     CLEANUP(json_put) struct json_object *set = NULL;
     struct err err = {0};
-    int failed = store_config_get(service->all->parts.store, ops->config, &text, &err);
+    int failed = service_holds_state(service) /* it was started without it */
+                     ? 0
+                     : store_config_get(service->all->parts.store, ops->config, &text, &err);
     failed = failed == -ENOENT ? 0 : failed;
     if (!failed && text) {
         failed = json_parse_object(slice_str(text), &set, &err);
@@ -79,7 +86,7 @@ bool service_load(struct service *service)
 
 bool service_is_on_trial(const struct service *service)
 {
-    return service->good && !service->ops->part_of &&
+    return service->good && !service->ops->part_of && !service_holds_state(service) &&
            !json_object_equal(service->good, service->stored);
 }
 

@@ -1,6 +1,8 @@
 /* What the files of service/ share. service.c: one service, its config and its steps; services.c:
- * all of them, the pass; service_job.c: what blocks; service_use.c: methods and HTTP for others.
- * One file a kind: redis.c, prometheus.c, node_exporter.c; kinds.c lists them. */
+ * all of them, the pass; service_job.c: what blocks; service_use.c: methods and HTTP for others;
+ * service_wait.c: who waits; service_boot.c: the database before there is a store.
+ * One file a kind: redis.c, prometheus.c, node_exporter.c, mail.c, database.c; kinds.c lists them.
+ */
 #pragma once
 
 #include <stdatomic.h>
@@ -13,6 +15,7 @@
 
 struct job_pool;
 struct program;
+struct program_spec;
 struct service;
 
 /* Who makes the service. */
@@ -60,6 +63,8 @@ struct service_ops {
     const char *mark; /* struct program_spec: before the path of config_file */
     const char *config_file; /* in its folder */
     const char *part_of;     /* the service whose config it shares; NULL = it has its own */
+    int stop_signal;         /* that asks the process to end; 0 = SIGTERM */
+    const char *reason_mark; /* in its log: of the line that tells why it ended; NULL = the last */
     /* Puts what older configs say into the one that is set (NULL = none); owned. May be NULL. */
     struct json_object *(*older)(struct store *store, struct json_object *set);
     /* What is left of the config beyond its keys' types: -EINVAL. May be NULL. */
@@ -76,6 +81,8 @@ struct service_ops {
     char *(*root_url)(const struct service_job *job);
     char *(*user)(const struct service_job *job); /* "NAME:PASSWORD" for it; owned; NULL = none */
     const struct service_method *methods;
+    /* Run with the argument "schedule" when a good check has said so; NULL = none. */
+    const struct service_method *upkeep;
 };
 
 extern const struct service_ops *const SERVICE_KINDS[]; /* ended by NULL */
@@ -120,6 +127,9 @@ struct service {
     int64_t last_ok_ms; /* unix time; 0 = never */
     uint64_t restarts;  /* starts but the first */
     bool started_once;
+    bool upkeep_runs;
+    uint64_t upkeep_next_ms; /* after one that failed */
+    char *upkeep_error;      /* of the last one; NULL = none */
     struct service_waiter *waiters;
 };
 
@@ -169,6 +179,7 @@ struct service_job { /* what a job's thread may look at: copies, and what never 
     char **args; /* JOB_PREPARE: of the process; ended by NULL; owned */
     bool changed;
     enum check_outcome outcome; /* JOB_CHECK */
+    bool upkeep_due;
 
     const struct service_method *method; /* JOB_METHOD */
     struct json_object *method_args;     /* array; a copy */
@@ -204,6 +215,14 @@ struct slice service_job_slice(const struct service_job *job, size_t i);
 /* Takes over the process that an earlier daemon left. */
 void service_adopt(struct service *service);
 
+void service_paths_init(struct service_paths *paths, const struct service_parts *parts,
+                        const struct service_ops *ops);
+void service_paths_done(struct service_paths *paths);
+/* How its process is started and found; args are still to be filled in. Texts are borrowed. */
+struct program_spec service_program_spec(const struct service_ops *ops,
+                                         const struct service_paths *paths);
+/* It holds our own state, so its config cannot lie in the store. */
+bool service_holds_state(const struct service *service);
 void service_init(struct service *service, struct services *all, const struct service_ops *ops);
 void service_done(struct service *service);
 /* Ends what runs and starts it anew with the config that service_load read. */
@@ -212,6 +231,9 @@ void service_restart(struct service *service);
 uint64_t service_turn(struct service *service, uint64_t now_ms);
 void service_job_finished(struct service *service, struct service_job *job);
 bool service_is_wanted(const struct service *service);
+
+/* ---- service_wait.c ---- */
+
 /* Those who wait hear of it when it is settled, or their time is over. */
 void service_tell(struct service *service, uint64_t now_ms);
 /* They hear that jsorc ends. */
@@ -228,6 +250,11 @@ bool service_is_on_trial(const struct service *service);
 void service_keep_config(struct service *service);
 /* Back to that one; what service_config_set stored is put back as well. */
 void service_revert(struct service *service);
+
+/* ---- service_use.c ---- */
+
+/* Runs what its checks say is due, unless that is under way or has failed a short while ago. */
+void service_upkeep(struct service *service);
 
 /* ---- service_config.c: pure but for the environment ---- */
 

@@ -3,10 +3,13 @@
 #include <strings.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "service/service_priv.h"
 
-#define START_WAIT_MS 10000 /* a call waits so long for a service that it is the first to use */
+#define UPKEEP_INTERVALS 30    /* between two tries: one that fails must not load the host */
+#define START_WAIT_MS    10000 /* a call waits so long for a service that it is the first to use */
 
 static const struct service_method *find_method(const struct service *service, const char *name)
 {
@@ -155,6 +158,43 @@ int services_call(struct services *services, const struct service_call *call, se
     }
     return 0;
 }
+
+/* ---- upkeep ---- */
+
+static void on_upkept(void *arg, struct json_object *result, const char *text)
+{
+    struct service *service = arg;
+    const struct services *all = service->all;
+    service->upkeep_runs = false;
+    str_replace(&service->upkeep_error, text);
+    service->upkeep_next_ms = clock_now_ms() + UPKEEP_INTERVALS * all->rules.interval_ms;
+    (void)json_put(result);
+    if (text && !atomic_load(&all->stopping)) {
+        log_warn("upkeep of a service failed", "service=%s work=%s error=\"%s\"",
+                 service->ops->name, service->ops->upkeep->name, text);
+    } else if (!text) {
+        log_info("upkeep of a service is done", "service=%s work=%s", service->ops->name,
+                 service->ops->upkeep->name);
+    }
+}
+
+void service_upkeep(struct service *service)
+{
+    if (service->upkeep_runs || clock_now_ms() < service->upkeep_next_ms ||
+        check_room(service, NULL) < 0) {
+        return;
+    }
+    struct service_job *job = service_job_new(service, JOB_METHOD);
+    job->method = service->ops->upkeep;
+    job->method_args = json_object_new_array();
+    (void)json_object_array_add(job->method_args, json_object_new_string("schedule"));
+    job->call_done = on_upkept;
+    job->arg = service;
+    service->upkeep_runs = true;
+    service_job_submit(job);
+}
+
+/* ---- pages ---- */
 
 /* A segment that leads out of the folder, however it is written: the server may fold what we do not
  * (RFC 3986, section 5.2.4). */

@@ -262,6 +262,9 @@ struct json_object *services_info(const struct services *services, const char *n
     json_set_bool(info, "quiet", service->quiet);
     add_state(service, info);
     json_set(info, "config", service_config_plain(service->config));
+    if (service->ops->upkeep) {
+        json_set_str(info, "upkeep_error", service->upkeep_error);
+    }
     return info;
 }
 
@@ -370,6 +373,12 @@ int services_configure(struct services *services, const char *name, struct json_
     if (service->ops->part_of) {
         return err_set(err, EINVAL, "%s is a part of %s: its config is in that one's", name,
                        service->ops->part_of);
+    }
+    if (service_holds_state(service)) {
+        return err_set(err, EINVAL,
+                       "%s holds jsorc's own state, so its config is in the settings (services: "
+                       "%s: in jsorc.yaml), and holds from the next start on",
+                       service->ops->name, service->ops->name);
     }
     struct json_object *given = service_config_given(service->ops, services->parts.given);
     CLEANUP(json_put)

@@ -145,6 +145,9 @@ static void link_done(void *arg)
 
 static void connect_again(struct share *share, uint64_t now_ms)
 {
+    if (share->ended) { /* the database may be a service of ours, which has ended, too */
+        return;
+    }
     if (share->lost_ms == 0) {
         share->lost_ms = now_ms;
         share->retry_ms = now_ms;
@@ -153,7 +156,7 @@ static void connect_again(struct share *share, uint64_t now_ms)
                  "state=%s error=\"%s\"", store_name(share->options.store),
                  store_lost(share->options.store));
     }
-    if (!share->link && !share->ended && now_ms >= share->retry_ms) {
+    if (!share->link && now_ms >= share->retry_ms) {
         share->linked = false;
         share->link = store_link_new(share->options.store);
         job_submit(share->options.jobs, share->options.loop, link_work, link_done, share);

@@ -42,6 +42,8 @@ DEFINE_CLEANUP(struct store *, store_close)
 /* The path, or the URL without its password. */
 const char *store_name(const struct store *store);
 bool store_is_url(const char *where);
+/* The number of this version's tables; older ones are brought to it by store_open. */
+int64_t store_schema(void);
 
 /* A failure that would come again: what was to be stored cannot be. */
 bool store_is_hopeless(int failed);

@@ -136,7 +136,7 @@ static void on_exit_event(void *arg, uint32_t events)
     (void)unlink(pod->spec_path);
     pod->base.pid = 0;
     if (!pod->told) {
-        CLEANUP(str_free) char *words = program_last_words(pod->log_path);
+        CLEANUP(str_free) char *words = program_last_words(pod->log_path, NULL);
         CLEANUP(str_free)
         char *text = xasprintf("the worker %s while it was starting%s%s", how,
                                *words ? "; its last words: " : "", words);
