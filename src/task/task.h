@@ -50,7 +50,7 @@ enum task_end { TASK_DONE, TASK_DEAD, TASK_CANCELLED };
 struct task_queue_ops {
     const char *name; /* "state", "celery" */
     /* There is room for so many more: on_task runs for each that is due, from here or later. */
-    void (*want)(struct task_queue *queue, unsigned room);
+    void (*want)(struct task_queue *queue, unsigned more);
     /* It is over. result (borrowed; NULL = null) and error (NULL = none) are for whoever asks. */
     void (*finish)(struct task_queue *queue, struct task_delivery *delivery, enum task_end end,
                    struct json_object *result, const char *error);
