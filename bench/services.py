@@ -110,7 +110,7 @@ class Foreign:
 
 
 class TakenPort:
-    """A port of redis that somebody else has once redis has been killed."""
+    """A port of a service's that somebody else has once its process has been killed."""
 
     def __init__(self):
         self.socket = socket.socket()
@@ -128,7 +128,7 @@ class TakenPort:
                 self.socket.bind(("127.0.0.1", self.port))
                 self.socket.listen()
                 return
-            except OSError:  # redis was started anew before us: once more
+            except OSError:  # it was started anew before us: once more
                 self.socket.close()
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(bed.info()["pid"] or 1 << 30, signal.SIGKILL)
@@ -137,14 +137,28 @@ class TakenPort:
         self.socket.close()
 
 
+def other_password(bed):
+    path = bed.daemon.state / "services" / "database" / "password"
+    path.with_name("kept").write_text(path.read_text())
+    path.write_text("0" * 32)
+
+
+def own_password(bed):
+    path = bed.daemon.state / "services" / "database" / "password"
+    path.write_text(path.with_name("kept").read_text())
+
+
 def cases(folder):
     """name -> (service, config, fault, repair, the server of somebody else's)"""
     found = {}
-    for name in ("redis", "prome", "node_exporter"):
+    for name in ("redis", "prome", "node_exporter", "database"):
         found[f"{name} killed"] = (name, {}, to_process(signal.SIGKILL), None, None)
         found[f"{name} frozen"] = (name, {}, to_process(signal.SIGSTOP), None, None)
-    port = TakenPort()
-    found["redis' port taken"] = ("redis", {"listen_port": port.port}, port.take, port.free, None)
+    for name in ("redis", "database"):
+        port = TakenPort()
+        found[f"{name}'s port taken"] = (name, {"listen_port": port.port}, port.take, port.free,
+                                         None)
+    found["database's password another"] = ("database", {}, other_password, own_password, None)
     other = Foreign(folder)
     found["other's redis refuses"] = ("redis", other.config, other.stop, other.start, other)
     found["other's redis has another password"] = (
@@ -164,6 +178,7 @@ def run_case(title, case, options):
     if other:
         other.start()
     with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)  # the database's account passes through
         bed = Bed(Path(folder), options, name, **config)
         times = []
         try:

@@ -11,25 +11,52 @@ import signal
 import socket
 import stat
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 from faults import Steady
 from placement import crash
 from postgres import PROGRAMS, query
-from programs import free_port, wait_until
+from programs import Daemon, free_port, wait_until
 from test_services import IMPATIENT, QUICK, info, keep_alive, wait_for
 
 WAIT_S = 60
 EXPECTED = "service failed|does not run; the last good one|the state cannot be reached"
 
 
+@pytest.fixture(scope="session")
+def made():
+    """The folder of a database that a daemon has made, without fsync: tests do not wait for the
+    machine's power to fail."""
+    place = Path(tempfile.mkdtemp(prefix="jsorc-made."))
+    place.chmod(0o711)
+    daemon = Daemon(place / "daemon")
+    try:
+        daemon.start()
+        keep_alive(daemon, "database")
+        sql(daemon, "ALTER SYSTEM SET fsync = off")
+        assert daemon.stop() == 0
+        yield folder(daemon)
+    finally:
+        daemon.kill()
+        shutil.rmtree(place)
+
+
 @pytest.fixture
-def start(serve_open):
-    def start_one(*sources, options=QUICK, **more):
-        daemon = serve_open(*sources, options=options, **more)
+def start(serve_open, made):
+    """start(*sources, fresh=False) -> a daemon with that database, or without any in its folder."""
+
+    def start_one(*sources, options=QUICK, fresh=False, start=True):
+        daemon = serve_open(*sources, options=options, start=False)
         daemon.expect_log(EXPECTED)
+        if not fresh:
+            folder(daemon).parent.mkdir(parents=True, mode=0o711)
+            subprocess.run(["cp", "-a", made, folder(daemon)], check=True)
+        if start:
+            daemon.start()
         return daemon
+
     return start_one
 
 
@@ -67,7 +94,7 @@ def answers(daemon):
 
 
 def test_it_is_made_once_for_its_own_account_with_a_secret(start):
-    daemon = start()
+    daemon = start(fresh=True)
     assert info(daemon, "jaseci-db")["provider"] == "none"
     now = keep_alive(daemon, "jaseci-db")
     assert (now["provider"], now["error"]) == ("process", None)
@@ -164,7 +191,7 @@ def test_data_of_another_major_version_are_left_alone_and_told(start):
 
 
 def test_a_program_that_is_not_there_is_named(start):
-    daemon = start()
+    daemon = start(fresh=True)
     answer = daemon.op("service_config_set", name="database",
                        config={"automated": True, "programs": "/nonexistent"})
     assert answer["state"] == "FAILED"
@@ -177,7 +204,7 @@ def test_a_program_that_is_not_there_is_named(start):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's database has another account")
 def test_an_account_that_cannot_pass_through_is_told_where(start):
-    daemon = start(start=False)
+    daemon = start(fresh=True, start=False)
     closed = daemon.folder / "closed"
     closed.mkdir(mode=0o700, parents=True)
     daemon.state = closed / "state"
@@ -233,7 +260,7 @@ def test_a_full_disk_is_told_and_over_once_there_is_room(small_disk):
 
 
 def test_somebody_elses_server_is_asked_saved_and_not_started(start):
-    there, here = start(), start()
+    there, here = start(), start(fresh=True)
     port = free_port()
     keep_alive(there, "database", listen_port=port)
     make_rows(there)
