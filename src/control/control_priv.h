@@ -265,8 +265,13 @@ void module_save_later(struct control *control, struct module *module, enum unsa
 void saves_turn(struct control *control, uint64_t now_ms);
 
 /* names.c */
+/* Who serves which name just now: of no use once a module or its actions have changed. */
+struct names;
+struct names *names_new(const struct control *control);
+struct names *names_free(struct names *names); /* NULL allowed */
+DEFINE_CLEANUP(struct names *, names_free)
 /* Another module that was loaded later serves the name. */
-bool module_is_covered(const struct control *control, uint32_t index, const char *name);
+bool names_cover(const struct names *names, const struct module *module, const char *name);
 /* Brings what the runtime worker is told up to date. */
 void names_review(struct control *control);
 

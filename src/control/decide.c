@@ -3,13 +3,19 @@
 #include <assert.h>
 #include <string.h>
 
-struct turn { /* what the parts of one decision share */
+/* What the parts of one decision share. What is where is looked up once (look): a decision costs
+ * modules plus instances, not their product. */
+struct turn {
     const struct observation *seen;
     uint64_t now_ms;
     struct plan *plan;
-    uint32_t serving;                 /* newest ready generation */
-    uint32_t starting;                /* the generation that is on its way */
-    bool planned[DECIDE_MODULES_MAX]; /* to be in the runtime worker */
+    uint32_t serving;                          /* newest ready generation */
+    uint32_t starting;                         /* the generation that is on its way */
+    uint32_t ready_pod[DECIDE_MODULES_MAX];    /* newest of the module; NO_INSTANCE = none */
+    uint32_t starting_pod[DECIDE_MODULES_MAX]; /* likewise */
+    bool here[DECIDE_MODULES_MAX];             /* loaded in the serving generation */
+    bool planned[DECIDE_MODULES_MAX];          /* to be in the runtime worker */
+    bool routed[DECIDE_INSTANCES_MAX];         /* calls go there */
 };
 
 static const struct seen_instance *instance_at(const struct turn *turn, uint32_t index)
@@ -35,18 +41,40 @@ static void wake_at(struct turn *turn, uint64_t due_ms)
     }
 }
 
-static uint32_t newest(const struct turn *turn, bool runtime, enum instance_state state,
-                       uint32_t module)
+static void look_at_pod(struct turn *turn, uint32_t index)
 {
-    uint32_t found = NO_INSTANCE;
+    const struct seen_instance *pod = &turn->seen->instances[index];
+    uint32_t *newest = pod->state == INSTANCE_READY      ? turn->ready_pod
+                       : pod->state == INSTANCE_STARTING ? turn->starting_pod
+                                                         : NULL;
+    for (uint32_t i = 0; newest && i < pod->loaded_count; i++) {
+        newest[pod->loaded[i].module] = index;
+    }
+}
+
+/* Finds what there is of each module; later instances are newer. */
+static void look(struct turn *turn)
+{
+    turn->serving = turn->starting = NO_INSTANCE;
+    for (uint32_t m = 0; m < turn->seen->module_count; m++) {
+        turn->ready_pod[m] = turn->starting_pod[m] = NO_INSTANCE;
+        turn->here[m] = turn->planned[m] = false;
+    }
     for (uint32_t i = 0; i < turn->seen->instance_count; i++) {
         const struct seen_instance *instance = &turn->seen->instances[i];
-        if (instance->runtime == runtime && instance->state == state &&
-            (runtime || loaded_revision(instance, module) >= 0)) {
-            found = i;
+        turn->routed[i] = false;
+        if (!instance->runtime) {
+            look_at_pod(turn, i);
+        } else if (instance->state == INSTANCE_READY) {
+            turn->serving = i;
+        } else if (instance->state == INSTANCE_STARTING) {
+            turn->starting = i;
         }
     }
-    return found;
+    const struct seen_instance *serving = instance_at(turn, turn->serving);
+    for (uint32_t i = 0; serving && i < serving->loaded_count; i++) {
+        turn->here[serving->loaded[i].module] = true;
+    }
 }
 
 static bool serves(const struct turn *turn, uint32_t index)
@@ -59,10 +87,9 @@ static bool serves(const struct turn *turn, uint32_t index)
 
 static void plan_set(struct turn *turn)
 {
-    const struct seen_instance *serving = instance_at(turn, turn->serving);
     for (uint32_t m = 0; m < turn->seen->module_count; m++) {
         const struct seen_module *module = &turn->seen->modules[m];
-        bool here = loaded_revision(serving, m) >= 0;
+        bool here = turn->here[m];
         bool in = false;
         if (module->wanted == PLACE_MODULE) {
             /* One that could not be loaded must not keep the others from moving, nor make them
@@ -70,7 +97,7 @@ static void plan_set(struct turn *turn)
             in = here || !module->broken;
         } else if (module->wanted == PLACE_REMOTE) {
             /* Stays until its pod can take the calls. */
-            in = here && !serves(turn, newest(turn, false, INSTANCE_READY, m));
+            in = here && !serves(turn, turn->ready_pod[m]);
         }
         turn->planned[m] = in;
         if (in) {
@@ -136,8 +163,8 @@ static void plan_runtime(struct turn *turn)
 static void plan_remote(struct turn *turn, uint32_t m)
 {
     const struct seen_module *module = &turn->seen->modules[m];
-    uint32_t ready = newest(turn, false, INSTANCE_READY, m);
-    uint32_t starting = newest(turn, false, INSTANCE_STARTING, m);
+    uint32_t ready = turn->ready_pod[m];
+    uint32_t starting = turn->starting_pod[m];
     bool on_trial = module->wanted == PLACE_MODULE && module->broken;
     if (module->wanted != PLACE_REMOTE && !on_trial) {
         if (starting != NO_INSTANCE) {
@@ -170,9 +197,8 @@ static void plan_remote(struct turn *turn, uint32_t m)
 static struct plan_route route_of(const struct turn *turn, uint32_t m)
 {
     const struct seen_module *module = &turn->seen->modules[m];
-    uint32_t pod = newest(turn, false, INSTANCE_READY, m);
-    bool here = loaded_revision(instance_at(turn, turn->serving), m) >= 0;
-    uint32_t runtime = here ? turn->serving : NO_INSTANCE;
+    uint32_t pod = turn->ready_pod[m];
+    uint32_t runtime = turn->here[m] ? turn->serving : NO_INSTANCE;
     if (module->wanted == PLACE_NONE) {
         return (struct plan_route){CHOICE_NONE, NO_INSTANCE};
     }
@@ -187,14 +213,21 @@ static struct plan_route route_of(const struct turn *turn, uint32_t m)
     return (struct plan_route){module->broken ? CHOICE_FAILED : CHOICE_WAIT, NO_INSTANCE};
 }
 
+static void note_routed(struct turn *turn, struct plan_route route)
+{
+    if (route.choice == CHOICE_TARGET) {
+        turn->routed[route.instance] = true;
+    }
+}
+
 static void plan_routes(struct turn *turn)
 {
     bool walkers_here = false, walkers_wanted = false;
     for (uint32_t m = 0; m < turn->seen->module_count; m++) {
         const struct seen_module *module = &turn->seen->modules[m];
         turn->plan->routes[m] = route_of(turn, m);
-        walkers_here |= module->walkers && module->wanted != PLACE_NONE &&
-                        loaded_revision(instance_at(turn, turn->serving), m) >= 0;
+        note_routed(turn, turn->plan->routes[m]);
+        walkers_here |= module->walkers && module->wanted != PLACE_NONE && turn->here[m];
         /* Until it was loaded once nobody knows whether it has walkers. */
         walkers_wanted |= turn->planned[m] && (module->walkers || !module->broken);
     }
@@ -206,20 +239,7 @@ static void plan_routes(struct turn *turn)
         turn->plan->runtime = (struct plan_route){
             walkers_wanted && coming ? CHOICE_WAIT : CHOICE_FAILED, NO_INSTANCE};
     }
-}
-
-static bool is_routed(const struct turn *turn, uint32_t index)
-{
-    const struct plan *plan = turn->plan;
-    if (plan->runtime.choice == CHOICE_TARGET && plan->runtime.instance == index) {
-        return true;
-    }
-    for (uint32_t m = 0; m < turn->seen->module_count; m++) {
-        if (plan->routes[m].choice == CHOICE_TARGET && plan->routes[m].instance == index) {
-            return true;
-        }
-    }
-    return false;
+    note_routed(turn, turn->plan->runtime);
 }
 
 /* ---- what is no longer needed ---- */
@@ -231,7 +251,7 @@ static bool is_awaited(const struct turn *turn, uint32_t index)
     for (uint32_t i = 0; !instance->runtime && i < instance->loaded_count; i++) {
         uint32_t module = instance->loaded[i].module;
         if (instance->health == HEALTH_AWAY && turn->seen->modules[module].wanted == PLACE_REMOTE &&
-            newest(turn, false, INSTANCE_READY, module) == index) {
+            turn->ready_pod[module] == index) {
             return true;
         }
     }
@@ -244,7 +264,7 @@ static void plan_ends(struct turn *turn)
         const struct seen_instance *instance = &turn->seen->instances[i];
         /* A generation that serves nothing at the moment is kept while modules are planned for
          * it: it is the one they are waiting for. */
-        bool kept = is_routed(turn, i) || is_awaited(turn, i) ||
+        bool kept = turn->routed[i] || is_awaited(turn, i) ||
                     (i == turn->serving && turn->plan->runtime_count > 0 &&
                      instance->health == HEALTH_GOOD);
         if (instance->state == INSTANCE_READY && !kept) {
@@ -274,9 +294,11 @@ void decide(const struct observation *observation, uint64_t now_ms, struct plan 
     ret_plan->stop_count = 0;
     ret_plan->wake_ms = UINT64_MAX;
 
-    struct turn turn = {.seen = observation, .now_ms = now_ms, .plan = ret_plan};
-    turn.serving = newest(&turn, true, INSTANCE_READY, 0);
-    turn.starting = newest(&turn, true, INSTANCE_STARTING, 0);
+    struct turn turn; /* look fills in the rest */
+    turn.seen = observation;
+    turn.now_ms = now_ms;
+    turn.plan = ret_plan;
+    look(&turn);
     plan_runtime(&turn);
     for (uint32_t m = 0; m < observation->module_count; m++) {
         plan_remote(&turn, m);

@@ -62,7 +62,8 @@ static size_t count_actions(const struct control *control)
     return count;
 }
 
-static void fill_actions(struct control *control, uint32_t index, struct snapshot *snapshot)
+static void fill_actions(struct control *control, const struct names *names, uint32_t index,
+                         struct snapshot *snapshot)
 {
     struct module *module = control->modules[index];
     struct module_route *route = &snapshot->modules[index];
@@ -72,7 +73,7 @@ static void fill_actions(struct control *control, uint32_t index, struct snapsho
     for (size_t i = 0; i < module->action_count; i++) {
         struct action_entry *entry = module->actions[i];
         if (!entry->live || entry->hidden || snapshot->action_count == ACTION_COUNT_MAX ||
-            module_is_covered(control, index, entry->name)) {
+            names_cover(names, module, entry->name)) {
             continue;
         }
         snapshot->actions[snapshot->action_count++] = (struct action_route){
@@ -135,6 +136,7 @@ static void remember(struct control *control)
 
 void control_publish(struct control *control)
 {
+    CLEANUP(names_free) struct names *names = names_new(control);
     struct snapshot *snapshot = xcalloc(1, sizeof(*snapshot));
     snapshot->module_count = control->module_count;
     snapshot->modules = xcalloc(control->module_count, sizeof(snapshot->modules[0]));
@@ -143,7 +145,7 @@ void control_publish(struct control *control)
         const struct module *module = control->modules[i];
         fill_route(control, control->plan.routes[i], module->name, module->error,
                    &snapshot->modules[i]);
-        fill_actions(control, i, snapshot);
+        fill_actions(control, names, i, snapshot);
         /* A module that is loaded for the first time may bring any name. */
         snapshot->incomplete |= !module->info && control->plan.routes[i].choice == CHOICE_WAIT;
     }
