@@ -8,6 +8,7 @@ import threading
 
 import pytest
 from kube_api import KubeApi
+from metrics import read_metrics
 from placement import status, workers
 from programs import wait_until
 
@@ -264,6 +265,15 @@ def test_what_somebody_changes_is_mended(api, lab, daemon):
                "the replicas that were asked for")
     api.take("services", NS, "text")
     wait_until(lambda: api.get("services", NS, "text"), PATIENCE_S, "the Service again")
+    wait_until(lambda: read_metrics(daemon)("jsorc_kube_unsettled") == 0, PATIENCE_S, "the end")
+    metrics = read_metrics(daemon)
+    assert metrics("jsorc_kube_objects_repaired_total") == 2
+    assert metrics("jsorc_kube_objects_applied_total") == 5
+    assert metrics("jsorc_kube_requests_total", verb="patch", code="2xx") == 5
+    assert metrics("jsorc_kube_watches", state="live") == 5
+    assert metrics("jsorc_kube_objects", state="kept") == 3
+    assert metrics("jsorc_kube_settle_duration_seconds_count") >= 1
+    assert metrics("jsorc_kube_request_duration_seconds_sum") > 0
 
 
 def test_a_diff_tells_what_a_load_would_change(api, daemon):

@@ -5,6 +5,7 @@
 #include "base/process.h"
 #include "control/control.h"
 #include "measure/exposition.h"
+#include "provider/kubernetes/kubernetes.h"
 #include "service/service.h"
 #include "share/share.h"
 
@@ -44,6 +45,7 @@ static void answer_metrics(void *arg)
     api->expose_io(api->expose_io_arg, &exposition);
     control_expose(api->control, &exposition);
     services_expose(api->services, &exposition);
+    kubernetes_expose(api->cluster, &exposition);
     expose_state(api, &exposition);
     expose_process(&exposition);
     api_answer_text(call, EXPOSITION_TYPE, buf_slice(&text));

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/random.h"
+#include "measure/histogram.h"
 
 static const struct kube_settings defaults = {
     .try_timeout_ms = 30000,
@@ -35,6 +36,7 @@ struct kube *kube_new(struct loop *loop, struct job_pool *jobs, struct kube_conf
     kube->jobs = jobs;
     kube->config = config;
     kube->settings = complete(settings);
+    kube->answering = histogram_new();
     kube->random = kube->settings.seed ? kube->settings.seed : random_seed();
     return kube;
 }
@@ -56,6 +58,7 @@ struct kube *kube_free(struct kube *kube)
     kube_credential_done(kube);
     loop_timer_clear(kube->loop, &kube->pump);
     (void)kube_config_free(kube->config);
+    (void)histogram_free(kube->answering);
     curl_global_cleanup();
     free(kube);
     return NULL;
@@ -64,9 +67,4 @@ struct kube *kube_free(struct kube *kube)
 const struct kube_config *kube_configuration(const struct kube *kube)
 {
     return kube->config;
-}
-
-void kube_figures_read(const struct kube *kube, struct kube_figures *ret)
-{
-    *ret = kube->figures;
 }

@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 
+struct histogram;
 struct job_pool;
 struct json_object;
 struct kube;
@@ -86,14 +87,48 @@ DEFINE_CLEANUP(struct kube *, kube_free)
 
 const struct kube_config *kube_configuration(const struct kube *kube);
 
-struct kube_figures {   /* since kube_new */
-    uint64_t requests;  /* HTTP requests sent, with tries, pages and watches */
-    uint64_t retries;   /* of those, sent again */
-    uint64_t throttled; /* answers 429 */
-    uint64_t failures;  /* requests that were answered with an outcome other than KUBE_OK */
-    uint64_t relists;   /* lists of watches after their first */
-    uint64_t events;    /* lines of watches */
+enum kube_verb {
+    KUBE_VERB_GET,
+    KUBE_VERB_LIST,
+    KUBE_VERB_WATCH,
+    KUBE_VERB_CREATE,
+    KUBE_VERB_PATCH, /* apply, too */
+    KUBE_VERB_DELETE,
+    KUBE_VERB_OTHER, /* access reviews, raw paths */
+    KUBE_VERBS
+};
+
+enum kube_wait_cause {
+    KUBE_WAIT_TURN,  /* more requests were under way than may be at a time */
+    KUBE_WAIT_LATER, /* the server said so: 429, 503, Retry-After */
+    KUBE_WAIT_FAULT, /* a back-off after a loss or a 5xx */
+    KUBE_WAIT_CAUSES
+};
+
+/* As RBAC names it: "patch"; "turn", "later", "fault". Static. */
+const char *kube_verb_name(enum kube_verb verb);
+const char *kube_wait_name(enum kube_wait_cause cause);
+
+#define KUBE_CLASSES 6 /* of answers: status / 100; 0 = none came */
+
+struct kube_figures {  /* since kube_new, but for those that say "now" */
+    uint64_t requests; /* HTTP requests sent, with tries, pages and watches */
+    uint64_t answers[KUBE_VERBS][KUBE_CLASSES]; /* of those; a watch counts as it begins */
+    uint64_t retries;                           /* of those, sent again */
+    uint64_t throttled;                         /* answers 429 */
+    uint64_t failures; /* requests that were answered with an outcome other than KUBE_OK */
+    uint64_t waits[KUBE_WAIT_CAUSES]; /* requests held up, and for how long together */
+    uint64_t wait_ms[KUBE_WAIT_CAUSES];
+    uint64_t restarts; /* of watches: streams after their first */
+    uint64_t relists;  /* lists of watches after their first */
+    uint64_t events;   /* lines of watches */
     uint64_t body_bytes;
+    uint64_t answering_ns;             /* from sent to answered, without watches, together */
+    const struct histogram *answering; /* each; borrowed */
+    unsigned flying;                   /* now: sent and not answered, without watches */
+    unsigned queued;                   /* now: they wait for their turn */
+    unsigned watches;                  /* now */
+    unsigned watches_live;             /* now: all was told, and it is connected */
 };
 void kube_figures_read(const struct kube *kube, struct kube_figures *ret);
 

@@ -9,31 +9,39 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/random.h"
 #include "provider/kubernetes/kube_priv.h"
 
+/* Streams have their own: no number of them is too many, and none has to wait behind requests. */
+static struct kube_queue *queue_of(const struct kube_exchange *exchange)
+{
+    struct kube *kube = exchange->kube;
+    return exchange->stream ? &kube->streams_waiting : &kube->requests_waiting;
+}
+
 static void enqueue(struct kube_exchange *exchange)
 {
     struct kube *kube = exchange->kube;
+    struct kube_queue *queue = queue_of(exchange);
     exchange->state = KUBE_QUEUED;
+    exchange->since_ms = loop_now_ms(kube->loop);
     exchange->next = NULL;
-    exchange->previous = kube->last;
-    if (kube->last) {
-        kube->last->next = exchange;
-    } else {
-        kube->first = exchange;
-    }
-    kube->last = exchange;
+    exchange->previous = queue->last;
+    *(queue->last ? &queue->last->next : &queue->first) = exchange;
+    queue->last = exchange;
+    queue->count++;
     kube_pump_soon(kube);
 }
 
 static void dequeue(struct kube_exchange *exchange)
 {
-    struct kube *kube = exchange->kube;
-    *(exchange->previous ? &exchange->previous->next : &kube->first) = exchange->next;
-    *(exchange->next ? &exchange->next->previous : &kube->last) = exchange->previous;
+    struct kube_queue *queue = queue_of(exchange);
+    *(exchange->previous ? &exchange->previous->next : &queue->first) = exchange->next;
+    *(exchange->next ? &exchange->next->previous : &queue->last) = exchange->previous;
     exchange->next = exchange->previous = NULL;
+    queue->count--;
 }
 
 /* Ends the current try, whatever it is at. */
@@ -42,9 +50,12 @@ static void halt(struct kube_exchange *exchange)
     struct kube *kube = exchange->kube;
     if (exchange->state == KUBE_QUEUED) {
         dequeue(exchange);
-    } else if (exchange->state == KUBE_FLYING && !exchange->stream) {
-        kube->flying--;
-        kube_pump_soon(kube);
+    } else if (exchange->state == KUBE_FLYING) {
+        kube_note_answer(exchange, 0); /* unless one came */
+        if (!exchange->stream) {
+            kube->flying--;
+            kube_pump_soon(kube);
+        }
     } else if (exchange->state == KUBE_PAUSED) {
         loop_timer_clear(kube->loop, &exchange->timer);
     }
@@ -214,7 +225,9 @@ static bool try_again(struct kube_exchange *exchange, CURLcode code, struct kube
         !may_repeat(exchange, code, result)) {
         return false;
     }
+    bool later = result->status == 429 || result->status == 503;
     uint64_t pause_ms = kube_backoff_ms(kube, exchange->tries, result->retry_after_ms);
+    kube_note_wait(kube, later ? KUBE_WAIT_LATER : KUBE_WAIT_FAULT, pause_ms);
     halt(exchange);
     exchange->state = KUBE_PAUSED;
     exchange->timer.fn = send_again;
@@ -236,6 +249,7 @@ static void try_ended(void *arg, CURLcode code)
         result.status = 0;
         judge_loss(exchange, code, &result);
     }
+    kube_note_answer(exchange, result.status);
     if (code == CURLE_OPERATION_TIMEDOUT) {
         kube_net_renew(exchange->kube, exchange->net);
     }
@@ -251,6 +265,9 @@ static void try_ended(void *arg, CURLcode code)
 static void came(void *arg)
 {
     struct kube_exchange *exchange = arg;
+    if (exchange->transfer.begun) {
+        kube_note_answer(exchange, exchange->transfer.status);
+    }
     exchange->came(exchange->arg);
 }
 
@@ -259,7 +276,13 @@ static void fly(struct kube_exchange *exchange)
     struct kube *kube = exchange->kube;
     struct kube_transfer *transfer = &exchange->transfer;
     kube_transfer_done(transfer);
+    uint64_t waited_ms = loop_now_ms(kube->loop) - exchange->since_ms;
+    if (waited_ms > 0) {
+        kube_note_wait(kube, KUBE_WAIT_TURN, waited_ms);
+    }
     exchange->state = KUBE_FLYING;
+    exchange->counted = false;
+    exchange->sent_ns = clock_now_ns();
     exchange->tries++;
     kube->flying += !exchange->stream;
     transfer->bytes_max = exchange->stream ? 2 * KUBE_EVENT_BYTES_MAX : KUBE_REPLY_BYTES_MAX;
@@ -280,15 +303,12 @@ static void fly(struct kube_exchange *exchange)
     exchange->net = transfer->net;
 }
 
-/* The first of the queue that may be sent now. */
+/* What may be sent now; NULL = nothing. */
 static struct kube_exchange *next_to_send(const struct kube *kube)
 {
-    struct kube_exchange *exchange = kube->first;
     unsigned flying_max = kube->multiplexes ? KUBE_FLIGHT_MAX : KUBE_CONNECTIONS_MAX;
-    while (exchange && !exchange->stream && kube->flying >= flying_max) {
-        exchange = exchange->next;
-    }
-    return exchange;
+    struct kube_exchange *request = kube->flying < flying_max ? kube->requests_waiting.first : NULL;
+    return kube->streams_waiting.first ? kube->streams_waiting.first : request;
 }
 
 static void pump(void *arg)

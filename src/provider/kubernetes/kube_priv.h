@@ -1,8 +1,8 @@
 /* What the files of the client share. From below: kube_net.c (libcurl on the loop: one transfer),
  * kube_credential.c (who we are), kube_exchange.c (a transfer with its tries), kube_discovery.c
  * (kind -> path), kube_request.c and kube_ops.c (the requests of kube.h), kube_watch.c. Without
- * I/O: kube_status.c (what an answer means), kube_stream.c (lines of a watch), kube_resources.c (a
- * discovery document), kube_path.c. */
+ * I/O: kube_figures.c (what is counted), kube_status.c (what an answer means), kube_stream.c (lines
+ * of a watch), kube_resources.c (a discovery document), kube_path.c. */
 #pragma once
 
 #include <curl/curl.h>
@@ -119,13 +119,21 @@ struct kube_exchange { /* embedded in its owner */
     bool stream;              /* a watch: one try, no limit of time, not counted */
     bool text;                /* the body is no JSON, or need not be */
     bool renewed;             /* credentials, after a 401 */
+    bool counted;             /* the answer to this try */
     unsigned tries;
+    uint64_t since_ms; /* queued, or paused */
+    uint64_t sent_ns;
     struct loop_timer timer;
     const struct kube_net *net; /* of the last try; only compared */
     struct kube_transfer transfer;
     void (*came)(void *arg); /* stream: transfer.body or transfer.begun has news; may be NULL */
     void (*ended)(void *arg, struct kube_result *result);
     void *arg;
+};
+
+struct kube_queue {
+    struct kube_exchange *first, *last;
+    unsigned count;
 };
 
 /* Queues it; the first callback comes from the loop. path, body and deed are the exchange's. */
@@ -137,6 +145,13 @@ void kube_pump_soon(struct kube *kube);
 /* Pause before try n (1 = the second try), in ms: half to all of backoff_ms_min doubled n - 1
  * times, at most backoff_ms_max; not before retry_after_ms has passed, within the same bound. */
 uint64_t kube_backoff_ms(struct kube *kube, unsigned n, uint64_t retry_after_ms);
+
+/* ---- kube_figures.c ---- */
+
+/* What came of the try under way, the first time that it is known. status: of HTTP; 0 = nothing. */
+void kube_note_answer(struct kube_exchange *exchange, int status);
+/* Something was held up for so long. */
+void kube_note_wait(struct kube *kube, enum kube_wait_cause cause, uint64_t wait_ms);
 
 /* ---- kube_discovery.c ---- */
 
@@ -258,7 +273,7 @@ struct kube {
     struct kube_credential credential;
     struct kube_group *groups[KUBE_GROUPS_MAX];
     unsigned group_count;
-    struct kube_exchange *first, *last; /* queue */
+    struct kube_queue requests_waiting, streams_waiting;
     unsigned flying;
     bool multiplexes; /* the server speaks HTTP/2, as far as is known */
     struct loop_timer pump;
@@ -266,4 +281,5 @@ struct kube {
     unsigned request_count;
     struct kube_watch *watches;
     struct kube_figures figures;
+    struct histogram *answering; /* of figures */
 };

@@ -1,5 +1,6 @@
 #include "provider/kubernetes/kube.h"
 
+#include "measure/histogram.h"
 #include "provider/kubernetes/kube_testserver.h"
 
 static const struct kube_ref web = {.api_version = "apps/v1", .kind = "Deployment", .name = "web"};
@@ -161,6 +162,18 @@ static void waits_when_the_server_says_later_even_with_a_create(void)
     EXPECT_INT(figures.retries, 2);
     EXPECT_INT(figures.throttled, 1);
     EXPECT_INT(figures.failures, 0);
+    EXPECT_INT(figures.requests, 4);
+    EXPECT_INT(figures.answers[KUBE_VERB_GET][2], 1); /* which kinds there are */
+    EXPECT_INT(figures.answers[KUBE_VERB_CREATE][2], 1);
+    EXPECT_INT(figures.answers[KUBE_VERB_CREATE][4], 1);
+    EXPECT_INT(figures.answers[KUBE_VERB_CREATE][5], 1);
+    EXPECT_INT(figures.waits[KUBE_WAIT_LATER], 2);
+    EXPECT(figures.wait_ms[KUBE_WAIT_LATER] >= 1000);
+    EXPECT_INT(figures.waits[KUBE_WAIT_FAULT], 0);
+    EXPECT_INT(histogram_count(figures.answering), 4);
+    EXPECT(figures.answering_ns > 0);
+    EXPECT_INT(figures.flying, 0);
+    EXPECT_INT(figures.queued, 0);
     kube_answer_done(&answer);
 }
 

@@ -64,6 +64,10 @@ void kube_watch_pause(struct kube_watch *watch, uint64_t retry_after_ms)
 {
     loop_timer_clear(watch->kube->loop, &watch->silence);
     uint64_t pause_ms = kube_backoff_ms(watch->kube, watch->failures, retry_after_ms);
+    if (watch->failures > 0) { /* else it ended in good order, as watches do in time */
+        kube_note_wait(watch->kube, retry_after_ms > 0 ? KUBE_WAIT_LATER : KUBE_WAIT_FAULT,
+                       pause_ms);
+    }
     loop_timer_set(watch->kube->loop, &watch->again, loop_now_ms(watch->kube->loop) + pause_ms);
 }
 

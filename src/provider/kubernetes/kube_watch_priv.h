@@ -21,6 +21,7 @@ struct kube_watch {
     char *version;     /* to read on from; NULL = list anew */
     unsigned failures; /* in a row */
     bool listed;       /* at least once */
+    bool streamed;     /* likewise */
     bool synced;
     bool heard;             /* a line came on this stream */
     bool troubled;          /* the receiver was told so */

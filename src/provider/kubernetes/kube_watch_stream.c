@@ -156,6 +156,8 @@ void kube_watch_stream(struct kube_watch *watch)
         .ended = stream_ended,
         .arg = watch,
     };
+    kube->figures.restarts += watch->streamed;
+    watch->streamed = true;
     watch->heard = false;
     listen_on(watch);
     kube_exchange_start(&watch->stream);

@@ -144,6 +144,12 @@ static void lists_anew_and_tells_only_what_differs(void)
     EXPECT_STR(log.text, "+a +b . ~b +c -a . -b .");
     kube_figures_read(server->kube, &figures);
     EXPECT_INT(figures.relists, 2);
+    EXPECT_INT(figures.restarts, 2);
+    EXPECT_INT(figures.answers[KUBE_VERB_LIST][2], 3);
+    EXPECT_INT(figures.answers[KUBE_VERB_WATCH][2], 1);
+    EXPECT_INT(figures.answers[KUBE_VERB_WATCH][4], 1);
+    EXPECT_INT(figures.watches, 1);
+    EXPECT_INT(figures.watches_live, 1);
     (void)kube_watch_free(watch);
 }
 

@@ -29,3 +29,8 @@ int kubernetes_manifest(struct provider *provider, const struct pod_spec *spec,
 /* What applies the objects: services use the same one. Borrowed. */
 struct reconciler *kubernetes_reconciler(struct provider *provider);
 struct kube *kubernetes_client(struct provider *provider);
+
+/* The figures of the client and the reconciler. provider NULL = no cluster: their headings alone.
+ */
+struct exposition;
+void kubernetes_expose(struct provider *provider, struct exposition *exposition);

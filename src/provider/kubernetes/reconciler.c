@@ -1,98 +1,32 @@
 #include "provider/kubernetes/reconciler.h"
 
 #include <assert.h>
+#include <json-c/linkhash.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "measure/histogram.h"
 #include "provider/kubernetes/reconciler_priv.h"
 
-/* ---- items ---- */
-
-struct item *item_find(const struct reconciler_set *set, const char *kind, const char *namespace,
-                       const char *name)
-{
-    for (size_t i = 0; i < set->item_count; i++) {
-        struct item *item = set->items[i];
-        if (strcmp(item->name, name) == 0 && strcmp(item->kind, kind) == 0 &&
-            strcmp(item->namespace, namespace ? namespace : "") == 0) {
-            return item;
-        }
-    }
-    return NULL;
-}
-
-static void put_item(struct reconciler_set *set, struct item *item)
-{
-    set->items = xrealloc(set->items, (set->item_count + 1) * sizeof(struct item *));
-    set->items[set->item_count++] = item;
-    item->set = set;
-}
-
-struct item *item_new(struct reconciler_set *set, const struct json_object *object)
-{
-    const char *namespace = manifest_namespace(object);
-    if (set->item_count == RECONCILER_ITEMS_MAX) {
-        return NULL;
-    }
-    struct item *item = xcalloc(1, sizeof(*item));
-    item->api_version = xstrdup(json_str(object, "apiVersion"));
-    item->kind = xstrdup(manifest_kind(object));
-    item->namespace = xstrdup(namespace ? namespace : "");
-    item->name = xstrdup(manifest_name(object));
-    put_item(set, item);
-    return item;
-}
-
-void item_free(struct item *item)
-{
-    if (item->request) {
-        kube_cancel(item->request);
-    }
-    free(item->api_version);
-    free(item->kind);
-    free(item->namespace);
-    free(item->name);
-    free(item->owner_kind);
-    free(item->owner_name);
-    free(item->wanted_version);
-    free(item->seen_version);
-    free(item->uid);
-    (void)json_put(item->wanted);
-    free(item);
-}
-
-static void take_out(struct item *item)
-{
-    struct reconciler_set *set = item->set;
-    size_t kept = 0;
-    for (size_t i = 0; i < set->item_count; i++) {
-        if (set->items[i] != item) {
-            set->items[kept++] = set->items[i];
-        }
-    }
-    set->item_count = kept;
-}
-
-void item_drop(struct item *item)
-{
-    take_out(item);
-    item_free(item);
-}
-
 /* ---- sets ---- */
+
+static char *set_key(const char *owner_kind, const char *label)
+{
+    return xasprintf("%s/%s", owner_kind, label);
+}
 
 struct reconciler_set *set_find(const struct reconciler *reconciler, const char *owner_kind,
                                 const char *label)
 {
-    for (struct reconciler_set *set = reconciler->sets; set; set = set->next) {
-        if (strcmp(set->label, label) == 0 && strcmp(set->owner_kind, owner_kind) == 0) {
-            return set;
-        }
-    }
-    return NULL;
+    CLEANUP(str_free) char *key = set_key(owner_kind, label);
+    void *set = NULL;
+    (void)lh_table_lookup_ex(reconciler->by_owner, key, &set);
+    return set;
 }
 
 void reconciler_wake(struct reconciler *reconciler)
@@ -176,8 +110,8 @@ static void take_over_orphans(struct reconciler_set *set)
         struct item *item = orphans->items[i];
         if (strcmp(item->owner_kind, set->owner_kind) == 0 &&
             strcmp(item->owner_name, set->label) == 0) {
-            take_out(item);
-            put_item(set, item);
+            item_take_out(item);
+            item_put(set, item);
         }
     }
 }
@@ -198,6 +132,11 @@ struct reconciler_set *reconciler_want(struct reconciler *reconciler,
     set->arg = arg;
     set->next = reconciler->sets;
     reconciler->sets = set;
+    reconciler->listed++;
+    set->key = set_key(set->owner_kind, set->label);
+    if (lh_table_insert(reconciler->by_owner, set->key, set) != 0) {
+        abort();
+    }
     take_over_orphans(set);
     want_all(set, manifest);
     return set;
@@ -232,6 +171,7 @@ static void set_done(struct reconciler_set *set)
     free(set->service_namespace);
     free(set->port_name);
     free(set->owner_name);
+    free(set->key);
 }
 
 struct reconciler_set *reconciler_forget(struct reconciler_set *set)
@@ -242,6 +182,8 @@ struct reconciler_set *reconciler_forget(struct reconciler_set *set)
             at = &(*at)->next;
         }
         *at = set->next;
+        set->reconciler->listed++;
+        (void)lh_table_delete(set->reconciler->by_owner, set->key);
         set_done(set);
         free(set);
     }
@@ -281,6 +223,19 @@ static void drop_gone(struct reconciler_set *set)
     }
 }
 
+static void note_progress(struct reconciler_set *set)
+{
+    struct reconciler *reconciler = set->reconciler;
+    if (!set->settled && !set->begun_ns) {
+        set->begun_ns = clock_now_ns();
+    } else if (set->settled && set->begun_ns) {
+        uint64_t took_ns = clock_now_ns() - set->begun_ns;
+        set->begun_ns = 0;
+        reconciler->figures.settling_ns += took_ns;
+        histogram_add(reconciler->settling, took_ns);
+    }
+}
+
 static void set_turn(struct reconciler_set *set, uint64_t now_ms)
 {
     static struct reconcile_object objects[RECONCILER_ITEMS_MAX]; /* the loop's thread only */
@@ -306,6 +261,7 @@ static void set_turn(struct reconciler_set *set, uint64_t now_ms)
     }
     set->news |= set->settled != plan.settled;
     set->settled = plan.settled;
+    note_progress(set);
     set->wake_ms = plan.wake_ms;
 }
 
@@ -320,6 +276,7 @@ static void turn_if_due(struct reconciler_set *set, uint64_t now_ms, uint64_t *d
 static void on_turn(void *arg)
 {
     struct reconciler *reconciler = arg;
+    uint64_t begun_ns = clock_now_ns();
     uint64_t now_ms = loop_now_ms(reconciler->loop), due_ms = UINT64_MAX;
     for (struct reconciler_set *set = reconciler->sets; set; set = set->next) {
         turn_if_due(set, now_ms, &due_ms);
@@ -330,15 +287,19 @@ static void on_turn(void *arg)
     if (due_ms != UINT64_MAX) {
         loop_timer_set(reconciler->loop, &reconciler->timer, due_ms);
     }
-    /* Who is told may want, unwant and forget: begin anew after each. */
+    uint64_t took_ns = clock_now_ns() - begun_ns;
+    reconciler->figures.turning_ns += took_ns;
+    histogram_add(reconciler->turning, took_ns);
+    /* Who is told may want, unwant and forget: begin anew after that. */
     struct reconciler_set *set = reconciler->sets;
     while (set) {
+        unsigned listed = reconciler->listed;
         bool news = set->news && set->changed;
         set->news = false;
         if (news) {
             set->changed(set->arg);
         }
-        set = news ? reconciler->sets : set->next;
+        set = listed == reconciler->listed ? set->next : reconciler->sets;
     }
 }
 
@@ -352,6 +313,12 @@ struct reconciler *reconciler_new(struct loop *loop, struct kube *kube, const ch
     reconciler->selector = xasprintf("%s=%s", MANIFEST_OWNER, owner);
     reconciler->random = seed;
     reconciler->orphans = (struct reconciler_set){.reconciler = reconciler, .wake_ms = UINT64_MAX};
+    reconciler->turning = histogram_new();
+    reconciler->settling = histogram_new();
+    reconciler->by_owner = lh_kchar_table_new(64, NULL);
+    if (!reconciler->by_owner) {
+        abort();
+    }
     reconciler->timer = (struct loop_timer){.fn = on_turn, .arg = reconciler};
     return reconciler;
 }
@@ -361,6 +328,7 @@ struct reconciler *reconciler_free(struct reconciler *reconciler)
     if (reconciler) {
         loop_timer_clear(reconciler->loop, &reconciler->timer);
         watches_end(reconciler);
+        kube_cancel(reconciler->namespace_request);
         while (reconciler->sets) {
             struct reconciler_set *set = reconciler->sets;
             reconciler->sets = set->next;
@@ -368,6 +336,9 @@ struct reconciler *reconciler_free(struct reconciler *reconciler)
             free(set);
         }
         set_done(&reconciler->orphans);
+        lh_table_free(reconciler->by_owner);
+        (void)histogram_free(reconciler->turning);
+        (void)histogram_free(reconciler->settling);
         free(reconciler->owner);
         free(reconciler->selector);
         free(reconciler);

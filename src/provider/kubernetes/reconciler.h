@@ -13,6 +13,7 @@
 #include "manifest/condition.h"
 #include "provider/kubernetes/endpoints.h"
 
+struct histogram;
 struct json_object;
 struct kube;
 struct loop;
@@ -66,13 +67,21 @@ const struct endpoint *reconciler_endpoints(const struct reconciler_set *set, si
  * "reason", "message"}]; the caller's. */
 struct json_object *reconciler_objects(const struct reconciler_set *set);
 
-struct reconciler_figures { /* since reconciler_new */
+struct reconciler_figures { /* since reconciler_new, but for those that say "now" */
     uint64_t applied;       /* requests that made or changed an object */
     uint64_t deleted;
     uint64_t failed;   /* requests that did not */
-    uint64_t repaired; /* of those applied: what somebody had changed */
-    size_t sets;
-    size_t objects;
-    size_t watches;
+    uint64_t repaired; /* of those applied: what somebody had changed or deleted */
+    uint64_t turning_ns;
+    uint64_t settling_ns;
+    const struct histogram *turning;  /* each turn over all sets; borrowed */
+    const struct histogram *settling; /* each time from the first thing to do for a set to all of it
+                                       * done; borrowed */
+    size_t sets;                      /* now */
+    size_t unsettled;                 /* now: of those */
+    size_t objects;                   /* now */
+    size_t asking;                    /* now: objects with a request under way */
+    size_t failing;                   /* now: others whose last request failed */
+    size_t watches;                   /* now */
 };
 void reconciler_figures_read(const struct reconciler *reconciler, struct reconciler_figures *ret);

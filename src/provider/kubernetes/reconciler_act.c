@@ -61,15 +61,20 @@ static void note_success(struct item *item)
 
 static void on_namespace(void *arg, const struct kube_reply *reply)
 {
-    (void)arg; /* the next try of the object tells */
+    struct reconciler *reconciler = arg; /* the next try of the objects tells */
     (void)reply;
+    reconciler->namespace_request = NULL;
 }
 
-/* As the original: made when it is missing. It is never deleted. */
+/* As the original: made when it is missing. It is never deleted. One at a time: who needs another
+ * tries again anyway. */
 static void make_namespace(struct reconciler *reconciler, const char *name)
 {
-    CLEANUP(json_put) struct json_object *object = manifest_make_namespace(name);
-    (void)kube_create(reconciler->kube, object, NULL, on_namespace, NULL);
+    if (!reconciler->namespace_request) {
+        CLEANUP(json_put) struct json_object *object = manifest_make_namespace(name);
+        reconciler->namespace_request =
+            kube_create(reconciler->kube, object, NULL, on_namespace, reconciler);
+    }
 }
 
 /* ---- apply ---- */
@@ -103,9 +108,10 @@ void item_apply(struct item *item)
      * that changes nothing of what others have set. */
     struct kube_write write = {.force = item->seen};
     bool same = item->seen && strcmp(item->seen_hash, item->wanted_hash) == 0;
-    if (same && item->drifted) {
-        reconciler->figures.repaired++;
-        log_info("object was changed by somebody else and is mended",
+    if ((same && item->drifted) || item->lost) {
+        reconciler->figures.repaired += item->failures == 0;
+        log_info(item->lost ? "object was deleted by somebody else and is made again"
+                            : "object was changed by somebody else and is mended",
                  "kind=%s namespace=%s name=%s", item->kind, item->namespace, item->name);
     }
     item->makes = !item->seen;
@@ -123,6 +129,7 @@ static void on_deleted(void *arg, const struct kube_reply *reply)
         note_success(item);
         set->reconciler->figures.deleted++;
         item->going = true; /* the watch says when it is gone */
+        item->ended = true;
         if (!is_watched(set->reconciler, item)) {
             item_unsee(item);
         }

@@ -1,5 +1,5 @@
-/* Shared by reconciler.c (sets and turns), reconciler_watch.c (what the cluster tells) and
- * reconciler_act.c (requests). */
+/* Shared by reconciler.c (sets and turns), reconciler_item.c (their objects), reconciler_watch.c
+ * (what the cluster tells) and reconciler_act.c (requests). */
 #pragma once
 
 #include "loop/loop.h"
@@ -26,6 +26,8 @@ struct item { /* one object: wanted, there, or both */
     bool seen;
     bool told; /* of that by a watch, not only by the answer to a request */
     bool going;
+    bool ended; /* by us */
+    bool lost;  /* somebody deleted it, though it is wanted */
     bool drifted;
     char seen_hash[MANIFEST_HASH_SIZE];
     char *seen_version;
@@ -61,6 +63,7 @@ struct reconciler_set {
     const char *owner_kind;        /* MANIFEST_ACTION or MANIFEST_SERVICE; NULL: the orphans */
     char *owner_name;
     char label[MANIFEST_LABEL_MAX + 1];
+    char *key; /* in the table of sets; owned */
     bool may_delete_claims;
     bool wanted;
     char *service; /* of the first Service: "" = none */
@@ -77,6 +80,7 @@ struct reconciler_set {
     bool dirty; /* to be decided anew */
     bool news;  /* to be told */
     bool settled;
+    uint64_t begun_ns; /* when it became unsettled; 0 = it is settled */
     uint64_t wake_ms;
     reconciler_changed_fn changed;
     void *arg;
@@ -99,13 +103,17 @@ struct reconciler {
     char *selector;
     uint64_t random;
     struct reconciler_set *sets;
+    unsigned listed;           /* changes of that list */
+    struct lh_table *by_owner; /* key -> set; borrows both */
     struct reconciler_set orphans;
     bool sweeping;
     bool passive; /* another daemon does what is to be done */
     struct watched *watches[RECONCILER_WATCHES_MAX];
     size_t watch_count;
-    struct loop_timer timer; /* the next turn */
+    struct loop_timer timer;                /* the next turn */
+    struct kube_request *namespace_request; /* one that is made; NULL = none */
     struct reconciler_figures figures;
+    struct histogram *turning, *settling; /* of figures */
 };
 
 /* reconciler.c */
@@ -113,13 +121,16 @@ void reconciler_wake(struct reconciler *reconciler);
 void set_touch(struct reconciler_set *set); /* decide anew, and tell */
 struct reconciler_set *set_find(const struct reconciler *reconciler, const char *owner_kind,
                                 const char *label);
+
+/* reconciler_item.c */
 struct item *item_find(const struct reconciler_set *set, const char *kind, const char *namespace,
                        const char *name);
 /* NULL when the set is full. */
 struct item *item_new(struct reconciler_set *set, const struct json_object *object);
 void item_free(struct item *item);
-/* Takes it out of its set and frees it. */
-void item_drop(struct item *item);
+void item_put(struct reconciler_set *set, struct item *item);
+void item_take_out(struct item *item); /* of its set */
+void item_drop(struct item *item);     /* takes it out and frees it */
 
 /* reconciler_watch.c */
 /* Sees to it that objects of that kind there are watched. */

@@ -94,9 +94,17 @@ struct json_object *reconciler_objects(const struct reconciler_set *set)
 void reconciler_figures_read(const struct reconciler *reconciler, struct reconciler_figures *ret)
 {
     *ret = reconciler->figures;
+    ret->turning = reconciler->turning;
+    ret->settling = reconciler->settling;
     ret->watches = reconciler->watch_count;
     for (const struct reconciler_set *set = reconciler->sets; set; set = set->next) {
         ret->sets++;
+        ret->unsettled += !reconciler_is_settled(set);
         ret->objects += set->item_count;
+        for (size_t i = 0; i < set->item_count; i++) {
+            const struct item *item = set->items[i];
+            ret->asking += item->request != NULL;
+            ret->failing += !item->request && item->failure.reason[0] != '\0';
+        }
     }
 }

@@ -2,6 +2,7 @@
 #include "provider/kubernetes/reconciler.h"
 
 #include "manifest/pod.h"
+#include "measure/histogram.h"
 #include "provider/kubernetes/reconciler_testcluster.h"
 
 #define MAPS        "/api/v1/namespaces/ns/configmaps"
@@ -151,7 +152,18 @@ static void mends_what_somebody_changed(void)
 
     struct reconciler_figures figures;
     reconciler_figures_read(world.reconciler, &figures);
-    EXPECT_INT(figures.repaired, 1);
+    EXPECT_INT(figures.repaired, 2);
+    EXPECT_INT(figures.applied, 5);
+    EXPECT_INT(figures.deleted, 0);
+    EXPECT_INT(figures.sets, 1);
+    EXPECT_INT(figures.unsettled, 0);
+    EXPECT_INT(figures.objects, 3);
+    EXPECT_INT(figures.asking, 0);
+    EXPECT_INT(figures.failing, 0);
+    EXPECT_INT(figures.watches, 5); /* those of the objects, of pods and of endpoints */
+    EXPECT(histogram_count(figures.settling) >= 3);
+    EXPECT(histogram_count(figures.turning) >= 3);
+    EXPECT(figures.settling_ns > 0 && figures.turning_ns > 0);
     world_end(&world);
     cluster_end();
 }

@@ -25,6 +25,7 @@ void item_see(struct item *item, struct json_object *object)
     struct json_object *annotations = json_member(metadata, "annotations", json_type_object);
     const char *hash = json_str(annotations, MANIFEST_HASH);
     item->seen = true;
+    item->lost = false;
     item->going = json_str(metadata, "deletionTimestamp") != NULL;
     item->mark = mark_of(metadata);
     (void)snprintf(item->seen_hash, sizeof(item->seen_hash), "%s", hash ? hash : "");
@@ -37,8 +38,9 @@ void item_see(struct item *item, struct json_object *object)
 
 void item_unsee(struct item *item)
 {
-    item->seen = item->told = item->going = item->drifted = item->rolled_out = item->has_condition =
-        false;
+    item->lost = item->wanted && item->told && !item->ended;
+    item->seen = item->told = item->going = item->ended = false;
+    item->drifted = item->rolled_out = item->has_condition = false;
     item->seen_hash[0] = '\0';
     item->mark = item->mark_at_end = 0;
     str_replace(&item->uid, NULL);
@@ -46,16 +48,18 @@ void item_unsee(struct item *item)
 
 /* ---- pods ---- */
 
-static void forget_pod(struct reconciler_set *set, const char *name)
+/* False: it was not of this set. */
+static bool forget_pod(struct reconciler_set *set, const char *name)
 {
     for (size_t i = 0; i < set->pod_count; i++) {
         if (strcmp(set->pods[i].name, name) == 0) {
             free(set->pods[i].name);
             set->pods[i] = set->pods[--set->pod_count];
             set->news = true;
-            return;
+            return true;
         }
     }
+    return false;
 }
 
 static void see_pod(struct reconciler_set *set, struct json_object *object)
@@ -101,7 +105,8 @@ void set_merge_endpoints(struct reconciler_set *set)
     set->endpoint_count = count;
 }
 
-static void forget_slice(struct reconciler_set *set, const char *name)
+/* False: it was not of this set. */
+static bool forget_slice(struct reconciler_set *set, const char *name)
 {
     for (size_t i = 0; i < set->slice_count; i++) {
         if (strcmp(set->slices[i].name, name) == 0) {
@@ -110,9 +115,10 @@ static void forget_slice(struct reconciler_set *set, const char *name)
             set->slice_count--;
             memmove(&set->slices[i], &set->slices[i + 1],
                     (set->slice_count - i) * sizeof(set->slices[0]));
-            return;
+            return true;
         }
     }
+    return false;
 }
 
 #define SLICE_ENDPOINTS_MAX 1000 /* Kubernetes' own limit */
@@ -120,7 +126,7 @@ static void forget_slice(struct reconciler_set *set, const char *name)
 static void see_slice(struct reconciler_set *set, struct json_object *object)
 {
     const char *service = endpoints_service(object);
-    forget_slice(set, manifest_name(object));
+    (void)forget_slice(set, manifest_name(object));
     if (!service || !set->service || strcmp(service, set->service) != 0 ||
         set->slice_count == RECONCILER_SLICES_MAX) {
         return; /* of another Service of the set */
@@ -212,11 +218,9 @@ static void see_object(struct reconciler *reconciler, struct json_object *object
 static void unsee_in(struct reconciler_set *set, const struct json_object *object)
 {
     const char *kind = manifest_kind(object), *name = manifest_name(object);
-    if (strcmp(kind, "Pod") == 0) {
-        forget_pod(set, name);
+    if (strcmp(kind, "Pod") == 0 && forget_pod(set, name)) {
         reconciler_wake(set->reconciler);
-    } else if (strcmp(kind, "EndpointSlice") == 0) {
-        forget_slice(set, name);
+    } else if (strcmp(kind, "EndpointSlice") == 0 && forget_slice(set, name)) {
         set_merge_endpoints(set);
         reconciler_wake(set->reconciler);
     }
