@@ -51,7 +51,7 @@ struct kube_pod {
     struct app *app;             /* NULL once it is stopped */
     char *name;
     char *url;
-    struct json_object *objects; /* its manifest */
+    char *objects; /* its manifest, as JSON: see struct item */
     struct pod_events events;
     struct loop_timer timer; /* of the start, then of the end */
     bool started;            /* replicas were told */
@@ -237,7 +237,7 @@ static struct pod *free_pod(struct pod *base)
         if (app && !app->pods && !app->ending) {
             app_free(app);
         }
-        (void)json_put(pod->objects);
+        free(pod->objects);
         free(pod->name);
         free(pod->url);
         free(pod->trouble);
@@ -284,13 +284,14 @@ static struct pod *start(struct provider *base, const struct pod_spec *spec,
             .next = provider->apps, .provider = provider, .module = xstrdup(spec->module)};
         provider->apps = app;
     }
+    CLEANUP(json_put) struct json_object *map = manifest_map(manifest);
     struct kube_pod *pod = xcalloc(1, sizeof(*pod));
     *pod = (struct kube_pod){.older = app->pods,
                              .provider = provider,
                              .app = app,
                              .name = xstrdup(spec->name),
                              .url = url_of(manifest),
-                             .objects = manifest_map(manifest),
+                             .objects = xstrdup(json_text(map)),
                              .events = *events};
     pod->base = (struct pod){
         .ops = &kubernetes_ops, .name = pod->name, .url = pod->url, .started_ms = clock_unix_ms()};
@@ -299,6 +300,17 @@ static struct pod *start(struct provider *base, const struct pod_spec *spec,
     loop_timer_set(provider->loop, &pod->timer, clock_now_ms() + provider->start_timeout_ms);
     app_want(app, spec->module, TAKE(manifest));
     return &pod->base;
+}
+
+/* NULL = it cannot be read, though we wrote it. */
+static struct manifest *manifest_of(const struct kube_pod *pod)
+{
+    CLEANUP(json_put) struct json_object *map = NULL;
+    struct manifest *manifest = NULL;
+    if (json_parse_object(slice_str(pod->objects), &map, NULL) == 0) {
+        (void)manifest_read(map, &manifest, NULL);
+    }
+    return manifest;
 }
 
 static void stop(struct pod *base, uint64_t grace_ms)
@@ -316,7 +328,7 @@ static void stop(struct pod *base, uint64_t grace_ms)
     if (!app->pods) {
         app->ending = true;
         reconciler_unwant(app->set);
-    } else if (newest && manifest_read(app->pods->objects, &manifest, NULL) == 0) {
+    } else if (newest && (manifest = manifest_of(app->pods))) {
         app_want(app, app->module, manifest); /* as the one before it had them */
     }
     loop_timer_set(pod->provider->loop, &pod->timer, loop_now_ms(pod->provider->loop));

@@ -29,16 +29,56 @@ struct reconciler_set *set_find(const struct reconciler *reconciler, const char 
     return set;
 }
 
-void reconciler_wake(struct reconciler *reconciler)
+static void dequeue(struct reconciler_set *set)
 {
+    struct reconciler_set *next = set->queue_next, *previous = set->queue_previous;
+    struct set_queue *queue = TAKE(set->queue);
+    if (queue) {
+        *(previous ? &previous->queue_next : &queue->first) = next;
+        *(next ? &next->queue_previous : &queue->last) = previous;
+        set->queue_next = set->queue_previous = NULL;
+    }
+}
+
+static void enqueue(struct reconciler_set *set, struct set_queue *queue)
+{
+    dequeue(set);
+    set->queue = queue;
+    set->queue_previous = queue->last;
+    *(queue->last ? &queue->last->queue_next : &queue->first) = set;
+    queue->last = set;
+}
+
+static void wait_for_turn(struct reconciler_set *set)
+{
+    struct reconciler *reconciler = set->reconciler;
+    if (set->queue != &reconciler->waiting) {
+        enqueue(set, &reconciler->waiting);
+    }
     loop_timer_set(reconciler->loop, &reconciler->timer, loop_now_ms(reconciler->loop));
+}
+
+void set_decide(struct reconciler_set *set)
+{
+    set->dirty = true;
+    wait_for_turn(set);
+}
+
+void set_tell(struct reconciler_set *set)
+{
+    set->news = true;
+    wait_for_turn(set);
 }
 
 void set_touch(struct reconciler_set *set)
 {
-    set->dirty = true;
-    set->news = true;
-    reconciler_wake(set->reconciler);
+    set_decide(set);
+    set_tell(set);
+}
+
+static void on_due(void *arg)
+{
+    set_decide(arg);
 }
 
 static void want_object(struct reconciler_set *set, struct json_object *object)
@@ -52,8 +92,7 @@ static void want_object(struct reconciler_set *set, struct json_object *object)
     if (!item) {
         return;
     }
-    (void)json_put(item->wanted);
-    item->wanted = json_ref(object);
+    str_replace(&item->wanted, json_text(object));
     (void)snprintf(item->wanted_hash, sizeof(item->wanted_hash), "%s",
                    json_str(annotations, MANIFEST_HASH));
     str_replace(&item->wanted_version, version);
@@ -79,7 +118,7 @@ static void want_all(struct reconciler_set *set, struct manifest *manifest)
     const struct manifest_owner owner = {reconciler->owner, set->owner_kind, set->owner_name};
     bool pods = false;
     for (size_t i = 0; i < set->item_count; i++) {
-        set->items[i]->wanted = json_put(set->items[i]->wanted);
+        str_replace(&set->items[i]->wanted, NULL);
     }
     manifest_own(manifest, &owner);
     set->wanted = manifest->count > 0;
@@ -130,9 +169,9 @@ struct reconciler_set *reconciler_want(struct reconciler *reconciler,
     assert(!set_find(reconciler, set->owner_kind, set->label));
     set->changed = changed;
     set->arg = arg;
+    set->timer = (struct loop_timer){.fn = on_due, .arg = set};
     set->next = reconciler->sets;
     reconciler->sets = set;
-    reconciler->listed++;
     set->key = set_key(set->owner_kind, set->label);
     if (lh_table_insert(reconciler->by_owner, set->key, set) != 0) {
         abort();
@@ -152,7 +191,7 @@ void reconciler_unwant(struct reconciler_set *set)
     set->wanted = false;
     for (size_t i = set->item_count; i-- > 0;) {
         struct item *item = set->items[i];
-        item->wanted = json_put(item->wanted);
+        str_replace(&item->wanted, NULL);
         item->failures = 0;
         item->retry_ms = 0;
     }
@@ -161,6 +200,8 @@ void reconciler_unwant(struct reconciler_set *set)
 
 static void set_done(struct reconciler_set *set)
 {
+    dequeue(set);
+    loop_timer_clear(set->reconciler->loop, &set->timer);
     for (size_t i = 0; i < set->item_count; i++) {
         item_free(set->items[i]);
     }
@@ -182,7 +223,6 @@ struct reconciler_set *reconciler_forget(struct reconciler_set *set)
             at = &(*at)->next;
         }
         *at = set->next;
-        set->reconciler->listed++;
         (void)lh_table_delete(set->reconciler->by_owner, set->key);
         set_done(set);
         free(set);
@@ -262,45 +302,47 @@ static void set_turn(struct reconciler_set *set, uint64_t now_ms)
     set->news |= set->settled != plan.settled;
     set->settled = plan.settled;
     note_progress(set);
-    set->wake_ms = plan.wake_ms;
+    if (plan.wake_ms == UINT64_MAX) {
+        loop_timer_clear(set->reconciler->loop, &set->timer);
+    } else {
+        loop_timer_set(set->reconciler->loop, &set->timer, plan.wake_ms);
+    }
 }
 
-static void turn_if_due(struct reconciler_set *set, uint64_t now_ms, uint64_t *due_ms)
+static void turn_all(struct reconciler *reconciler)
 {
-    if (set->dirty || set->wake_ms <= now_ms) {
-        set_turn(set, now_ms);
+    uint64_t begun_ns = clock_now_ns(), now_ms = loop_now_ms(reconciler->loop);
+    struct reconciler_set *set;
+    while ((set = reconciler->waiting.first)) {
+        if (set->dirty && (set != &reconciler->orphans || reconciler->sweeping)) {
+            set_turn(set, now_ms);
+        }
+        enqueue(set, &reconciler->telling);
     }
-    *due_ms = set->wake_ms < *due_ms ? set->wake_ms : *due_ms;
+    uint64_t took_ns = clock_now_ns() - begun_ns;
+    reconciler->figures.turning_ns += took_ns;
+    histogram_add(reconciler->turning, took_ns);
+}
+
+/* Who is told may want, unwant and forget: what that makes dirty waits for the next turn. */
+static void tell_all(struct reconciler *reconciler)
+{
+    struct reconciler_set *set;
+    while ((set = reconciler->telling.first)) {
+        bool news = set->news && set->changed;
+        dequeue(set);
+        set->news = false;
+        if (news) {
+            set->changed(set->arg);
+        }
+    }
 }
 
 static void on_turn(void *arg)
 {
     struct reconciler *reconciler = arg;
-    uint64_t begun_ns = clock_now_ns();
-    uint64_t now_ms = loop_now_ms(reconciler->loop), due_ms = UINT64_MAX;
-    for (struct reconciler_set *set = reconciler->sets; set; set = set->next) {
-        turn_if_due(set, now_ms, &due_ms);
-    }
-    if (reconciler->sweeping) {
-        turn_if_due(&reconciler->orphans, now_ms, &due_ms);
-    }
-    if (due_ms != UINT64_MAX) {
-        loop_timer_set(reconciler->loop, &reconciler->timer, due_ms);
-    }
-    uint64_t took_ns = clock_now_ns() - begun_ns;
-    reconciler->figures.turning_ns += took_ns;
-    histogram_add(reconciler->turning, took_ns);
-    /* Who is told may want, unwant and forget: begin anew after that. */
-    struct reconciler_set *set = reconciler->sets;
-    while (set) {
-        unsigned listed = reconciler->listed;
-        bool news = set->news && set->changed;
-        set->news = false;
-        if (news) {
-            set->changed(set->arg);
-        }
-        set = listed == reconciler->listed ? set->next : reconciler->sets;
-    }
+    turn_all(reconciler);
+    tell_all(reconciler);
 }
 
 struct reconciler *reconciler_new(struct loop *loop, struct kube *kube, const char *owner,
@@ -312,7 +354,8 @@ struct reconciler *reconciler_new(struct loop *loop, struct kube *kube, const ch
     reconciler->owner = xstrdup(owner);
     reconciler->selector = xasprintf("%s=%s", MANIFEST_OWNER, owner);
     reconciler->random = seed;
-    reconciler->orphans = (struct reconciler_set){.reconciler = reconciler, .wake_ms = UINT64_MAX};
+    reconciler->orphans = (struct reconciler_set){
+        .reconciler = reconciler, .timer = {.fn = on_due, .arg = &reconciler->orphans}};
     reconciler->turning = histogram_new();
     reconciler->settling = histogram_new();
     reconciler->by_owner = lh_kchar_table_new(64, NULL);
@@ -355,14 +398,12 @@ void reconciler_set_passive(struct reconciler *reconciler, bool passive)
     for (struct reconciler_set *set = reconciler->sets; set; set = set->next) {
         set_touch(set);
     }
-    reconciler->orphans.dirty = true;
-    reconciler_wake(reconciler);
+    set_decide(&reconciler->orphans);
 }
 
 void reconciler_sweep(struct reconciler *reconciler)
 {
     reconciler->sweeping = true;
-    reconciler->orphans.dirty = true;
+    set_decide(&reconciler->orphans);
     sweep_begin(reconciler);
-    reconciler_wake(reconciler);
 }

@@ -114,8 +114,9 @@ void item_apply(struct item *item)
                             : "object was changed by somebody else and is mended",
                  "kind=%s namespace=%s name=%s", item->kind, item->namespace, item->name);
     }
+    CLEANUP(json_put) struct json_object *wanted = item_wanted(item);
     item->makes = !item->seen;
-    item->request = kube_apply(reconciler->kube, item->wanted, &write, on_applied, item);
+    item->request = kube_apply(reconciler->kube, wanted, &write, on_applied, item);
 }
 
 /* ---- delete ---- */

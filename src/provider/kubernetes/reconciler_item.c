@@ -1,4 +1,5 @@
 /* The objects of a set. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -54,8 +55,17 @@ void item_free(struct item *item)
     free(item->wanted_version);
     free(item->seen_version);
     free(item->uid);
-    (void)json_put(item->wanted);
+    free(item->wanted);
     free(item);
+}
+
+struct json_object *item_wanted(const struct item *item)
+{
+    struct json_object *object = NULL;
+    if (item->wanted && json_parse_object(slice_str(item->wanted), &object, NULL) < 0) {
+        abort(); /* we wrote it */
+    }
+    return object;
 }
 
 void item_take_out(struct item *item)

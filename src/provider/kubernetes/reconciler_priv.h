@@ -20,7 +20,7 @@ struct item { /* one object: wanted, there, or both */
     char *name;
     char *owner_kind; /* of an orphan: the label that says whose it was; else NULL */
     char *owner_name;
-    struct json_object *wanted; /* a reference; NULL = not wanted */
+    char *wanted; /* JSON: parsed it takes twenty times as much; NULL = not wanted */
     char wanted_hash[MANIFEST_HASH_SIZE];
     char *wanted_version; /* NULL = none */
     bool seen;
@@ -77,13 +77,19 @@ struct reconciler_set {
     size_t slice_count;
     struct endpoint *endpoints; /* of all slices together */
     size_t endpoint_count;
-    bool dirty; /* to be decided anew */
-    bool news;  /* to be told */
+    bool dirty;              /* to be decided anew */
+    bool news;               /* to be told */
+    struct set_queue *queue; /* where it stands; borrowed; NULL = in none */
+    struct reconciler_set *queue_next, *queue_previous;
     bool settled;
-    uint64_t begun_ns; /* when it became unsettled; 0 = it is settled */
-    uint64_t wake_ms;
+    uint64_t begun_ns;       /* when it became unsettled; 0 = it is settled */
+    struct loop_timer timer; /* to be decided anew then */
     reconciler_changed_fn changed;
     void *arg;
+};
+
+struct set_queue {
+    struct reconciler_set *first, *last;
 };
 
 struct watched {
@@ -103,22 +109,24 @@ struct reconciler {
     char *selector;
     uint64_t random;
     struct reconciler_set *sets;
-    unsigned listed;           /* changes of that list */
     struct lh_table *by_owner; /* key -> set; borrows both */
     struct reconciler_set orphans;
     bool sweeping;
     bool passive; /* another daemon does what is to be done */
     struct watched *watches[RECONCILER_WATCHES_MAX];
     size_t watch_count;
-    struct loop_timer timer;                /* the next turn */
+    struct set_queue waiting; /* for a turn: dirty, or with news. Others cost a turn nothing */
+    struct set_queue telling; /* within a turn */
+    struct loop_timer timer;  /* the next turn */
     struct kube_request *namespace_request; /* one that is made; NULL = none */
     struct reconciler_figures figures;
     struct histogram *turning, *settling; /* of figures */
 };
 
 /* reconciler.c */
-void reconciler_wake(struct reconciler *reconciler);
-void set_touch(struct reconciler_set *set); /* decide anew, and tell */
+void set_decide(struct reconciler_set *set); /* anew, in the next turn */
+void set_tell(struct reconciler_set *set);   /* its owner, in the next turn */
+void set_touch(struct reconciler_set *set);  /* both */
 struct reconciler_set *set_find(const struct reconciler *reconciler, const char *owner_kind,
                                 const char *label);
 
@@ -129,6 +137,8 @@ struct item *item_find(const struct reconciler_set *set, const char *kind, const
 struct item *item_new(struct reconciler_set *set, const struct json_object *object);
 void item_free(struct item *item);
 void item_put(struct reconciler_set *set, struct item *item);
+/* What is wanted, parsed; the caller's. NULL = it is not wanted. */
+struct json_object *item_wanted(const struct item *item);
 void item_take_out(struct item *item); /* of its set */
 void item_drop(struct item *item);     /* takes it out and frees it */
 

@@ -24,6 +24,7 @@ void item_see(struct item *item, struct json_object *object)
     struct json_object *metadata = json_member(object, "metadata", json_type_object);
     struct json_object *annotations = json_member(metadata, "annotations", json_type_object);
     const char *hash = json_str(annotations, MANIFEST_HASH);
+    CLEANUP(json_put) struct json_object *wanted = item_wanted(item);
     item->seen = true;
     item->lost = false;
     item->going = json_str(metadata, "deletionTimestamp") != NULL;
@@ -31,7 +32,7 @@ void item_see(struct item *item, struct json_object *object)
     (void)snprintf(item->seen_hash, sizeof(item->seen_hash), "%s", hash ? hash : "");
     str_replace(&item->seen_version, manifest_label(object, MANIFEST_VERSION));
     str_replace(&item->uid, json_str(metadata, "uid"));
-    item->drifted = item->wanted && !manifest_is_within(item->wanted, object);
+    item->drifted = wanted && !manifest_is_within(wanted, object);
     item->rolled_out = condition_is_rolled_out(object);
     item->has_condition = condition_of(object, &item->condition);
 }
@@ -48,18 +49,16 @@ void item_unsee(struct item *item)
 
 /* ---- pods ---- */
 
-/* False: it was not of this set. */
-static bool forget_pod(struct reconciler_set *set, const char *name)
+static void forget_pod(struct reconciler_set *set, const char *name)
 {
     for (size_t i = 0; i < set->pod_count; i++) {
         if (strcmp(set->pods[i].name, name) == 0) {
             free(set->pods[i].name);
             set->pods[i] = set->pods[--set->pod_count];
-            set->news = true;
-            return true;
+            set_tell(set);
+            return;
         }
     }
-    return false;
 }
 
 static void see_pod(struct reconciler_set *set, struct json_object *object)
@@ -78,7 +77,7 @@ static void see_pod(struct reconciler_set *set, struct json_object *object)
         *pod = (struct pod_seen){.name = xstrdup(name)};
     }
     pod->has_condition = condition_of(object, &pod->condition);
-    set->news = true;
+    set_tell(set);
 }
 
 /* ---- endpoints ---- */
@@ -99,10 +98,13 @@ void set_merge_endpoints(struct reconciler_set *set)
         count += slice->count;
     }
     count = endpoints_merge(all, count);
-    set->news |= !endpoints_equal(all, count, set->endpoints, set->endpoint_count);
+    bool same = endpoints_equal(all, count, set->endpoints, set->endpoint_count);
     free(set->endpoints);
     set->endpoints = all;
     set->endpoint_count = count;
+    if (!same) {
+        set_tell(set);
+    }
 }
 
 /* False: it was not of this set. */
@@ -195,10 +197,8 @@ static void see_object(struct reconciler *reconciler, struct json_object *object
     } else if (set && is_slice) {
         see_slice(set, object);
         set_merge_endpoints(set);
-        reconciler_wake(reconciler);
     } else if (set && is_pod) {
         see_pod(set, object);
-        reconciler_wake(reconciler);
     }
     if (!set || is_slice) {
         return;
@@ -218,11 +218,10 @@ static void see_object(struct reconciler *reconciler, struct json_object *object
 static void unsee_in(struct reconciler_set *set, const struct json_object *object)
 {
     const char *kind = manifest_kind(object), *name = manifest_name(object);
-    if (strcmp(kind, "Pod") == 0 && forget_pod(set, name)) {
-        reconciler_wake(set->reconciler);
+    if (strcmp(kind, "Pod") == 0) {
+        forget_pod(set, name);
     } else if (strcmp(kind, "EndpointSlice") == 0 && forget_slice(set, name)) {
         set_merge_endpoints(set);
-        reconciler_wake(set->reconciler);
     }
     struct item *item = item_find(set, kind, manifest_namespace(object), name);
     if (item) {
@@ -252,11 +251,10 @@ static void on_change(void *arg, enum kube_change change, struct json_object *ob
 
 static void touch_all(struct reconciler *reconciler)
 {
-    reconciler->orphans.dirty = true;
+    set_decide(&reconciler->orphans);
     for (struct reconciler_set *set = reconciler->sets; set; set = set->next) {
-        set->dirty = true;
+        set_decide(set);
     }
-    reconciler_wake(reconciler);
 }
 
 /* What was made and was gone again before the watch could see it is no news to it. */
