@@ -14,7 +14,7 @@ PROGRAM = BUILD / "src/provider/kubernetes/kube_talk"
 PATIENCE_SECONDS = 60
 
 
-class _Talk:
+class Talk:
     """A test program that does what lines of JSON tell it, until they end. It must end well."""
 
     def __init__(self, program, options):
@@ -41,7 +41,7 @@ class _Talk:
         self.process.stdin.write(json.dumps(line) + "\n")
 
 
-class KubeTalk(_Talk):
+class KubeTalk(Talk):
     """with KubeTalk(kubeconfig=...) as kube: kube.get("v1", "Pod", "web")"""
 
     def __init__(self, **options):
@@ -105,7 +105,7 @@ class KubeTalk(_Talk):
         return self.views[self.begin("watch", apiVersion=api_version, kind=kind, **details)]
 
 
-class ReconcilerTalk(_Talk):
+class ReconcilerTalk(Talk):
     """The reconciler, alone: its test program. with ReconcilerTalk(...) as reconciler: ..."""
 
     def __init__(self, **options):
