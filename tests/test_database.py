@@ -170,6 +170,10 @@ def test_a_password_that_is_not_its_own_is_told_until_it_is_right_again(start):
     assert "password authentication failed" in now["error"] and now["pid"] == pid
     path.write_text(secret)
     assert wait_for(daemon, "database", error=None)["pid"] == pid, "it was never started anew"
+    answer = daemon.op("service_config_set", name="database",
+                       config={"automated": True, "user": "other"})
+    assert "its data were made for the role 'jsorc'" in answer["response"], answer
+    assert wait_for(daemon, "database")["config"]["user"] is None
 
 
 def test_data_of_another_major_version_are_left_alone_and_told(start):
@@ -190,13 +194,16 @@ def test_data_of_another_major_version_are_left_alone_and_told(start):
     assert rows(daemon) == WHOLE
 
 
-def test_a_program_that_is_not_there_is_named(start):
+def test_a_program_that_is_not_there_and_a_role_that_cannot_be_are_told(start):
     daemon = start(fresh=True)
     answer = daemon.op("service_config_set", name="database",
                        config={"automated": True, "programs": "/nonexistent"})
     assert answer["state"] == "FAILED"
     assert answer["error"] == \
         "no PostgreSQL server is installed in '/nonexistent' (package postgresql)"
+    answer = daemon.op("service_config_set", name="database",
+                       config={"automated": True, "user": "O'Brien"})
+    assert answer["error"] == "'user' must be of small letters, digits and _, not 'O'Brien'"
     assert not (folder(daemon) / "data").exists()
     answer = daemon.op("service_config_set", name="database", config={"programs": "bin"})
     assert "'programs' must be the path of a folder" in answer["response"]
@@ -427,6 +434,19 @@ def test_without_its_database_the_daemon_says_why_it_does_not_start(start):
     version.write_text(own)
     daemon.start()
     wait_for(daemon, "database")
+
+
+def test_a_state_of_an_older_jsorc_is_saved_before_its_tables_are_changed(start):
+    daemon = start(options=(*QUICK, *STATE))
+    wait_for(daemon, "database")
+    sql(daemon, "UPDATE jsorc.version SET number = 1", db="jsorc")
+    assert daemon.stop() == 0
+    daemon.start(wait=False)  # the tables are this version's: it fails once they are touched
+    assert daemon.process.wait(WAIT_S) == 1, daemon.log_text()
+    assert "the state is saved before its tables are changed" in daemon.log_text()
+    saved, = (folder(daemon) / "backups").glob("*-before-new-schema")
+    assert [one["name"] for one in json.loads((saved / "backup.json").read_text())["databases"]] \
+        == ["jsorc", "postgres"]
 
 
 def test_a_state_moves_from_the_file_into_it(start):

@@ -107,22 +107,9 @@ char *database_url(const struct service_job *job, const char *name)
     return copy;
 }
 
-/* A name that needs no quotes in a file of PostgreSQL's or ours. */
-static bool is_plain(const char *name)
-{
-    size_t size = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
-    return size > 0 && size <= DATABASE_NAME_MAX && name[size] == '\0' &&
-           !isdigit((unsigned char)name[0]);
-}
-
 static int check_config(struct json_object *config, struct err *err)
 {
-    const char *user = json_str(config, "user"), *programs = json_str(config, "programs");
-    if (user && *user && !is_plain(user) &&
-        service_config_provider(&service_database, config) == PROVIDER_PROCESS) {
-        return err_set(err, EINVAL, "'user' must be of small letters, digits and _, not '%s'",
-                       user);
-    }
+    const char *programs = json_str(config, "programs");
     if (programs && *programs && *programs != '/') {
         return err_set(err, EINVAL, "'programs' must be the path of a folder, not '%s'", programs);
     }

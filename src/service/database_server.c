@@ -232,10 +232,22 @@ static int check_loss(const struct service_job *job, const char *data, struct er
     return service_file_put(wanted, "newest\n", NULL, err);
 }
 
+/* A name that needs no quotes in a file of PostgreSQL's or ours. */
+static bool is_plain(const char *name)
+{
+    size_t size = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    return size > 0 && size <= DATABASE_NAME_MAX && name[size] == '\0' &&
+           !isdigit((unsigned char)name[0]);
+}
+
 static int make_data(const struct service_job *job, const struct database_account *account,
                      const char *programs, const char *data, struct err *err)
 {
     CLEANUP(str_free) char *fresh = database_path(job, "data.new");
+    if (!is_plain(database_user(job))) {
+        return err_set(err, EINVAL, "'user' must be of small letters, digits and _, not '%s'",
+                       database_user(job));
+    }
     int failed = check_loss(job, data, err);
     failed = failed ? failed : drop_unfinished(job, account, fresh, err);
     failed = failed ? failed : make_owned(fresh, account, err);
