@@ -62,6 +62,13 @@ def serve_open():
     shutil.rmtree(folder)
 
 
+@pytest.fixture
+def started(tmp_path):
+    """started(kind, *args, **options) -> a Program of that class, ready to answer."""
+    yield from _started(lambda folder, kind, *args, **options: kind(folder, *args, **options),
+                        tmp_path, name="program")
+
+
 def _states(request):
     """What each new daemon is given to keep its state elsewhere than in its folder."""
     while request.config.getoption("--postgresql"):
@@ -110,14 +117,15 @@ def native_library(compile_module):
     return compile_module("native", (ROOT / "tests/native_module.c").read_text())
 
 
-def _started(kind, folder, states=()):
+def _started(kind, folder, states=(), name=None):
     programs = []
     states = iter(states)
 
     def make(*args, start=True, **options):
         if state := next(states, ()):
             options["options"] = (*state, *options.get("options", ()))
-        program = kind(folder / f"{kind.__name__.lower()}-{len(programs)}", *args, **options)
+        own = folder / f"{name or kind.__name__.lower()}-{len(programs)}"
+        program = kind(own, *args, **options)
         programs.append(program)
         if start:
             program.start()

@@ -1,12 +1,14 @@
 """An API server of Kubernetes for tests, in memory: discovery, get, list by pages, watch with
 resourceVersions, server-side apply (as a replacement of what the manifest names), merge patch,
-create, delete. It has no controllers; a test on the real one is beside each that uses it."""
+create, delete, port-forward. It has no controllers; a test on the real one is beside each that uses
+it."""
 
 import json
 import threading
 import uuid
 from urllib.parse import parse_qs, urlsplit
 
+from kube_forward import PROTOCOL, Forward, accept_of
 from kube_server import KubeHandler, KubeServer
 
 KINDS = {
@@ -40,6 +42,8 @@ class KubeApi(KubeServer):
         self.pages = {}  # (plural, namespace, version) -> objects of a list that goes on
         self.log = []  # (version, plural, type, object)
         self.created = []  # (kind, namespace, name), each time
+        self.forwards = []  # all connections to pods that there were
+        self.forbidden = set()  # subresources
         self.stopping = False
         super().__init__(_Handler)
 
@@ -47,6 +51,7 @@ class KubeApi(KubeServer):
         with self.changed:
             self.stopping = True
             self.changed.notify_all()
+        self.cut()
         super().__exit__()
 
     def put(self, version, plural, namespace, obj):
@@ -68,6 +73,11 @@ class KubeApi(KubeServer):
         """None = there is none."""
         with self.changed:
             return self.objects.get((plural, namespace, name))
+
+    def cut(self):
+        """Ends all connections to pods."""
+        for forward in list(self.forwards):
+            forward.cut()
 
     def names(self, plural):
         with self.changed:
@@ -128,6 +138,9 @@ class _Handler(KubeHandler):
         url = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         try:
+            if url.path.endswith("/portforward"):
+                self.forward(int(query["ports"]))
+                return
             with self.api.changed:
                 answer = self.decide(url.path, query, body)
             if answer is None:
@@ -140,6 +153,23 @@ class _Handler(KubeHandler):
             self.close_connection = True
 
     do_GET = do_POST = do_PATCH = do_DELETE = handle_one
+
+    def forward(self, port):
+        if "portforward" in self.api.forbidden:
+            raise Refusal(403, "Forbidden", "pods is forbidden: cannot get resource portforward")
+        assert self.headers["Upgrade"] == "websocket"
+        assert self.headers["Sec-WebSocket-Protocol"] == PROTOCOL
+        self.close_connection = True
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Sec-WebSocket-Accept", accept_of(self.headers["Sec-WebSocket-Key"]))
+        self.send_header("Sec-WebSocket-Protocol", PROTOCOL)
+        self.end_headers()
+        self.wfile.flush()
+        forward = Forward(port)
+        self.api.forwards.append(forward)
+        forward.run(self.connection, self.rfile)
 
     def resolve(self, path):
         """apiVersion, plural, kind, namespace, name of a path."""

@@ -16,6 +16,7 @@ PATIENCE_S = 60
 NS = "lab"
 TEXT = """
 import os
+import time
 import jsorc
 
 HELD = b"x" * (8 << 20)
@@ -27,6 +28,11 @@ def upper(text: str):
 @jsorc.action
 def pid():
     return os.getpid()
+
+@jsorc.action
+def wait(seconds: float):
+    time.sleep(seconds)
+    return os.getpid()
 """
 
 
@@ -36,6 +42,7 @@ class Lab:
     def __init__(self, api, host, source):
         self.api, self.host, self.source = api, host, source
         self.replicas = {}
+        self.address = "127.0.0.1"  # of all pods, as the cluster sees it
 
     def replica(self, name):
         """A program that serves the module; nobody knows of it yet."""
@@ -51,7 +58,7 @@ class Lab:
                          "labels": {**labels, "kubernetes.io/service-name": "text"}},
             "addressType": "IPv4",
             "ports": [{"name": "http", "port": self.replicas[name].port, "protocol": "TCP"}],
-            "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": ready},
+            "endpoints": [{"addresses": [self.address], "conditions": {"ready": ready},
                            "targetRef": {"kind": "Pod", "name": name}}]})
 
     def start(self, name):
@@ -195,6 +202,109 @@ def test_calls_go_to_all_replicas_and_from_a_dead_one_to_the_others(api, lab, da
     late.start()
     assert upper(daemon)
     late.join()
+
+
+@pytest.fixture
+def away(lab):
+    """Pods have addresses that nothing here reaches."""
+    lab.address = "127.66.66.66"
+    return lab
+
+
+def access(daemon):
+    return workers(daemon, "pod")[0].get("access")
+
+
+def test_a_daemon_outside_moves_a_module_to_pods_and_back_under_load(api, away, daemon):
+    with Load(daemon) as load:
+        go_remote(daemon)
+        replicas = [away.start("a"), away.start("b")]
+        wait_until(lambda: is_remote(daemon), PATIENCE_S, "the move to the pod")
+        assert access(daemon) == "forward"
+        load.more(200)
+        assert daemon.call("text.pid").json() in [pid for one in replicas for pid in one.pids()]
+        text = "a\u00e9\n" * 500_000
+        assert daemon.call("text.upper", text=text).json() == text.upper()
+        assert daemon.op("jsorc_actions_load", name="text", mode="module")["success"]
+        wait_until(lambda: not api.names("deployments"), PATIENCE_S, "the end of the objects")
+        load.more(50)
+    assert load.wrong == []
+    assert len(api.forwards) < 40, "connections are kept for calls that follow"
+
+
+def test_calls_from_outside_leave_a_dead_pod_and_outlive_cut_connections(api, away, daemon):
+    go_remote(daemon)
+    first, second = away.start("a"), away.start("b")
+    wait_until(lambda: is_remote(daemon), PATIENCE_S, "the move to the pods")
+    wait_until(lambda: workers(daemon, "pod")[0]["replicas"] == 2, PATIENCE_S, "both")
+    assert "access forward" in daemon.cli("status", "-o", "table").stdout
+    with Load(daemon) as load:
+        load.more(50)
+        first.killed = True
+        first.kill()  # and nobody tells the daemon
+        load.more(50)
+    lost = [body for _, body in load.wrong]
+    assert all(b"may have been executed" in body for body in lost), lost
+    assert len(lost) <= len(load.threads), "only calls under way"
+    assert all(upper(daemon) for _ in range(20))
+    away.show("a", ready=False)
+    wait_until(lambda: workers(daemon, "pod")[0]["replicas"] == 1, PATIENCE_S, "one replica")
+    before = len(api.forwards)
+    api.cut()
+    assert all(upper(daemon) for _ in range(20))
+    assert daemon.call("text.pid").json() in second.pids()
+    assert len(api.forwards) > before
+    away.show("b", ready=False)
+    wait_until(lambda: workers(daemon, "pod")[0]["health"] == "away", PATIENCE_S, "no replica")
+    sockets = daemon.state / "run" / "forward"
+    wait_until(lambda: not list(sockets.iterdir()), PATIENCE_S, "the end of what leads to them")
+
+
+def test_a_call_under_way_from_outside_ends_where_it_is(away, daemon):
+    go_remote(daemon)
+    replica = away.start("a")
+    wait_until(lambda: is_remote(daemon), PATIENCE_S, "the move to the pod")
+    answers = []
+    calling = threading.Thread(
+        target=lambda: answers.append(daemon.call("text.wait", seconds=2).json()))
+    calling.start()
+    daemon.under_way(1)
+    away.start("b")
+    away.show("a", ready=False)
+    calling.join()
+    assert answers[0] in replica.pids()
+
+
+def test_pods_that_are_reached_neither_way_are_told_and_taken_later(api, away, daemon):
+    daemon.expect_log("module did not start|pod is in trouble")
+    api.forbidden.add("portforward")
+    go_remote(daemon)
+    away.start("a")
+
+    def told():
+        remote = status(daemon, "text")["remote"]
+        return remote if remote["status"] == "FAILED" else None
+
+    assert wait_until(told, PATIENCE_S, "FAILED")["reason"] == "Unreachable"
+    message = status(daemon, "text")["message"]
+    assert "127.66.66.66" in message and "cannot get resource portforward" in message
+    assert upper(daemon), "it serves where it was"
+    api.forbidden.clear()
+    wait_until(lambda: is_remote(daemon), PATIENCE_S, "the move")
+    assert access(daemon) == "forward" and "reason" not in status(daemon, "text")["remote"]
+
+
+@pytest.mark.parametrize("way", ["auto", "direct", "forward"])
+def test_how_pods_are_reached_can_be_set(api, lab, serve, kubeconfig, way):
+    daemon = serve(options=("--provider", "kubernetes", "--kubeconfig", kubeconfig,
+                            "--pod-access", way))
+    assert daemon.op("jsorc_actions_config", name="text", config={
+        "module": str(lab.source), "remote": {"image": "localhost/text:1"}})["success"]
+    go_remote(daemon)
+    lab.start("a")
+    wait_until(lambda: upper(daemon), PATIENCE_S, "an answer of the pod")
+    assert access(daemon) == ("forward" if way == "forward" else "direct")
+    assert bool(api.forwards) == (way == "forward")
 
 
 def test_what_keeps_a_pod_from_starting_is_shown_until_it_is_over(api, lab, daemon):

@@ -189,11 +189,12 @@ static void append_workers(struct buf *out, const struct json_object *status)
         const char *name = json_str(worker, "name");
         const char *state = json_str(worker, "state");
         const char *health = json_str(worker, "health");
+        const char *access = json_str(worker, "access");
         bool good = !health || strcmp(health, "good") == 0;
-        buf_printf(out, "worker %s, pid %lld, %s%s%s, %.1f MiB, %lld under way\n",
+        buf_printf(out, "worker %s, pid %lld, %s%s%s%s%s, %.1f MiB, %lld under way\n",
                    name ? name : "?", (long long)json_int(worker, "pid", 0), state ? state : "?",
-                   good ? "" : ", ", good ? "" : health,
-                   (double)json_int(worker, "pss_kb", 0) / 1024,
+                   good ? "" : ", ", good ? "" : health, access ? ", access " : "",
+                   access ? access : "", (double)json_int(worker, "pss_kb", 0) / 1024,
                    (long long)json_int(worker, "in_flight", 0));
     }
 }

@@ -85,6 +85,16 @@ static struct json_object *module_status(const struct control *control, uint32_t
     return object;
 }
 
+/* How calls reach a pod that is not on this host: at the addresses of its replicas, or through a
+ * socket of its provider that leads there. NULL = none is known. */
+static const char *access_of(const struct instance *instance)
+{
+    if (!instance->targets) {
+        return NULL;
+    }
+    return instance->targets->items[0]->address.ss_family == AF_UNIX ? "forward" : "direct";
+}
+
 static struct json_object *instance_status(const struct instance *instance)
 {
     static const char *const states[] = {[INSTANCE_STARTING] = "starting",
@@ -110,6 +120,7 @@ static struct json_object *instance_status(const struct instance *instance)
     json_set_str(object, "health", healths[instance->health]);
     if (instance_is_away(instance)) {
         json_set_int(object, "replicas", instance->targets ? instance->targets->count : 0);
+        json_set_str(object, "access", access_of(instance));
         json_set_str(object, "reason", instance->trouble);
     }
     json_set_int(object, "pss_kb", instance->memory.pss_kb);

@@ -70,11 +70,29 @@ static const char *first_of(const char *setting, const struct json_object *confi
     return value || !variable ? value : environment(variable);
 }
 
-int cluster_open(const struct settings *settings, struct store *store, struct loop *loop,
-                 struct job_pool *jobs, struct cluster *ret_cluster, struct err *err)
+/* In a pod of the cluster the addresses of the others are reached: every pod's network sees to it.
+ * There is no second client then, which the way through the API server needs for its thread. */
+static int open_access(const struct cluster_parts *parts, const struct kube_config_options *options,
+                       const char *folder, struct access_settings *ret_access, struct err *err)
 {
-    CLEANUP(json_put) struct json_object *config = config_of(store, "KUBE_CONFIG");
+    struct access_settings access = {.folder = folder};
+    (void)access_way_of(parts->settings->pod_access, &access.way); /* was checked */
+    if (access.way == ACCESS_AUTO && options->in_cluster) {
+        access.way = ACCESS_DIRECT;
+    }
+    int failed = access.way == ACCESS_DIRECT ? 0 : kube_config_load(options, &access.config, err);
+    if (!failed) {
+        *ret_access = access;
+    }
+    return failed;
+}
+
+int cluster_open(const struct cluster_parts *parts, struct cluster *ret_cluster, struct err *err)
+{
+    const struct settings *settings = parts->settings;
+    CLEANUP(json_put) struct json_object *config = config_of(parts->store, "KUBE_CONFIG");
     CLEANUP(str_free) char *id = NULL;
+    CLEANUP(str_free) char *folder = xasprintf("%s/forward", parts->run_folder);
     bool in_pod = environment("KUBERNETES_SERVICE_HOST") != NULL;
     bool named = settings->kubeconfig || settings->kube_context || json_str(config, "kubeconfig") ||
                  json_str(config, "context") || json_str(config, "api_server");
@@ -88,19 +106,24 @@ int cluster_open(const struct settings *settings, struct store *store, struct lo
         .ca_file = json_str(config, "ca_file"),
         .insecure = json_flag(config, "insecure", false),
     };
-    struct kube_config *loaded = NULL;
-    int failed = installation_of(store, &id, err);
+    CLEANUP(kube_config_free) struct kube_config *loaded = NULL;
+    struct access_settings access;
+    int failed = installation_of(parts->store, &id, err);
     failed = failed ? failed : kube_config_load(&options, &loaded, err);
+    failed = failed ? failed : open_access(parts, &options, folder, &access, err);
     if (failed) {
         return err_wrap(err, "cannot use the cluster");
     }
     log_info("cluster", "server=%s namespace=%s installation=%s", kube_config_server(loaded),
              kube_config_namespace(loaded), id);
-    ret_cluster->kube = kube_new(loop, jobs, loaded, NULL);
+    ret_cluster->kube = kube_new(parts->loop, parts->jobs, TAKE(loaded), NULL);
     ret_cluster->provider = kubernetes_provider_new(
-        loop, ret_cluster->kube,
+        parts->loop, ret_cluster->kube,
         &(struct kubernetes_settings){
-            .owner = id, .start_timeout_ms = (uint64_t)(settings->start_timeout_s * 1000)});
+            .owner = id,
+            .start_timeout_ms = (uint64_t)(settings->start_timeout_s * 1000),
+            .access = access,
+        });
     return 0;
 }
 

@@ -21,10 +21,17 @@ struct cluster { /* zeroed = none */
  * is clear which cluster that means: we run in one, or KUBE_CONFIG says `in_cluster` false. */
 bool cluster_is_wanted(const struct settings *settings, struct store *store);
 
+struct cluster_parts { /* borrowed; loop and jobs for the cluster's life */
+    const struct settings *settings;
+    struct store *store;
+    struct loop *loop;
+    struct job_pool *jobs;
+    const char *run_folder; /* sockets */
+};
+
 /* Opens it. Settings go before KUBE_CONFIG, this before the environment. -errno of kube_config_load
  * (nothing is sent yet); errors of the store. */
-int cluster_open(const struct settings *settings, struct store *store, struct loop *loop,
-                 struct job_pool *jobs, struct cluster *ret_cluster, struct err *err);
+int cluster_open(const struct cluster_parts *parts, struct cluster *ret_cluster, struct err *err);
 
 /* After the pool of jobs: one of them may use the client. */
 void cluster_close(struct cluster *cluster);

@@ -50,6 +50,15 @@ static int64_t memory_limit_mb(const struct settings *settings)
     return settings->memory_max_mb > 0 ? settings->memory_max_mb : system_memory_share_mb(0.8);
 }
 
+static struct cluster_parts cluster_parts_of(const struct daemon *daemon)
+{
+    return (struct cluster_parts){.settings = daemon->options->settings,
+                                  .store = daemon->store,
+                                  .loop = daemon->loop,
+                                  .jobs = daemon->jobs,
+                                  .run_folder = daemon->options->paths->run};
+}
+
 /* What a setting asks for must be there; what is only stored, as the original's `automation`, must
  * not keep the rest from serving.
  */
@@ -57,8 +66,8 @@ static int open_cluster(struct daemon *daemon, struct err *err)
 {
     const struct settings *settings = daemon->options->settings;
     struct err why = {0};
-    int failed =
-        cluster_open(settings, daemon->store, daemon->loop, daemon->jobs, &daemon->cluster, &why);
+    const struct cluster_parts parts = cluster_parts_of(daemon);
+    int failed = cluster_open(&parts, &daemon->cluster, &why);
     if (failed && strcmp(settings->provider, "kubernetes") == 0) {
         return err_set(err, why.code, "%s", why.text);
     }
@@ -75,8 +84,8 @@ static int refresh_cluster(void *arg, struct err *err)
     if (daemon->cluster.provider || !cluster_is_wanted(settings, daemon->store)) {
         return 0; /* what it has made lives by it: another one is for another start */
     }
-    int failed =
-        cluster_open(settings, daemon->store, daemon->loop, daemon->jobs, &daemon->cluster, err);
+    const struct cluster_parts parts = cluster_parts_of(daemon);
+    int failed = cluster_open(&parts, &daemon->cluster, err);
     if (!failed) {
         daemon->api.cluster = daemon->cluster.provider;
         control_set_cluster(daemon->control, daemon->cluster.provider);

@@ -13,6 +13,7 @@
 #include "base/suggest.h"
 #include "base/yaml.h"
 #include "control/control.h"
+#include "provider/kubernetes/access.h"
 
 static void *field(struct settings *settings, const struct setting *row)
 {
@@ -172,9 +173,15 @@ static int check_provider(const struct settings *settings, struct err *err)
 {
     bool known =
         strcmp(settings->provider, "process") == 0 || strcmp(settings->provider, "kubernetes") == 0;
-    return known ? 0
-                 : err_set(err, EINVAL, "setting 'provider': '%s' is none of process, kubernetes",
-                           settings->provider);
+    enum access_way way;
+    if (!known) {
+        return err_set(err, EINVAL, "setting 'provider': '%s' is none of process, kubernetes",
+                       settings->provider);
+    }
+    return access_way_of(settings->pod_access, &way) == 0
+               ? 0
+               : err_set(err, EINVAL, "setting 'pod_access': '%s' is none of auto, direct, forward",
+                         settings->pod_access);
 }
 
 static int check_modules(const struct settings *settings, struct err *err)

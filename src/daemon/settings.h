@@ -39,6 +39,7 @@ struct settings {
     char *kubeconfig; /* NULL = as KUBE_CONFIG says */
     char *kube_context;
     char *kube_namespace;
+    char *pod_access; /* "auto", "direct", "forward" */
     int64_t policy_memory_mb;
     double policy_phase_s;
     int64_t body_bytes_max;

@@ -49,6 +49,9 @@ const struct setting SETTINGS_TABLE[] = {
     {"kube_namespace", SETTING_TEXT, AT(kube_namespace), "null", 0, 0, true,
      "namespace of the pods; default: as KUBE_CONFIG says, $KUBE_NAMESPACE, that of the context or "
      "of our own pod"},
+    {"pod_access", SETTING_TEXT, AT(pod_access), "\"auto\"", 0, 0, true,
+     "how pods of a cluster are reached: direct (at their own addresses), forward (through the API "
+     "server, by its port-forward) or auto: direct in a pod, else as the first ready pod answers"},
     {"policy", SETTING_TEXT, AT(policy), "\"default\"", 0, 0, true,
      "what chooses the placement until 'jsorc actionpolicy set' says otherwise: default (nobody), "
      "evaluation or adaptive"},

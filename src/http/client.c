@@ -8,7 +8,9 @@
  *   reply: Linux gives that error when the peer closed, or died, with unread data in its receive
  *   queue (unix_release_sock in net/unix/af_unix.c), and the only data on this connection was this
  *   request. So it was never read in full. HTTP_UNSENT.
- * - Everything else may have been executed. HTTP_LOST. */
+ * - Everything else may have been executed. HTTP_LOST.
+ *
+ * What carries a connection further from a Unix socket keeps these rules (tunnel.c). */
 #include "http/client.h"
 
 #include <errno.h>

@@ -17,11 +17,13 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/slice.h"
 
+struct buf;
 struct histogram;
 struct job_pool;
 struct json_object;
@@ -293,6 +295,30 @@ struct kube_watch *kube_watch_new(struct kube *kube, const struct kube_ref *ref,
                                   const struct kube_watch_events *events);
 struct kube_watch *kube_watch_free(struct kube_watch *watch); /* also within its callbacks */
 bool kube_watch_is_synced(const struct kube_watch *watch);    /* what was told is all, and live */
+
+/* ---- a connection for what is no request: an upgrade ---- */
+
+struct kube_link;
+
+/* err NULL: the connection stands. Else it does not come about: only kube_link_free is left. */
+typedef void (*kube_link_fn)(void *arg, const struct err *err);
+
+/* Connects by HTTP/1.1, over TLS with our certificate where the configuration has one. Never NULL;
+ * fn is called once, and not before this has returned. */
+struct kube_link *kube_link_new(struct kube *kube, kube_link_fn fn, void *arg);
+struct kube_link *kube_link_free(struct kube_link *link); /* NULL allowed; also within fn */
+
+/* The begin of a request's head: "GET path", Host, and who we are; without the empty line. */
+void kube_link_head(const struct kube_link *link, const char *path, struct buf *out);
+/* The server knows not who we are (401): the next link has the credentials anew. */
+void kube_link_refused(struct kube_link *link);
+
+int kube_link_fd(
+    const struct kube_link *link); /* to be watched; read until -EAGAIN: TLS keeps some */
+/* Bytes read, 0 = closed, -EAGAIN, or -EIO. */
+ssize_t kube_link_read(struct kube_link *link, void *data, size_t size);
+/* Bytes taken, -EAGAIN, or -EIO. After -EAGAIN the same bytes come first. */
+ssize_t kube_link_write(struct kube_link *link, struct slice data);
 
 /* ---- for a thread that may wait: commands, tests ---- */
 

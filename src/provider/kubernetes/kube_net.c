@@ -7,7 +7,10 @@
  *
  * With HTTP/2 all requests and watches share one connection. If that one dies without a sign (a
  * gateway that forgot it, a frozen proxy), libcurl would put the next request on it again: so after
- * a time-out kube_net_renew makes a new net, and the old one ends with its last transfer. */
+ * a time-out kube_net_renew makes a new net, and the old one ends with its last transfer.
+ *
+ * A link, which only connects, has a net of its own, retired from the start: libcurl would else
+ * close what it takes for an idle connection when it makes another one. */
 #include <assert.h>
 
 #include "base/alloc.h"
@@ -211,34 +214,55 @@ static void deliver(struct kube_net *net)
         (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &owner);
         transfer = (struct kube_transfer *)(void *)owner;
         read_figures(transfer);
-        detach(transfer);
+        if (!transfer->link || code != CURLE_OK) {
+            detach(transfer);
+        }
         transfer->ended(transfer->arg, code);
     }
     net->busy--;
     net_end_if_empty(net);
 }
 
-void kube_transfer_begin(struct kube_transfer *transfer, struct kube *kube,
-                         const struct kube_send *send)
+static struct kube_net *net_of_requests(struct kube *kube)
 {
     if (!kube->net || kube->net->retired) {
         struct kube_net *net = net_new(kube);
         net->next = kube->net;
         kube->net = net;
     }
+    return kube->net;
+}
+
+static struct kube_net *net_of_link(struct kube *kube)
+{
+    struct kube_net *net = net_new(kube);
+    net->retired = true;
+    struct kube_net **end = &kube->net; /* the first one stays that of new requests */
+    while (*end) {
+        end = &(*end)->next;
+    }
+    *end = net;
+    return net;
+}
+
+void kube_transfer_begin(struct kube_transfer *transfer, struct kube *kube,
+                         const struct kube_send *send)
+{
+    struct kube_net *net = send->link ? net_of_link(kube) : net_of_requests(kube);
+    transfer->link = send->link;
     transfer->easy = curl_easy_init();
     if (!transfer->easy) {
         abort();
     }
     kube_transfer_set_up(transfer, kube, send);
-    transfer->net = kube->net;
-    transfer->next = kube->net->transfers;
+    transfer->net = net;
+    transfer->next = net->transfers;
     if (transfer->next) {
         transfer->next->previous = transfer;
     }
-    kube->net->transfers = transfer;
+    net->transfers = transfer;
     kube->figures.requests++;
-    if (curl_multi_add_handle(kube->net->multi, transfer->easy) != CURLM_OK) {
+    if (curl_multi_add_handle(net->multi, transfer->easy) != CURLM_OK) {
         abort(); /* only without memory, or for a handle that is in use */
     }
 }
@@ -259,7 +283,7 @@ void kube_transfer_done(struct kube_transfer *transfer)
     transfer->headers = NULL;
     transfer->connect_to = NULL;
     buf_done(&transfer->body);
-    transfer->too_large = transfer->begun = transfer->dirty = false;
+    transfer->too_large = transfer->begun = transfer->dirty = transfer->link = false;
     transfer->status = 0;
     transfer->retry_after_ms = 0;
 }

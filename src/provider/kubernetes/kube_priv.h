@@ -1,8 +1,9 @@
 /* What the files of the client share. From below: kube_net.c (libcurl on the loop: one transfer),
  * kube_credential.c (who we are), kube_exchange.c (a transfer with its tries), kube_discovery.c
- * (kind -> path), kube_request.c and kube_ops.c (the requests of kube.h), kube_watch.c. Without
- * I/O: kube_figures.c (what is counted), kube_status.c (what an answer means), kube_stream.c (lines
- * of a watch), kube_resources.c (a discovery document), kube_path.c. */
+ * (kind -> path), kube_request.c and kube_ops.c (the requests of kube.h), kube_watch.c, kube_link.c
+ * (a connection for an upgrade). Without I/O: kube_figures.c (what is counted), kube_status.c (what
+ * an answer means), kube_stream.c (lines of a watch), kube_resources.c (a discovery document),
+ * kube_path.c. */
 #pragma once
 
 #include <curl/curl.h>
@@ -42,6 +43,7 @@ struct kube_transfer {    /* one HTTP request and its answer; embedded in its ow
     bool too_large;
     bool begun; /* headers have come: status is set */
     bool dirty; /* came is to be called */
+    bool link;  /* only connects, and stays attached: a kube_link's */
     int status;
     uint64_t retry_after_ms; /* 0 = the answer did not say */
     void (*came)(void *arg); /* headers or bytes came; may cancel. NULL = only the end matters */
@@ -56,6 +58,7 @@ struct kube_send { /* borrowed until begin returns; body until the end */
     struct slice body;
     uint64_t timeout_ms; /* 0 = none: a watch */
     bool fresh;          /* on a connection of its own: else libcurl may send it twice */
+    bool link;           /* connects, by HTTP/1.1, and sends nothing */
 };
 
 /* came, ended, arg and bytes_max are set by the owner; all else zero. */

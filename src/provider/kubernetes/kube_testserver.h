@@ -29,6 +29,7 @@ struct server_conn {
     struct loop_watch watch;
     struct buf in;
     bool open;
+    void (*raw)(struct server_conn *conn); /* reads in by itself from here on; NULL = requests */
 };
 
 struct seen { /* a request, borrowed until the function returns */
@@ -173,7 +174,7 @@ static inline void server_readable(void *arg, uint32_t events)
     ssize_t got = recv(conn->watch.fd, data, sizeof(data), MSG_DONTWAIT);
     if (got > 0) {
         (void)buf_append(&conn->in, data, (size_t)got);
-        server_take(conn);
+        conn->raw ? conn->raw(conn) : server_take(conn);
     } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
         server_close(conn);
     }

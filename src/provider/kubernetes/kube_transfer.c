@@ -135,10 +135,13 @@ static void set_server(struct kube_transfer *transfer, const struct kube *kube, 
 static void set_request(struct kube_transfer *transfer, const struct kube_send *send)
 {
     CURL *easy = transfer->easy;
-    (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    (void)curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+    long version = send->link ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS;
+    (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version);
+    (void)curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, send->link ? 1L : 0L);
+    (void)curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, send->link ? 1L : 0L);
+    (void)curl_easy_setopt(easy, CURLOPT_PIPEWAIT, send->link ? 0L : 1L);
     (void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, send->fresh ? 1L : 0L);
-    (void)curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, send->fresh ? 1L : 0L);
+    (void)curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, send->fresh && !send->link ? 1L : 0L);
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* not for a name that nobody resolves */
     (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "jsorc/" JSORC_VERSION);

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "action/target.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -17,6 +16,7 @@
 #include "loop/loop.h"
 #include "manifest/manifest.h"
 #include "manifest/pod.h"
+#include "provider/kubernetes/access.h"
 #include "provider/kubernetes/kube.h"
 #include "provider/kubernetes/reconciler.h"
 
@@ -29,6 +29,7 @@ struct kubernetes {
     struct loop *loop; /* borrowed */
     struct kube *kube; /* borrowed */
     struct reconciler *reconciler;
+    struct access *access;
     uint64_t start_timeout_ms;
     char *owner;
     struct app *apps;
@@ -40,6 +41,7 @@ struct app {
     struct kubernetes *provider; /* borrowed */
     char *module;
     struct reconciler_set *set;
+    struct access_routes *routes;
     struct kube_pod *pods; /* newest first */
     bool ending;           /* its objects are being deleted */
 };
@@ -125,6 +127,7 @@ static struct app *app_find(const struct kubernetes *provider, const char *modul
 static void app_done(struct app *app)
 {
     (void)reconciler_forget(app->set);
+    (void)access_routes_free(app->routes);
     free(app->module);
     free(app);
 }
@@ -148,27 +151,17 @@ static void tell_trouble(struct kube_pod *pod, const char *reason, const char *t
     }
 }
 
-static void tell_replicas(struct kube_pod *pod, const struct endpoint *endpoints, size_t count)
+/* False: it is not known yet how they are reached. */
+static bool tell_replicas(struct kube_pod *pod, const struct endpoint *endpoints, size_t count)
 {
-    static struct sockaddr_storage addresses[TARGET_SET_MAX]; /* the loop's thread only */
-    static struct pod_replica replicas[TARGET_SET_MAX];
-    static char hosts[TARGET_SET_MAX][60];
-    uint32_t used = 0;
-    for (size_t i = 0; i < count && used < TARGET_SET_MAX; i++) {
-        bool six = strchr(endpoints[i].address, ':') != NULL;
-        struct pod_replica *replica = &replicas[used];
-        if (endpoint_address(&endpoints[i], &addresses[used], &replica->address_size) < 0) {
-            continue;
-        }
-        (void)snprintf(hosts[used], sizeof(hosts[used]), six ? "[%s]:%u" : "%s:%u",
-                       endpoints[i].address, endpoints[i].port);
-        replica->name = endpoints[i].pod;
-        replica->address = (const struct sockaddr *)&addresses[used];
-        replica->host = hosts[used++];
+    const struct pod_replica *replicas = NULL;
+    int used = access_replicas(pod->app->routes, endpoints, (uint32_t)count, &replicas);
+    if (used >= 0) {
+        pod->started = true;
+        loop_timer_clear(pod->provider->loop, &pod->timer);
+        pod->events.replicas(pod->events.arg, replicas, (uint32_t)used);
     }
-    pod->started = true;
-    loop_timer_clear(pod->provider->loop, &pod->timer);
-    pod->events.replicas(pod->events.arg, replicas, used);
+    return used >= 0;
 }
 
 /* What a pod hears of its app. A first pod serves as soon as one replica does; the next revision
@@ -181,8 +174,9 @@ static void tell_pod(struct kube_pod *pod)
     struct condition condition = {0};
     bool newest = pod == app->pods;
     bool replaces = newest && pod->older;
+    bool reached = true;
     if (pod->started || (count > 0 && (!replaces || reconciler_is_rolled_out(app->set)))) {
-        tell_replicas(pod, endpoints, count);
+        reached = tell_replicas(pod, endpoints, count);
     }
     if (!newest) {
         return;
@@ -192,6 +186,8 @@ static void tell_pod(struct kube_pod *pod)
         char *text =
             xasprintf("%s%s%s", condition.reason, condition.text[0] ? ": " : "", condition.text);
         tell_trouble(pod, condition.reason, text, condition.stuck);
+    } else if (!reached && access_trouble(app->provider->access)) {
+        tell_trouble(pod, "Unreachable", access_trouble(app->provider->access), true);
     } else if (pod->started || !pod->trouble || strcmp(pod->trouble, "StartTimeout") != 0) {
         tell_trouble(pod, NULL, NULL, false);
     }
@@ -210,6 +206,18 @@ static void on_changed(void *arg)
     for (struct kube_pod *pod = app->pods; pod; pod = older) {
         older = pod->older;
         tell_pod(pod);
+    }
+}
+
+static void on_access(void *arg)
+{
+    struct kubernetes *provider = arg;
+    struct app *next = NULL;
+    for (struct app *app = provider->apps; app; app = next) {
+        next = app->next;
+        if (!app->ending) {
+            on_changed(app);
+        }
     }
 }
 
@@ -280,8 +288,10 @@ static struct pod *start(struct provider *base, const struct pod_spec *spec,
     struct app *app = app_find(provider, spec->module);
     if (!app) {
         app = xcalloc(1, sizeof(*app));
-        *app = (struct app){
-            .next = provider->apps, .provider = provider, .module = xstrdup(spec->module)};
+        *app = (struct app){.next = provider->apps,
+                            .provider = provider,
+                            .module = xstrdup(spec->module),
+                            .routes = access_routes_new(provider->access)};
         provider->apps = app;
     }
     CLEANUP(json_put) struct json_object *map = manifest_map(manifest);
@@ -376,6 +386,7 @@ static struct provider *free_provider(struct provider *base)
             app_done(app);
         }
         (void)reconciler_free(provider->reconciler);
+        (void)access_free(provider->access);
         free(provider->owner);
         free(provider);
     }
@@ -404,6 +415,7 @@ struct provider *kubernetes_provider_new(struct loop *loop, struct kube *kube,
     provider->start_timeout_ms = settings->start_timeout_ms;
     provider->owner = xstrdup(settings->owner);
     provider->reconciler = reconciler_new(loop, kube, settings->owner, random_seed());
+    provider->access = access_new(loop, &settings->access, on_access, provider);
     provider->sweep = (struct loop_timer){.fn = on_sweep, .arg = provider};
     return &provider->base;
 }

@@ -1,9 +1,11 @@
 /* Provider `kubernetes`: a module's pod is a Deployment with its Service and what else its action
- * config names. Pods are watched, not polled; their replicas are reached at their own addresses. */
+ * config names. Pods are watched, not polled; their replicas are reached at their own addresses, or
+ * through the API server (access.h). */
 #pragma once
 
 #include <stdint.h>
 
+#include "provider/kubernetes/access.h"
 #include "provider/provider.h"
 
 struct kube;
@@ -13,6 +15,7 @@ struct reconciler;
 struct kubernetes_settings {
     const char *owner;         /* of this installation: a label's value; copied */
     uint64_t start_timeout_ms; /* a pod without a ready replica after so long has a trouble */
+    struct access_settings access;
 };
 
 /* Never NULL. loop and kube are borrowed for its life. */
