@@ -238,7 +238,7 @@ static int dump_all(struct backup *backup, struct err *err)
 /* Small letters, digits and dashes; owned. */
 static char *tidy(const char *reason)
 {
-    CLEANUP(str_free) char *text = xstrndup(reason, REASON_MAX);
+    CLEANUP(str_free) char *text = xstrndup(reason, strnlen(reason, REASON_MAX));
     for (char *at = text; *at; at++) {
         *at = isalnum((unsigned char)*at) ? (char)tolower((unsigned char)*at) : '-';
     }
