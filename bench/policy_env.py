@@ -13,8 +13,8 @@ policy is told has noise on it.
 Prints the mean and 90th percentile of the gap to the oracle (every feasible placement simulated
 with the same luck), phases used and the slowest answer. A variant changes what is drawn, to where
 a policy could stumble: open load, payloads, memory for next to nothing, phases without traffic,
-figures that are missing or wrong. In each of them: no crash, no placement beyond the memory, never
-more than N + 1 phases, and an end; else the status is 1."""
+figures that are missing or wrong, users that are counted at a few looks. In each of them: no crash,
+no placement beyond the memory, never more than N + 1 phases, and an end; else the status is 1."""
 
 import argparse
 import json
@@ -93,6 +93,7 @@ VARIANTS = {
     "missing": setting(told="some"),
     "idle": setting(idle=0.3),
     "silent": setting(idle=1.0),
+    "miscounted": lambda world, draw: setattr(world, "looks", draw.choice([1, 3, 10])),
     "outliers": setting(outliers=0.15),
 }
 

@@ -48,6 +48,7 @@ class World:
         self.rate = None  # requests a second of an open load
         self.idle = 0.0  # share of the phases without traffic
         self.outliers = 0.0  # share of the phases that show three times the latency
+        self.looks = 0  # at how many runs are under way, in a phase; 0 = users are told, and right
         self.told = "all"  # or "least": mean latency and throughput; or "some": members go missing
 
     def service(self, draw, mean):
@@ -266,6 +267,15 @@ class Simulation:
         return sum(self.latencies) / len(self.latencies)
 
 
+def counted_users(world, latency_s, rate, chance):
+    """Users as the daemon counts them: the most at a few looks, but no fewer than Little's law
+    makes; what their requests leave of the time is their pause."""
+    busy = min(1, rate * latency_s / world.users)
+    seen = [sum(chance.random() < busy for _ in range(world.users)) for _ in range(world.looks)]
+    users = max(1, *seen, math.ceil(rate * latency_s - 0.05))
+    return {"users": users, "think_s": max(0, users / rate - latency_s)}
+
+
 def measure(world, placement, phase):
     draw = random.Random(f"{world.seed}-{phase}")
     chance = random.Random(f"{world.seed}-{phase}-chance")
@@ -286,6 +296,8 @@ def measure(world, placement, phase):
         },
         "walkers": {f"walk{w}": {"runs": n} for w, n in simulation.runs.items()},
     }
+    if world.looks:
+        line |= counted_users(world, line["mean_latency_s"], line["throughput"], chance)
     if world.told == "least":
         return {name: line[name] for name in ("mean_latency_s", "throughput")}
     if world.told == "some":

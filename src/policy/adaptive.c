@@ -79,7 +79,8 @@ static void tell_in_round(struct adaptive *state)
 
 static void tell_kept(struct adaptive *state, const struct policy_measurement *seen, double phase_s)
 {
-    double think_s = isnan(state->learned.users) ? NAN : state->learned.think_s;
+    const struct load *load = &state->learned.load;
+    double think_s = isnan(load->users) ? NAN : load->think_s;
     const char *shifted = watch_add(&state->watch, seen, think_s, phase_s);
     if (shifted) {
         state->stage = STAGE_VERIFY;
@@ -94,15 +95,16 @@ static void tell_kept(struct adaptive *state, const struct policy_measurement *s
 /* The number of users is what their requests and pauses add up to: Little's law. */
 static void recount_users(struct adaptive *state, const struct policy_measurement *seen)
 {
-    double users = seen->throughput_s * (seen->mean_latency_s + state->learned.think_s);
-    if (isnan(state->learned.users) || !isnan(seen->users) || !isfinite(users)) {
+    struct load *load = &state->learned.load;
+    double users = seen->throughput_s * (seen->mean_latency_s + load->think_s);
+    if (isnan(load->users) || !isnan(seen->users) || !isfinite(users)) {
         return;
     }
-    if (fabs(log(users / state->learned.users)) > 0.1) {
-        state->learned.users = fmax(1, round(users));
+    if (fabs(log(users / load->users)) > 0.1) {
+        load->users = fmax(1, round(users));
         struct record *record = learned_find(&state->learned, state->held);
         if (record) {
-            record->users = state->learned.users;
+            record->load.users = load->users;
         }
     }
 }

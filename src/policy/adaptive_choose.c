@@ -297,10 +297,10 @@ void adaptive_outlook(void *opaque, placement_t now, double load,
         for (size_t r = 0; r < learned->record_count; r++) {
             learned->records[r].stale = true;
         }
-        learned->users = isnan(learned->users) ? NAN : fmax(1, round(learned->users * load));
-        learned->rate_s *= load;
-        learned->model.users = isnan(learned->users) ? 0 : learned->users;
-        learned->model.rate_s *= load;
+        struct load *other = &learned->load;
+        other->users = isnan(other->users) ? NAN : fmax(1, round(other->users * load));
+        other->rate_s *= load;
+        learned_set_load(&learned->model, *other);
         candidates_make(learned, &rules, state->candidates);
     }
     const struct candidate *best = best_of(state), *here = find(state, now);

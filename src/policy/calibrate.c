@@ -196,9 +196,10 @@ static void correct(struct fit *fit)
             continue;
         }
         double simulated_s = fit->own[w].simulated / fit->own[w].weight;
-        model->own_s[w] = model->own_s[w] > 0
-                              ? model->own_s[w] * bounded_step(measured_s, simulated_s)
-                              : measured_s / fmax(1, isnan(learned->users) ? 1 : learned->users);
+        model->own_s[w] =
+            model->own_s[w] > 0
+                ? model->own_s[w] * bounded_step(measured_s, simulated_s)
+                : measured_s / fmax(1, isnan(learned->load.users) ? 1 : learned->load.users);
     }
 }
 
@@ -281,7 +282,7 @@ static bool nature_matters(const struct learned *learned)
 {
     for (size_t r = 0; r < learned->record_count; r++) {
         const struct record *record = &learned->records[r];
-        if (record_is_comparable(record) && (isnan(record->users) || record->users > 1)) {
+        if (record_is_comparable(record) && (isnan(record->load.users) || record->load.users > 1)) {
             return true;
         }
     }
@@ -318,9 +319,7 @@ void learned_calibrate(struct learned *learned, uint64_t seed)
 {
     struct twin_model *model = &learned->model;
     model->problem = &learned->shape;
-    model->users = isnan(learned->users) ? 0 : learned->users;
-    model->think_s = learned->think_s;
-    model->rate_s = isnan(learned->rate_s) ? 0 : learned->rate_s;
+    learned_set_load(model, learned->load);
     twin_spread(model, SCV_ASSUMED);
     learned_count(learned);
     choose_nature(learned, seed);

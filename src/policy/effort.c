@@ -33,7 +33,8 @@ static struct twin_effort of_runs(const struct learned *learned, double runs, do
 struct twin_effort learned_effort(const struct learned *learned, double calls, double work_max,
                                   uint64_t seed)
 {
-    double in_flight = isnan(learned->users) ? OPEN_CROWD : fmin(learned->users, TWIN_USERS_MAX);
+    double users = learned->load.users;
+    double in_flight = isnan(users) ? OPEN_CROWD : fmin(users, TWIN_USERS_MAX);
     double runs = fmin(fmax(calls / calls_of_run(learned), RUNS_MIN), TWIN_RUNS_MAX / 2.0);
     double warmup_runs = runs * WARMUP_SHARE + WARMUP_CROWD * in_flight;
     struct twin_effort effort = of_runs(learned, runs, warmup_runs, seed);

@@ -11,7 +11,7 @@ static struct learned *made(size_t modules, double calls_each, double users)
     struct learned *learned = xcalloc(1, sizeof(*learned));
     problem = (struct policy_problem){.module_count = modules};
     learned->problem = &problem;
-    learned->users = users;
+    learned->load.users = users;
     for (size_t m = 0; m < modules; m++) {
         learned->calls_per_run[m] = calls_each;
     }

@@ -17,9 +17,7 @@ void learned_init(struct learned *learned, const struct policy_problem *problem)
     *learned = (struct learned){
         .problem = problem,
         .records = xcalloc(RECORDS_MAX, sizeof(struct record)),
-        .users = problem->users,
-        .think_s = problem->think_s,
-        .rate_s = problem->rate_s,
+        .load = {problem->users, problem->think_s, problem->rate_s},
     };
     policy_problem_copy(problem, &learned->shape);
 }
@@ -54,13 +52,13 @@ static struct record *place_for_one(struct learned *learned)
     return &learned->records[RECORDS_MAX - 1];
 }
 
-/* The mean of old over weight phases and one more. */
-static double merged(double old, double weight, double one)
+/* The mean of old over weight phases and one over more of them. */
+static double merged(double old, double weight, double one, double more)
 {
-    if (isnan(one)) {
+    if (isnan(one) || more <= 0) {
         return old;
     }
-    return isnan(old) || weight <= 0 ? one : (old * weight + one) / (weight + 1);
+    return isnan(old) || weight <= 0 ? one : (old * weight + one * more) / (weight + more);
 }
 
 /* By calls, for a phase with few of them says little. */
@@ -135,17 +133,68 @@ static void list_unlisted(struct learned *learned, size_t module)
     walker->calls[walker->call_count++] = (uint16_t)module;
 }
 
-static void note_load(struct learned *learned, const struct policy_measurement *seen)
+/* ---- the load ---- */
+
+/* Of one phase; what is not told is as before. */
+static struct load load_of(const struct learned *learned, const struct policy_measurement *seen)
 {
+    struct load load = learned->load;
     if (!isnan(seen->users)) {
-        learned->users = seen->users >= 1 ? seen->users : NAN;
+        load.users = seen->users >= 1 ? seen->users : NAN;
     }
-    learned->think_s = isnan(seen->think_s) ? learned->think_s : seen->think_s;
+    load.think_s = isnan(seen->think_s) ? load.think_s : seen->think_s;
     if (!isnan(seen->rate_s)) {
-        learned->rate_s = seen->rate_s;
+        load.rate_s = seen->rate_s;
     } else if (isnan(learned->problem->rate_s) && seen->throughput_s > 0) {
-        learned->rate_s = seen->throughput_s;
+        load.rate_s = seen->throughput_s;
     }
+    return load;
+}
+
+/* A record is of the load of all its phases, as its latency is: with the last one's alone, it would
+ * be compared with the twin under a load that most of it never had. */
+static void merge_load(struct record *record, struct load one, double phases)
+{
+    struct load *load = &record->load;
+    if (isnan(load->users) != isnan(one.users)) { /* another kind of load */
+        *load = one;
+        return;
+    }
+    load->users = merged(load->users, record->phases, one.users, phases);
+    load->think_s = merged(load->think_s, record->phases, one.think_s, phases);
+    load->rate_s = merged(load->rate_s, record->phases, one.rate_s, phases);
+}
+
+/* As many users as there can be: whole ones, who pause so that they make as many requests. */
+static struct load in_whole_users(struct load load, double throughput_s)
+{
+    if (isnan(load.users)) {
+        return load;
+    }
+    double users = fmax(1, round(load.users));
+    if (throughput_s > 0) {
+        load.think_s = fmax(0, load.think_s + (users - load.users) / throughput_s);
+    }
+    load.users = users;
+    return load;
+}
+
+/* The load now is that of all phases since the last shift, like all else that is known: placements
+ * are compared under one load, and not under the one that the last phase counted. */
+static void sum_up_load(struct learned *learned, const struct record *last)
+{
+    struct record sum = {.load = last->load, .throughput_s = last->throughput_s};
+    for (size_t i = 0; i < learned->record_count; i++) {
+        const struct record *record = &learned->records[i];
+        if (record->stale || isnan(record->load.users) != isnan(last->load.users)) {
+            continue;
+        }
+        merge_load(&sum, record->load, record->phases);
+        sum.throughput_s =
+            merged(sum.throughput_s, sum.phases, record->throughput_s, record->phases);
+        sum.phases += record->phases;
+    }
+    learned->load = in_whole_users(sum.load, sum.throughput_s);
 }
 
 /* What the calls of a run took, as their callers saw it; NAN = not told. */
@@ -162,11 +211,10 @@ static double calls_of_run_s(const struct policy_measurement *seen, double runs)
 /* The mean latency, unless that is a freak. Users and throughput tell it once more, by Little's
  * law: if that is much less, and no less than the calls of a run took, the mean is not what it was.
  */
-static double latency_of(const struct learned *learned, const struct policy_measurement *seen,
-                         double runs)
+static double latency_of(const struct policy_measurement *seen, struct load load, double runs)
 {
-    double told_s = seen->mean_latency_s, think_s = learned->think_s;
-    double other_s = learned->users / seen->throughput_s - think_s;
+    double told_s = seen->mean_latency_s, think_s = load.think_s;
+    double other_s = load.users / seen->throughput_s - think_s;
     double calls_s = calls_of_run_s(seen, runs);
     /* An error of the throughput is a larger one of what is left beside the pauses. */
     bool freak = other_s > 0 && log(told_s / other_s) > FREAK * (1 + think_s / other_s) &&
@@ -194,9 +242,10 @@ struct record *learned_add(struct learned *learned, placement_t placement,
         runs += seen->walkers[i].runs;
     }
     runs = runs > 0 ? runs : seen->throughput_s * phase_s;
-    note_load(learned, seen);
-    record->latency_s = merged(record->latency_s, record->phases, latency_of(learned, seen, runs));
-    record->throughput_s = merged(record->throughput_s, record->phases, seen->throughput_s);
+    struct load load = load_of(learned, seen);
+    merge_load(record, load, 1);
+    record->latency_s = merged(record->latency_s, record->phases, latency_of(seen, load, runs), 1);
+    record->throughput_s = merged(record->throughput_s, record->phases, seen->throughput_s, 1);
     record->runs += isnan(runs) ? !isnan(seen->mean_latency_s) : runs;
     record->sampled += isfinite(runs) ? runs : 0;
     record->errors += seen->errors;
@@ -216,13 +265,11 @@ struct record *learned_add(struct learned *learned, placement_t placement,
     for (size_t i = 0; i < seen->walker_count; i++) {
         struct policy_walker_figures *walker = &record->walkers[i];
         walker->mean_s = merged(walker->mean_s, walker->runs / fmax(1, seen->walkers[i].runs),
-                                seen->walkers[i].mean_s);
+                                seen->walkers[i].mean_s, 1);
         walker->runs += seen->walkers[i].runs;
         walker->errors += seen->walkers[i].errors;
     }
-    record->users = learned->users;
-    record->think_s = learned->think_s;
-    record->rate_s = learned->rate_s;
+    sum_up_load(learned, record);
     return record;
 }
 
@@ -239,6 +286,13 @@ void learned_age(struct learned *learned, bool only_load)
     }
 }
 
+void learned_set_load(struct twin_model *model, struct load load)
+{
+    model->users = isnan(load.users) ? 0 : load.users;
+    model->think_s = load.think_s;
+    model->rate_s = isnan(load.rate_s) ? 0 : load.rate_s;
+}
+
 void learned_model_of(const struct learned *learned, const struct record *record,
                       struct twin_model *ret_model)
 {
@@ -250,9 +304,7 @@ void learned_model_of(const struct learned *learned, const struct record *record
     for (size_t w = 0; runs > 0 && w < learned->problem->walker_count; w++) {
         ret_model->share[w] = record->walkers[w].runs / runs;
     }
-    ret_model->users = isnan(record->users) ? 0 : record->users;
-    ret_model->think_s = record->think_s;
-    ret_model->rate_s = isnan(record->rate_s) ? 0 : record->rate_s;
+    learned_set_load(ret_model, in_whole_users(record->load, record->throughput_s));
 }
 
 /* ---- a changed problem ---- */
@@ -271,9 +323,7 @@ static void translate_record(const struct learned *learned, const struct policy_
     record->throughput_s = old.throughput_s;
     record->stale = old.stale;
     record->void_latency = old.void_latency;
-    record->users = old.users;
-    record->think_s = old.think_s;
-    record->rate_s = old.rate_s;
+    record->load = old.load;
     for (size_t i = 0; i < former->module_count; i++) {
         size_t now = policy_module_find(problem, slice_str(former->modules[i].name));
         if (now < problem->module_count) {
@@ -303,9 +353,12 @@ void learned_change(struct learned *learned, const struct policy_problem *former
             }
         }
     }
-    learned->users = learned->problem->users;
-    learned->think_s = learned->problem->think_s;
-    learned->rate_s = isnan(learned->problem->rate_s) ? learned->rate_s : learned->problem->rate_s;
+    double rate_s = learned->problem->rate_s;
+    learned->load = (struct load){
+        .users = learned->problem->users,
+        .think_s = learned->problem->think_s,
+        .rate_s = isnan(rate_s) ? learned->load.rate_s : rate_s,
+    };
 }
 
 double record_scatter(const struct record *record)

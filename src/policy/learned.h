@@ -9,6 +9,12 @@
 
 #define RECORDS_MAX 96 /* placements measured; the oldest stale one goes for a new one */
 
+struct load {
+    double users;   /* NAN = open; of several phases: a mean */
+    double think_s; /* their pause */
+    double rate_s;  /* requests a second of an open one; NAN = not known */
+};
+
 /* Measurements under one placement: means over its phases. */
 struct record {
     placement_t placement;
@@ -19,8 +25,8 @@ struct record {
     double throughput_s; /* NAN = not told */
     bool stale;          /* of before a shift */
     bool void_latency;   /* and of another system: only its service times say something still */
-    double users, think_s, rate_s;                            /* the load that it is of */
-    bool barred;                                              /* could not be placed like this */
+    struct load load;    /* mean over its phases */
+    bool barred;         /* could not be placed like this */
     struct policy_action_figures actions[POLICY_MODULES_MAX]; /* calls and errors are sums */
     struct policy_walker_figures walkers[POLICY_WALKERS_MAX];
 };
@@ -30,7 +36,7 @@ struct learned {
     struct policy_problem shape;          /* owned: walkers with all calls that were seen */
     struct record *records;               /* owned; records[record_count] */
     size_t record_count;
-    double users, think_s, rate_s; /* the load now; users NAN = open */
+    struct load load; /* now; whole users */
 
     /* What follows from the records; set by learned_calibrate. */
     struct twin_model model;
@@ -61,6 +67,8 @@ static inline bool record_is_comparable(const struct record *record)
 {
     return !record->barred && record->latency_s > 0 && !record->void_latency;
 }
+
+void learned_set_load(struct twin_model *model, struct load load);
 
 /* The model under the load and the mix of walkers that record is of: near saturation, two per cent
  * more of the heavy runs make the latency of a phase ten per cent longer, whatever the placement.

@@ -93,9 +93,9 @@ static void count_calls(struct learned *learned)
 /* How many calls are in the worker of m under record, by Little's law; 0 = nobody knows. */
 static double crowd_of(const struct learned *learned, const struct record *record, size_t m)
 {
-    bool closed = !isnan(record->users);
-    double rate_s =
-        closed ? record->users / (record->latency_s + record->think_s) : record->throughput_s;
+    bool closed = !isnan(record->load.users);
+    double rate_s = closed ? record->load.users / (record->latency_s + record->load.think_s)
+                           : record->throughput_s;
     double busy_s = learned->calls_per_run[m] * record->actions[m].exec_s;
     if (placement_local(record->placement, m)) {
         busy_s = record->latency_s; /* what is not elsewhere is in the runtime worker */
@@ -108,7 +108,7 @@ static double crowd_of(const struct learned *learned, const struct record *recor
     }
     double crowd = fmax(0, rate_s * busy_s);
     if (closed) { /* a job does not meet itself */
-        crowd *= (record->users - 1) / record->users;
+        crowd *= (record->load.users - 1) / record->load.users;
     }
     return isfinite(crowd) ? crowd : 0;
 }
@@ -169,7 +169,7 @@ static double usual_exec_s(const struct learned *learned)
     for (size_t m = 0; m < learned->problem->module_count; m++) {
         calls += learned->calls_per_run[m];
     }
-    double users = isnan(learned->users) ? 1 : fmax(learned->users, 1);
+    double users = isnan(learned->load.users) ? 1 : fmax(learned->load.users, 1);
     return count > 0 && calls > 0 ? latency_s / count / calls / sqrt(users) : EXEC_UNKNOWN_S;
 }
 

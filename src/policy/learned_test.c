@@ -79,4 +79,49 @@ static void a_phase_is_compared_under_its_own_mix_of_walkers(void)
     policy_problem_done(&problem);
 }
 
-TEST_MAIN(a_freak_mean_is_not_believed, a_phase_is_compared_under_its_own_mix_of_walkers)
+/* Two users with pauses of 50 ms; one phase of three met only one at once, and tells pauses to fit.
+ */
+static void a_record_is_of_the_load_of_all_its_phases(void)
+{
+    struct policy_problem problem;
+    struct learned learned;
+    struct twin_model model;
+    read_problem(&problem);
+    learned_init(&learned, &problem);
+    struct record *record =
+        told(&learned, "{\"mean_latency_s\":0.05,\"throughput\":20,\"users\":2,\"think_s\":0.05}");
+    (void)told(&learned, "{\"mean_latency_s\":0.05,\"throughput\":20,\"users\":1,\"think_s\":0}");
+    EXPECT(fabs(record->load.users - 1.5) < 1e-9 && fabs(record->load.think_s - 0.025) < 1e-9);
+    (void)told(&learned,
+               "{\"mean_latency_s\":0.05,\"throughput\":20,\"users\":2,\"think_s\":0.05}");
+    learned_model_of(&learned, record, &model);
+    EXPECT(model.users == 2 && fabs(model.think_s - 0.05) < 1e-9);
+    learned_done(&learned);
+    policy_problem_done(&problem);
+}
+
+/* What one phase miscounts is outvoted; what it says after a shift is not. */
+static void the_load_now_is_that_since_the_last_shift(void)
+{
+    struct policy_problem problem;
+    struct learned learned;
+    read_problem(&problem);
+    learned_init(&learned, &problem);
+    EXPECT(learned.load.users == 8);
+    for (int i = 0; i < 3; i++) {
+        (void)told(&learned,
+                   "{\"mean_latency_s\":0.05,\"throughput\":20,\"users\":2,\"think_s\":0.05}");
+    }
+    (void)told(&learned, "{\"mean_latency_s\":0.05,\"throughput\":20,\"users\":1,\"think_s\":0}");
+    EXPECT(learned.load.users == 2 && fabs(learned.load.think_s - 0.05) < 1e-9);
+    learned_age(&learned, true);
+    (void)told(&learned, "{\"mean_latency_s\":0.05,\"throughput\":20,\"users\":1,\"think_s\":0}");
+    EXPECT(learned.load.users == 1 && learned.load.think_s == 0);
+    (void)told(&learned, "{\"mean_latency_s\":0.05,\"throughput\":20,\"users\":0,\"rate_s\":20}");
+    EXPECT(isnan(learned.load.users) && learned.load.rate_s == 20); /* open now: no mean of both */
+    learned_done(&learned);
+    policy_problem_done(&problem);
+}
+
+TEST_MAIN(a_record_is_of_the_load_of_all_its_phases, the_load_now_is_that_since_the_last_shift,
+          a_freak_mean_is_not_believed, a_phase_is_compared_under_its_own_mix_of_walkers)
