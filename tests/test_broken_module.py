@@ -40,6 +40,12 @@ def test_the_others_serve_and_are_not_loaded_again_for_it(serve, write, tmp_path
                    write("good.py", GOOD), write("slow.py", SLOW.format(note=str(note))))
     daemon.expect_log("module did not start")
     assert daemon.call("good.f").json() == "good"
+    refused = wait_until(lambda: (reply := daemon.call("abad.f")).status == 503 and reply, 30,
+                         "its failure")
+    assert refused.json()["type"] == "Unavailable"
+    assert "the module of 'abad.f' is not running" in refused.json()["detail"]
+    assert "pip install nosuch" in refused.json()["detail"]
+    assert daemon.call("abadly.f").status == 404
     assert daemon.call("slow.f").json() == "slow"
 
     def state():
@@ -65,6 +71,9 @@ def test_walkers_start_once_what_kept_them_is_mended(serve, write, tmp_path):
     daemon = serve(write("walkers.py", walkers.format(mended=str(mended))))
     daemon.expect_log("module did not start")
     wait_until(lambda: daemon.log_text().count("module=walkers") >= 3, 30, "two more tries")
+    refused = daemon.post("/walkers/f", {})
+    assert refused.status == 503
+    assert "module 'walkers' did not start: import failed" in refused.json()["detail"]
     mended.touch()
     wait_until(lambda: daemon.post("/walkers/f", {}).status == 200, 30, "the walker")
     assert "have walkers" not in daemon.log_text() and "it has walkers" not in daemon.log_text()

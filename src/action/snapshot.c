@@ -63,6 +63,24 @@ const struct action_route *snapshot_find(const struct snapshot *snapshot, struct
     return NULL;
 }
 
+const struct module_route *snapshot_failed_module(const struct snapshot *snapshot,
+                                                  struct slice action)
+{
+    const struct module_route *found = NULL;
+    size_t longest = 0;
+    for (size_t i = 0; i < snapshot->module_count; i++) {
+        const struct module_route *module = &snapshot->modules[i];
+        size_t size = strlen(module->name);
+        bool begins = size > longest && action.size > size && action.data[size] == '.' &&
+                      memcmp(action.data, module->name, size) == 0;
+        if (begins && module->state == ROUTE_FAILED && module->why) {
+            found = module;
+            longest = size;
+        }
+    }
+    return found;
+}
+
 static int by_name(const void *a, const void *b)
 {
     const struct action_route *left = a, *right = b;

@@ -18,7 +18,7 @@ struct target_set;
 enum route_state {
     ROUTE_READY,   /* targets is set */
     ROUTE_WAITING, /* a target is being made: hold the call */
-    ROUTE_FAILED,  /* there is none; why is set */
+    ROUTE_FAILED,  /* there is none; why is set if that is for a failure */
 };
 
 /* Where calls of one module go. */
@@ -56,6 +56,11 @@ struct snapshot *snapshot_free(struct snapshot *snapshot, void (*auth_unref)(str
 
 /* NULL = no such action. */
 const struct action_route *snapshot_find(const struct snapshot *snapshot, struct slice name);
+
+/* The module of which the action would be by its name, if that has failed; NULL = there is none. Of
+ * several the one with the longest name. */
+const struct module_route *snapshot_failed_module(const struct snapshot *snapshot,
+                                                  struct slice action);
 
 /* Sorts the actions; the caller has filled them in. */
 void snapshot_sort(struct snapshot *snapshot);

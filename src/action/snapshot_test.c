@@ -41,6 +41,27 @@ static void finds_exactly_the_names_it_has(void)
     snapshot_free(snapshot, NULL);
 }
 
+static void tells_an_unknown_action_from_one_of_a_module_that_failed(void)
+{
+    struct module_route modules[] = {
+        {.name = (char *)(uintptr_t) "kit", .state = ROUTE_FAILED, .why = (char *)(uintptr_t) "x"},
+        {.name = (char *)(uintptr_t) "kit.ocr",
+         .state = ROUTE_FAILED,
+         .why = (char *)(uintptr_t) "y"},
+        {.name = (char *)(uintptr_t) "gone", .state = ROUTE_FAILED}, /* unloaded */
+        {.name = (char *)(uintptr_t) "good", .state = ROUTE_READY}};
+    static const struct {
+        const char *action, *why;
+    } rows[] = {{"kit.read", "x"}, {"kit.ocr.read", "y"}, {"kit.", "x"},     {"kit", NULL},
+                {"kits.f", NULL},  {"gone.f", NULL},      {"good.no", NULL}, {"", NULL}};
+    struct snapshot snapshot = {.module_count = 4, .modules = modules};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct module_route *module =
+            snapshot_failed_module(&snapshot, slice_str(rows[i].action));
+        EXPECT_STR(module ? module->why : NULL, rows[i].why);
+    }
+}
+
 static void frees_a_snapshot_only_when_every_loop_has_left_it(void)
 {
     static const char *const names[] = {"a.b"};
@@ -65,4 +86,5 @@ static void frees_a_snapshot_only_when_every_loop_has_left_it(void)
     target_unref(target);
 }
 
-TEST_MAIN(finds_exactly_the_names_it_has, frees_a_snapshot_only_when_every_loop_has_left_it)
+TEST_MAIN(finds_exactly_the_names_it_has, tells_an_unknown_action_from_one_of_a_module_that_failed,
+          frees_a_snapshot_only_when_every_loop_has_left_it)

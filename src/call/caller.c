@@ -144,8 +144,9 @@ void call_route(struct call *call)
             call_park(call);
             return;
         }
-        if (!route) {
-            call_fail(call, CALL_UNKNOWN, NULL);
+        if (!route) { /* of a module that never loaded nobody knows the actions */
+            module = snapshot_failed_module(snapshot, slice_str(call->name));
+            call_fail(call, module ? CALL_UNAVAILABLE : CALL_UNKNOWN, module ? module->why : NULL);
             return;
         }
         module = route->module;

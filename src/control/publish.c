@@ -49,8 +49,23 @@ static void fill_route(const struct control *control, struct plan_route planned,
         ret->state = ROUTE_WAITING;
     } else {
         ret->state = ROUTE_FAILED;
-        ret->why = why ? xstrdup(why) : NULL;
+        ret->why = why && planned.choice == CHOICE_FAILED ? xstrdup(why) : NULL;
     }
+}
+
+/* Why there are no walkers: a module that has some did not start, or one of which nobody knows yet
+ * whether it has. NULL = none is wanted. */
+static char *why_no_walkers(const struct control *control)
+{
+    for (uint32_t i = 0; i < control->module_count; i++) {
+        const struct module *module = control->modules[i];
+        bool may_have = module->walkers || (!module->info && module->wanted == PLACE_MODULE);
+        if (control->plan.routes[i].choice == CHOICE_FAILED && may_have) {
+            return xasprintf("module '%s' did not start: %s", module->name,
+                             module->error ? module->error : "not known why");
+        }
+    }
+    return NULL;
 }
 
 static size_t count_actions(const struct control *control)
@@ -149,7 +164,8 @@ void control_publish(struct control *control)
         /* A module that is loaded for the first time may bring any name. */
         snapshot->incomplete |= !module->info && control->plan.routes[i].choice == CHOICE_WAIT;
     }
-    fill_route(control, control->plan.runtime, "walkers", NULL, &snapshot->runtime);
+    CLEANUP(str_free) char *why = why_no_walkers(control);
+    fill_route(control, control->plan.runtime, "walkers", why, &snapshot->runtime);
     snapshot_sort(snapshot);
     snapshot->walker_stats = &control->walker_stats;
     snapshot->walker_timeout_ms = control->settings.call_timeout_ms;
