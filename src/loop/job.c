@@ -6,7 +6,8 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 
-#define JOB_IDLE_MS 10000 /* a thread without work ends after this: an idle daemon has none */
+#define JOB_IDLE_MS  10000 /* a thread without work ends after this: an idle daemon has none */
+#define JOB_RETRY_MS 100   /* after no thread could be made, which is for want of memory or room */
 
 struct job {
     struct job *next;
@@ -29,7 +30,14 @@ struct job_pool {
     unsigned idle;
     unsigned waiting; /* jobs in the list */
     bool stopping;
+    bool retrying;           /* jobs wait, and no thread could be made for them */
+    struct loop *retry_loop; /* borrowed; one whose job waits */
+    struct loop_task retry_task;
+    struct loop_timer retry_timer;
 };
+
+static void set_retry(void *arg);
+static void retry(void *arg);
 
 struct job_pool *job_pool_new(unsigned threads_max)
 {
@@ -42,6 +50,8 @@ struct job_pool *job_pool_new(unsigned threads_max)
     (void)pthread_condattr_destroy(&attributes);
     pool->last = &pool->first;
     pool->threads_max = threads_max;
+    pool->retry_task = (struct loop_task){.fn = set_retry, .arg = pool};
+    pool->retry_timer = (struct loop_timer){.fn = retry, .arg = pool};
     return pool;
 }
 
@@ -135,6 +145,42 @@ static void *run_jobs(void *arg)
     return NULL;
 }
 
+/* With the lock held. Where there is no thread and none can be made, that is tried again until it
+ * can: a job that nobody runs is one whose end somebody awaits for ever. */
+static void start_thread(struct job_pool *pool, struct loop *loop)
+{
+    pthread_t thread;
+    pthread_attr_t attributes;
+    (void)pthread_attr_init(&attributes);
+    (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    if (pthread_create(&thread, &attributes, run_jobs, pool) == 0) {
+        pool->threads++;
+    } else if (pool->threads == 0 && !pool->retrying) {
+        pool->retrying = true;
+        pool->retry_loop = loop;
+        loop_post(loop, &pool->retry_task);
+    }
+    (void)pthread_attr_destroy(&attributes);
+}
+
+static void set_retry(void *arg)
+{
+    struct job_pool *pool = arg;
+    loop_timer_set(pool->retry_loop, &pool->retry_timer,
+                   loop_now_ms(pool->retry_loop) + JOB_RETRY_MS);
+}
+
+static void retry(void *arg)
+{
+    struct job_pool *pool = arg;
+    pthread_mutex_lock(&pool->lock);
+    pool->retrying = false;
+    if (pool->first && pool->threads == 0) {
+        start_thread(pool, pool->retry_loop);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
 void job_submit(struct job_pool *pool, struct loop *loop, loop_fn work, loop_fn done, void *arg)
 {
     struct job *job = xcalloc(1, sizeof(*job));
@@ -146,14 +192,7 @@ void job_submit(struct job_pool *pool, struct loop *loop, loop_fn work, loop_fn 
     pool->waiting++;
     /* A thread that was signalled counts as idle until it runs: compare with all that wait. */
     if (pool->idle < pool->waiting && pool->threads < pool->threads_max) {
-        pthread_t thread;
-        pthread_attr_t attributes;
-        (void)pthread_attr_init(&attributes);
-        (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-        if (pthread_create(&thread, &attributes, run_jobs, pool) == 0) {
-            pool->threads++;
-        }
-        (void)pthread_attr_destroy(&attributes);
+        start_thread(pool, loop);
     } else {
         pthread_cond_signal(&pool->changed);
     }

@@ -1,5 +1,7 @@
 #include "loop/job.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -92,6 +94,34 @@ static void starts_a_job_beside_one_that_blocks(void)
     loop_free(loop);
 }
 
+/* The tests are linked with --wrap=pthread_create. */
+static atomic_int refusals;
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *arg);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *arg)
+{
+    return atomic_fetch_sub(&refusals, 1) > 0 ? EAGAIN
+                                              : __real_pthread_create(thread, attributes, run, arg);
+}
+
+static void runs_jobs_once_a_thread_can_be_made_again(void)
+{
+    struct sum sum = {.loop = loop_new(NULL), .done = 998};
+    struct job_pool *pool = job_pool_new(2);
+    atomic_store(&refusals, 3); /* of both submits, and of the first further try */
+    job_submit(pool, sum.loop, work, done, &sum);
+    job_submit(pool, sum.loop, work, done, &sum);
+    loop_run(sum.loop);
+    EXPECT_INT(sum.done, 1000);
+    EXPECT_INT(atomic_load(&sum.worked), 2);
+    job_pool_free(pool);
+    loop_free(sum.loop);
+}
+
 static void frees_a_pool_that_never_worked(void)
 {
     EXPECT(job_pool_free(job_pool_new(2)) == NULL);
@@ -99,4 +129,4 @@ static void frees_a_pool_that_never_worked(void)
 }
 
 TEST_MAIN(runs_every_job_and_brings_it_back_to_the_loop, starts_a_job_beside_one_that_blocks,
-          frees_a_pool_that_never_worked)
+          runs_jobs_once_a_thread_can_be_made_again, frees_a_pool_that_never_worked)
