@@ -26,6 +26,7 @@ struct target {
     atomic_uint in_flight;              /* calls sent or about to be */
     atomic_uint failures;               /* consecutive: refused, lost, broken; 0 after an answer */
     atomic_uint timeouts;               /* calls that ran over their limit, in all */
+    atomic_uint overruns;               /* the same in a row; 0 after an answer */
     atomic_uint_fast64_t open_until_ms; /* breaker of a guarded one: no calls before */
     atomic_uint_fast64_t shun_until_ms; /* it failed: calls go to others before, if there are any */
     atomic_bool slash_serves; /* external: a path that ends in a slash was answered by an action */

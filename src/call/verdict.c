@@ -30,7 +30,7 @@ static void report(struct caller *caller, struct target *target)
     }
 }
 
-/* trouble: how often it failed in a row, or ran over the limit. */
+/* trouble: how often in a row it failed, or ran over the limit. */
 static void shun(const struct caller *caller, struct target *target, unsigned trouble)
 {
     unsigned doublings = trouble - 1 < SHUN_DOUBLINGS ? trouble - 1 : SHUN_DOUBLINGS;
@@ -76,6 +76,7 @@ void call_on_reply(void *arg, enum http_outcome outcome, const struct http_reply
     }
     switch (outcome) {
     case HTTP_REPLIED:
+        atomic_store_explicit(&target->overruns, 0, memory_order_relaxed);
         if (!target->guarded || reply->status < 500) {
             atomic_store_explicit(&target->failures, 0, memory_order_relaxed);
         } else {
@@ -94,7 +95,8 @@ void call_on_reply(void *arg, enum http_outcome outcome, const struct http_reply
         break;
     case HTTP_TIMED_OUT:
         /* With the fewest calls under way it would draw them all. */
-        shun(caller, target, atomic_fetch_add(&target->timeouts, 1) + 1);
+        (void)atomic_fetch_add(&target->timeouts, 1);
+        shun(caller, target, atomic_fetch_add(&target->overruns, 1) + 1);
         report(caller, target);
         call_fail(call, CALL_TIMED_OUT, NULL);
         break;
