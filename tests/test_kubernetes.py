@@ -3,7 +3,9 @@ tells. The replicas of pods are `jsorc host` programs of this host; the test is 
 controllers. The same on a real cluster: tests/cluster."""
 
 import base64
+import contextlib
 import json
+import sqlite3
 import threading
 
 import pytest
@@ -363,6 +365,27 @@ def test_the_next_daemon_finds_its_pods_and_what_is_nobodys_goes(api, lab, daemo
     assert api.get("deployments", NS, "text")["metadata"]["resourceVersion"] == version, (
         "rolled out anew, say because the measured memory was forgotten")
     assert len(api.created) == made + 2, "what the test put there itself"
+
+
+def test_a_pod_that_is_not_wanted_any_more_stays_until_the_module_serves_elsewhere(
+        api, lab, daemon, tmp_path):
+    """As after a crash in a policy's trial: what was on trial is not stored."""
+    go_remote(daemon)
+    lab.start("a")
+    wait_until(lambda: is_remote(daemon), PATIENCE_S, "the move to the pod")
+    daemon.stop()
+    with contextlib.closing(sqlite3.connect(daemon.state / "jsorc.db")) as database:
+        database.execute("UPDATE modules SET place = 'module'")
+        database.commit()
+    gate = tmp_path / "gate"
+    lab.source.write_text(f"{TEXT}\nimport time\nwhile not os.path.exists({str(gate)!r}):\n"
+                          "    time.sleep(0.05)\n")
+    daemon.start()
+    wait_until(lambda: daemon.op("jsorc_status")["uptime_s"] > 4, PATIENCE_S, "a while")
+    assert api.names("deployments") == ["text"], "while the module loads"
+    gate.touch()
+    wait_until(lambda: not api.names("deployments"), PATIENCE_S, "the end of the objects")
+    assert upper(daemon)
 
 
 def test_what_somebody_changes_is_mended(api, lab, daemon):

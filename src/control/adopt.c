@@ -84,7 +84,25 @@ static int by_generation(const void *a, const void *b)
 void control_set_cluster(struct control *control, struct provider *cluster)
 {
     control->parts.cluster = cluster;
+    control->cluster_settled = false;
     cluster->ops->adopt(cluster, adopt, control);
+}
+
+void cluster_settle(struct control *control)
+{
+    struct provider *cluster = control->parts.cluster;
+    if (control->cluster_settled || !cluster || !cluster->ops->settled) {
+        return;
+    }
+    for (uint32_t i = 0; i < control->module_count; i++) {
+        const struct module *module = control->modules[i];
+        bool serves = control->plan.routes[i].choice == CHOICE_TARGET && !module->broken;
+        if (module->wanted != PLACE_NONE && !serves) {
+            return;
+        }
+    }
+    control->cluster_settled = true;
+    cluster->ops->settled(cluster);
 }
 
 void instances_adopt(struct control *control)

@@ -186,6 +186,7 @@ struct control {
     uint64_t wanted_since_ms[DECIDE_MODULES_MAX];
     struct plan_route published_runtime;
     bool must_publish;    /* something beside the routes changed */
+    bool cluster_settled; /* it was told that all that is wanted serves */
     bool placement_moved; /* by the last publication */
     void (*on_placement)(void *arg);
     void *on_placement_arg;
@@ -297,6 +298,9 @@ const struct seen_loaded *instance_find(const struct instance *instance, uint32_
 
 /* adopt.c */
 void instances_adopt(struct control *control);
+
+/* Lets the cluster take away what an earlier daemon left, once all that is wanted serves. */
+void cluster_settle(struct control *control);
 
 /* health.c: probes and memory of what serves. */
 void instance_check(struct instance *instance, uint64_t now_ms);

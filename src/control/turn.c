@@ -286,6 +286,7 @@ void control_turn(struct control *control)
         observe(control, now_ms, &seen);
         decide(&seen, now_ms, &control->plan);
         act(control, now_ms);
+        cluster_settle(control);
         tell_placement(control);
         tell_waiters(control, now_ms);
     } else {

@@ -81,6 +81,9 @@ struct provider_ops {
     struct pod *(*start)(struct provider *provider, const struct pod_spec *spec,
                          const struct pod_events *events, struct err *err);
     void (*adopt)(struct provider *provider, pod_adopt_fn fn, void *arg);
+    /* All that is wanted serves: what an earlier daemon left and nobody wants may go. NULL: adopt
+     * has seen to it. */
+    void (*settled)(struct provider *provider);
     /* Asks it to end after its calls; kills after grace_ms. exited follows. */
     void (*stop)(struct pod *pod, uint64_t grace_ms);
     /* Of pods that several daemons share: only the one that leads makes and ends them. NULL: they

@@ -20,7 +20,7 @@
 #include "provider/kubernetes/kube.h"
 #include "provider/kubernetes/reconciler.h"
 
-#define SWEEP_MS 3000 /* after the start: the first turn has wanted all that is to stay */
+#define SWEEP_MS 3000 /* after the start: modules and services have wanted all that is to stay */
 
 static const struct provider_ops kubernetes_ops;
 
@@ -34,6 +34,7 @@ struct kubernetes {
     char *owner;
     struct app *apps;
     struct loop_timer sweep;
+    bool settled, wanted; /* what the sweep waits for: modules serve, and SWEEP_MS have passed */
 };
 
 struct app {
@@ -354,10 +355,27 @@ static int measure(struct pod *pod, struct pod_memory *ret_memory)
 
 /* ---- the provider ---- */
 
+static void sweep(struct kubernetes *provider)
+{
+    if (provider->settled && provider->wanted) {
+        reconciler_sweep(provider->reconciler);
+    }
+}
+
 static void on_sweep(void *arg)
 {
     struct kubernetes *provider = arg;
-    reconciler_sweep(provider->reconciler);
+    provider->wanted = true;
+    sweep(provider);
+}
+
+/* Until then a pod that nobody wants may be all that a module has: it was on trial there, say, and
+ * loads again where it was before. */
+static void settled(struct provider *base)
+{
+    struct kubernetes *provider = (struct kubernetes *)base;
+    provider->settled = true;
+    sweep(provider);
 }
 
 /* Pods of an earlier daemon are found by their labels when the first turn starts them again; what
@@ -398,6 +416,7 @@ static const struct provider_ops kubernetes_ops = {
     .pods_stay = true,
     .start = start,
     .adopt = adopt,
+    .settled = settled,
     .stop = stop,
     .lead = lead,
     .measure = measure,
