@@ -57,12 +57,26 @@ def test_a_module_named_on_the_command_line_may_be_bad(serve, witness, write):
     daemon.start()
     assert daemon.call("witness.pid").status == 200
     reply = daemon.call("broken.f")
-    assert reply.status == 404
+    assert reply.status == 503 and "bad from the start" in reply.json()["detail"]
     wait_until(lambda: "bad from the start" in (module_status(daemon, "broken")["error"] or ""), 10,
                "the reason")
     bad.write_text("import jsorc\n@jsorc.action\ndef f():\n    return 1\n")
     assert daemon.op("jsorc_actions_load", name="broken", mode="module")["success"] is True
     assert daemon.call("broken.f").json() == 1
+
+
+def test_what_was_never_loaded_leaves_no_trace(serve, witness, write):
+    daemon = serve(witness)
+    daemon.expect_log("module did not start")
+    bad = write("bad.py", UNLOADABLE["raises"][0])
+    assert not daemon.op("actions_load_local", file=str(bad))["success"]
+    assert not daemon.op("actions_load_module", mod="no.such")["success"]
+    assert [module["name"] for module in daemon.op("jsorc_status")["modules"]] == ["witness"]
+    assert daemon.stored("name", "modules") == ["witness"]
+    assert daemon.call("bad.f").status == 404
+    bad.write_text("import jsorc\n@jsorc.action\ndef f():\n    return 1\n")
+    assert daemon.op("actions_load_local", file=str(bad)) == {"success": True}
+    assert daemon.call("bad.f").json() == 1
 
 
 def test_a_setup_that_fails_may_be_allowed(serve, write):

@@ -134,6 +134,13 @@ static int waiter_state(const struct control *control, const struct waiter *wait
     return 0;
 }
 
+/* It was named by this load alone, say by a file that is none: nothing of it is to be kept. */
+static bool is_known_by_its_load_only(const struct module *module)
+{
+    bool configured = module->config && json_object_object_length(module->config) > 0;
+    return !module->proven && !configured;
+}
+
 /* A load that failed leaves the module what it was, where it serves; one that serves nowhere is
  * given up unless it was well before. */
 static void give_up(struct control *control, const struct waiter *waiter)
@@ -151,6 +158,9 @@ static void give_up(struct control *control, const struct waiter *waiter)
                 module->revision = loaded->revision;
             }
         }
+    } else if (is_known_by_its_load_only(module) &&
+               control_unload(control, module->name, true, NULL) == 0) {
+        return;
     } else if (!module->proven) {
         module->wanted = PLACE_NONE;
     }
