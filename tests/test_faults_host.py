@@ -11,6 +11,7 @@ import resource
 import socket
 import sqlite3
 import subprocess
+import sys
 import time
 
 import pytest
@@ -346,12 +347,34 @@ def test_a_source_that_is_not_there_is_told_at_once(tmp_path, source, says):
     assert says in run.stderr
 
 
-def test_an_interpreter_that_is_not_there_is_told(serve, module):
-    daemon = serve(module, options=("--python", "/nonexistent/python3"))
+@pytest.mark.parametrize("python", ["/nonexistent/python3", "nonexistent-python", "/tmp"])
+def test_an_interpreter_that_is_not_there_is_a_wrong_setting(tmp_path, module, python):
+    run = subprocess.run([JSORC, "serve", module, "--state", tmp_path / "state", "--listen",
+                          "127.0.0.1:0", "--python", python],
+                         capture_output=True, text=True, timeout=20)
+    assert run.returncode == 2
+    assert f"setting 'python': '{python}' is no program that can be run" in run.stderr
+
+
+def test_an_interpreter_that_goes_away_is_told(serve, module, write):
+    python = write("python3", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    daemon = serve(module, options=("--python", python))
     daemon.expect_log("module did not start")
-    answer = daemon.op("jsorc_actions_load", name="m", mode="module")
+    wait_until(lambda: daemon.call("m.pid").status == 200, 30, "its module")
+    python.unlink()
+    answer = daemon.op("jsorc_actions_load", name="m", mode="remote", wait=True)
     assert answer["success"] is False
-    assert "cannot start '/nonexistent/python3': No such file or directory" in answer["message"]
+    assert f"cannot start '{python}': No such file or directory" in answer["message"]
+
+
+def test_a_source_of_the_file_that_is_not_there_is_told_at_once(tmp_path, write):
+    write("jsorc.yaml", "modules:\n  text:\n    source: nofile.py\n")
+    run = subprocess.run([JSORC, "serve", tmp_path, "--state", tmp_path / "state", "--listen",
+                          "127.0.0.1:0"], capture_output=True, text=True, timeout=20)
+    assert run.returncode == 1
+    assert "jsorc.yaml': module 'text': cannot read its source" in run.stderr
+    assert "nofile.py': No such file or directory" in run.stderr
 
 
 # ---- connections and descriptors

@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/child.h"
@@ -179,10 +182,61 @@ static int find_all(const struct settings *settings, struct json_object **ret, s
     return 0;
 }
 
+static bool is_program(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode) && access(path, X_OK) == 0;
+}
+
+/* As posix_spawnp finds it. */
+static bool is_in_path(const char *name)
+{
+    const char *folders = getenv("PATH");
+    for (const char *at = folders ? folders : "/usr/bin:/bin"; *at;) {
+        size_t size = strcspn(at, ":");
+        CLEANUP(str_free) char *path = xasprintf("%.*s/%s", (int)size, at, name);
+        if (is_program(path)) {
+            return true;
+        }
+        at += size + (at[size] == ':');
+    }
+    return false;
+}
+
+/* One that was named and is not there is a wrong setting; the usual one may be missing where all
+ * modules are native. */
+static int check_python(const char *python, struct err *err)
+{
+    bool there =
+        !python || !*python || (strchr(python, '/') ? is_program(python) : is_in_path(python));
+    return there ? 0
+                 : err_set(err, EINVAL,
+                           "setting 'python': '%s' is no program that can be run; 'jsorc doctor "
+                           "--python PATH' looks at an interpreter",
+                           python);
+}
+
+/* A file that jsorc.yaml names, as one of the command line. */
+static int check_files(const struct settings *settings, struct err *err)
+{
+    json_object_object_foreach(settings->modules, name, module)
+    {
+        struct stat status;
+        const char *source = json_str(module, "source");
+        if (source && *source == '/' && stat(source, &status) < 0) {
+            return err_errno(err, errno, "'%s': module '%s': cannot read its source '%s'",
+                             settings->config_path, name, source);
+        }
+    }
+    return 0;
+}
+
 int sources_check(const struct settings *settings, const struct paths *paths, struct err *err)
 {
     CLEANUP(json_put) struct json_object *found = NULL;
-    int failed = find_all(settings, &found, err);
+    int failed = check_python(settings->python, err);
+    failed = failed ? failed : check_files(settings, err);
+    failed = failed ? failed : find_all(settings, &found, err);
     for (size_t i = 0; !failed && i < json_object_array_length(settings->sources); i++) {
         const char *source =
             json_object_get_string(json_object_array_get_idx(settings->sources, i));

@@ -6,8 +6,9 @@ struct err;
 struct paths;
 struct settings;
 
-/* Checks that what the command line names exists: files and folders, and the packages of import
- * names for the workers' interpreter. -ENOENT, -EINVAL with what is wrong. Blocks. */
+/* Checks that what the command line and the file name exists: the workers' interpreter, files and
+ * folders, and on the command line the packages of import names. -ENOENT, -EINVAL with what is
+ * wrong. Blocks. */
 int sources_check(const struct settings *settings, const struct paths *paths, struct err *err);
 
 /* Loads all of it, and forgets modules that an earlier start loaded and this one does not name. A
