@@ -11,7 +11,7 @@ import time
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
-from programs import free_port, wait_until
+from programs import JSORC, free_port, wait_until
 from test_services import QUICK, WAIT_S, configure, info, wait_for
 
 TEXT = "Größe: 1.\n.\nA line that begins with a dot was before this one.\n"
@@ -165,6 +165,29 @@ def test_what_the_server_refuses_is_told(daemon, serve_mail, certificate):
     serve_mail("starttls", inbox, port)
     wait_for(daemon, "mail")
     assert send(daemon) == {"success": True} and len(inbox.mails) == 1
+
+
+def test_links_lead_where_others_reach_the_daemon(serve, serve_mail):
+    inbox, port, _ = serve_mail("none")
+    daemon = serve(options=(*QUICK, "--public-url", "https://jsorc.example.org/team/"))
+    admin, ann = ({"email": f"{name}@example.org", "password": "correct horse"}
+                  for name in ("admin", "ann"))
+    assert daemon.post("/user/create/", admin).status == 201  # without mail: active at once
+    answer = configure(daemon, "mail", host="127.0.0.1", port=port, security="none",
+                       sender="j@example.org")
+    assert answer["state"] == "RUNNING", answer
+    assert daemon.post("/user/create/", ann).status == 201
+    text = wait_until(lambda: inbox.mails and inbox.mails[0], WAIT_S, "a mail")[2] \
+        .get_body(("plain",)).get_content()
+    assert re.search(r"https://jsorc\.example\.org/team/user/activate/\w+", text)
+
+
+@pytest.mark.parametrize("url", ["jsorc.example.org", "ftp://example.org", "https://", "http://a?b"])
+def test_a_public_url_is_one(tmp_path, url):
+    run = subprocess.run([JSORC, "serve", "--state", tmp_path / "state", "--public-url", url],
+                         capture_output=True, text=True, timeout=20)
+    assert run.returncode == 2
+    assert f"public_url '{url}' is no URL" in run.stderr
 
 
 @pytest.mark.sanitize

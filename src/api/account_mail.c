@@ -74,14 +74,24 @@ bool account_mail_is_on(const struct api *api)
     return json_flag(info, "enabled", false) && state && strcmp(state, "FAILED") != 0;
 }
 
+/* Of the page that takes an activation code; owned by the caller. */
+static char *link_of(const struct api *api, const char *code)
+{
+    const char *base = api->public_url ? api->public_url : api->addresses[0];
+    size_t size = base ? strlen(base) : 0;
+    while (size > 0 && base[size - 1] == '/') {
+        size--;
+    }
+    return xasprintf("%.*s/user/activate/%s", (int)size, base ? base : "", code);
+}
+
 int account_mail_send(const struct api *api, enum store_code_kind kind, const char *email,
                       const char *code)
 {
     static const char *const keys[] = {"subject", "text", "html"};
     CLEANUP(json_put) struct json_object *config = config_object(api->store, "MAIL_CONFIG");
     struct json_object *given = json_member(config, "templates", json_type_object);
-    CLEANUP(str_free)
-    char *link = xasprintf("%s/user/activate/%s", api->addresses[0] ? api->addresses[0] : "", code);
+    CLEANUP(str_free) char *link = link_of(api, code);
     const char *const pairs[] = {"code", code, "token", code, "link", link, NULL};
     CLEANUP(json_put) struct json_object *mail = json_object_new_object();
     json_set_str(mail, "recipients", email);

@@ -38,6 +38,7 @@ struct api {
     const char *python_path;      /* where the package jsorc lies */
     const char *log_folder;       /* one file a worker's name */
     const char *const *addresses; /* URLs that the daemon listens on; ended by NULL */
+    const char *public_url;       /* by which others reach it; NULL = the first of these */
     const char *version;
     uint64_t tracksys_interval_ms;
     uint64_t wait_timeout_ms; /* for the state to be reached again */

@@ -222,6 +222,7 @@ int daemon_make_api(struct daemon *daemon, struct err *err)
                      .python_path = paths->python_path,
                      .log_folder = paths->logs,
                      .addresses = (const char *const *)daemon->urls,
+                     .public_url = settings->public_url,
                      .version = JSORC_VERSION,
                      .tracksys_interval_ms = (uint64_t)(settings->tracksys_interval_s * 1000),
                      .wait_timeout_ms = (uint64_t)(settings->wait_timeout_s * 1000),

@@ -40,13 +40,30 @@ static int set_log_level(const char *name, struct err *err)
     return err_set(err, EINVAL, "log_level '%s' is none of debug, info, warn, error", name);
 }
 
+/* Paths are put behind it. */
+static int check_public_url(const char *url, struct err *err)
+{
+    if (!url) {
+        return 0;
+    }
+    size_t scheme = strncmp(url, "http://", 7) == 0 ? 7 : strncmp(url, "https://", 8) == 0 ? 8 : 0;
+    size_t size = strlen(url);
+    return scheme > 0 && size > scheme && strcspn(url, "?# \"<>\t\r\n") == size
+               ? 0
+               : err_set(err, EINVAL,
+                         "public_url '%s' is no URL as https://HOST, with or without a port and a "
+                         "path",
+                         url);
+}
+
 static int check_choices(const struct settings *settings, struct err *err)
 {
     const char *open = settings->open_actions;
     if (strcmp(open, "auto") != 0 && strcmp(open, "yes") != 0 && strcmp(open, "no") != 0) {
         return err_set(err, EINVAL, "open_actions '%s' is none of auto, yes, no", open);
     }
-    int failed = backing_check(settings, err);
+    int failed = check_public_url(settings->public_url, err);
+    failed = failed ? failed : backing_check(settings, err);
     return failed ? failed : set_log_level(settings->log_level, err);
 }
 

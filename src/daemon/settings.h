@@ -24,6 +24,7 @@ struct settings {
     char *python;
     char *tls_cert;
     char *tls_key;
+    char *public_url;   /* NULL = that of the first address */
     char *open_actions; /* "auto", "yes", "no" */
     char *log_level;
     bool allow_plain;

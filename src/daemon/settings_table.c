@@ -26,6 +26,9 @@ const struct setting SETTINGS_TABLE[] = {
     {"tls_key", SETTING_TEXT, AT(tls_key), "null", 0, 0, true, "its private key, PEM file"},
     {"allow_plain", SETTING_FLAG, AT(allow_plain), "false", 0, 0, true,
      "allow addresses beyond loopback without TLS, e.g. behind a proxy that ends it"},
+    {"public_url", SETTING_TEXT, AT(public_url), "null", 0, 0, true,
+     "http or https URL by which others reach the daemon, say through a proxy, for links in mails; "
+     "default: the first address that it listens on"},
     {"open_actions", SETTING_TEXT, AT(open_actions), "\"auto\"", 0, 0, true,
      "whether /actions/ and /walkers/ may be called without a token: auto = over loopback, yes, "
      "no"},
