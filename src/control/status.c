@@ -153,8 +153,8 @@ static struct json_object *walkers_status(const struct control *control)
     const struct walker_stats *node = NULL;
     while ((node = action_stats_next(&control->walker_stats, node))) {
         CLEANUP(figures_free) struct figures *one = figures_new(0);
-        figures_add_series(one, &(struct figure){.walker = node->walker}, &node->stats);
-        json_set(walkers, node->walker, total(one));
+        figures_add_series(one, &(struct figure){.walker = node->node.name}, &node->stats);
+        json_set(walkers, node->node.name, total(one));
     }
     return walkers;
 }

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/hash.h"
 
 void action_stats_init(struct action_stats *stats, unsigned walkers_max,
                        struct stats_budget *budget)
@@ -12,32 +11,18 @@ void action_stats_init(struct action_stats *stats, unsigned walkers_max,
     stats->budget = budget;
 }
 
+static void walker_free(struct name_node *node)
+{
+    struct walker_stats *walker = (struct walker_stats *)node;
+    call_stats_done(&walker->stats);
+    free(walker->node.name);
+    free(walker);
+}
+
 void action_stats_done(struct action_stats *stats)
 {
     call_stats_done(&stats->outside);
-    for (size_t i = 0; i < STATS_CHAINS; i++) {
-        struct walker_stats *node = atomic_exchange(&stats->chains[i], NULL);
-        while (node) {
-            struct walker_stats *next = node->next;
-            call_stats_done(&node->stats);
-            free(node->walker);
-            free(node);
-            node = next;
-        }
-    }
-}
-
-static size_t chain_of(struct slice walker)
-{
-    return hash_name(walker) % STATS_CHAINS;
-}
-
-static struct walker_stats *find(struct walker_stats *node, struct slice walker)
-{
-    while (node && !slice_eq(slice_str(node->walker), walker)) {
-        node = node->next;
-    }
-    return node;
+    name_chains_done(stats->chains, STATS_CHAINS, walker_free);
 }
 
 /* Whether there is room for one more; it is taken then. */
@@ -55,21 +40,16 @@ static bool take_room(struct action_stats *stats)
     return true;
 }
 
+/* If another thread was first, the room that was taken stays taken. */
 static struct call_stats *insert(struct action_stats *stats, struct slice walker)
 {
-    _Atomic(struct walker_stats *) *chain = &stats->chains[chain_of(walker)];
     struct walker_stats *fresh = xcalloc(1, sizeof(*fresh));
-    fresh->walker = xstrndup(walker.data, walker.size);
-    fresh->next = atomic_load(chain);
-    do {
-        struct walker_stats *there = find(fresh->next, walker);
-        if (there) { /* another thread was first; the room it took stays taken */
-            free(fresh->walker);
-            free(fresh);
-            return &there->stats;
-        }
-    } while (!atomic_compare_exchange_weak(chain, &fresh->next, fresh));
-    return &fresh->stats;
+    fresh->node.name = xstrndup(walker.data, walker.size);
+    struct name_node *there = name_chains_add(stats->chains, STATS_CHAINS, &fresh->node);
+    if (there != &fresh->node) {
+        walker_free(&fresh->node);
+    }
+    return &((struct walker_stats *)there)->stats;
 }
 
 struct call_stats *action_stats_find(struct action_stats *stats, struct slice walker)
@@ -77,9 +57,8 @@ struct call_stats *action_stats_find(struct action_stats *stats, struct slice wa
     if (walker.size == 0) {
         return &stats->outside;
     }
-    struct walker_stats *node =
-        find(atomic_load_explicit(&stats->chains[chain_of(walker)], memory_order_acquire), walker);
-    return node ? &node->stats : NULL;
+    struct name_node *node = name_chains_find(stats->chains, STATS_CHAINS, walker);
+    return node ? &((struct walker_stats *)node)->stats : NULL;
 }
 
 struct call_stats *action_stats_of(struct action_stats *stats, struct slice walker)
@@ -99,16 +78,6 @@ struct call_stats *action_stats_of(struct action_stats *stats, struct slice walk
 const struct walker_stats *action_stats_next(const struct action_stats *stats,
                                              const struct walker_stats *node)
 {
-    size_t chain = node ? chain_of(slice_str(node->walker)) + 1 : 0;
-    if (node && node->next) {
-        return node->next;
-    }
-    for (; chain < STATS_CHAINS; chain++) {
-        const struct walker_stats *first =
-            atomic_load_explicit(&stats->chains[chain], memory_order_acquire);
-        if (first) {
-            return first;
-        }
-    }
-    return NULL;
+    return (const struct walker_stats *)name_chains_next(stats->chains, STATS_CHAINS,
+                                                         node ? &node->node : NULL);
 }

@@ -2,7 +2,7 @@
  * on any thread; a series lives as long as its action_stats. */
 #pragma once
 
-#include "base/slice.h"
+#include "base/name_chains.h"
 #include "measure/call_stats.h"
 
 #define STATS_WALKERS_MAX 64         /* of one action and place; further ones share a series */
@@ -12,8 +12,7 @@
 #define STATS_CHAINS      16
 
 struct walker_stats {
-    struct walker_stats *next;
-    char *walker; /* owned */
+    struct name_node node; /* the walker's name */
     struct call_stats stats;
 };
 
@@ -26,7 +25,7 @@ struct action_stats {
     unsigned walkers_max;
     struct stats_budget *budget; /* borrowed */
     atomic_uint walker_count;
-    _Atomic(struct walker_stats *) chains[STATS_CHAINS]; /* by hash; owned; newest first */
+    name_chain chains[STATS_CHAINS]; /* of struct walker_stats; owned */
 };
 
 /* The memory is zeroed. */

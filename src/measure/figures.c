@@ -72,7 +72,7 @@ void figures_add(struct figures *figures, const char *module, const char *action
     figures_add_series(figures, &names, &stats->outside);
     const struct walker_stats *node = NULL;
     while ((node = action_stats_next(stats, node))) {
-        names.walker = node->walker;
+        names.walker = node->node.name;
         figures_add_series(figures, &names, &node->stats);
     }
 }

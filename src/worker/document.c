@@ -231,11 +231,11 @@ static const char *put_remote_calls(struct buf *out, const char *comma,
     uint64_t latency_ns = atomic_load(&node->stats.latency_ns);
     json_put_text(out, comma);
     json_put_text(out, "{\"action\":");
-    json_put_string(out, slice_str(series->action));
+    json_put_string(out, slice_str(series->node.name));
     json_put_text(out, ",\"place\":");
     json_put_string(out, slice_str(worker_place_name(place)));
     json_put_text(out, ",\"walker\":");
-    json_put_string(out, slice_str(node->walker));
+    json_put_string(out, slice_str(node->node.name));
     json_put_text(out, ",\"latency_ns\":");
     json_put_number(out, latency_ns);
     json_put_text(out, ",\"histogram\":[");
@@ -253,7 +253,7 @@ void document_figures(const struct registry *registry, struct buf *out)
         const struct walker_stats *node = NULL;
         comma = put_local_calls(out, comma, action, NULL, &action->local.outside);
         while ((node = action_stats_next(&action->local, node))) {
-            comma = put_local_calls(out, comma, action, node->walker, &node->stats);
+            comma = put_local_calls(out, comma, action, node->node.name, &node->stats);
         }
     }
     json_put_text(out, "],\"remote_calls\":[");

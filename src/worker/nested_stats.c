@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/hash.h"
 
 static const char *const place_names[WORKER_PLACES] = {
     [WORKER_PLACE_UNKNOWN] = "",
@@ -35,70 +34,46 @@ void nested_stats_init(struct nested_stats *stats, struct stats_budget *budget)
 static struct nested_series *series_new(const struct nested_stats *stats, struct slice action)
 {
     struct nested_series *series = xcalloc(1, sizeof(*series));
-    series->action = xstrndup(action.data, action.size);
+    series->node.name = xstrndup(action.data, action.size);
     for (int place = 0; place < WORKER_PLACES; place++) {
         action_stats_init(&series->places[place], STATS_WALKERS_MAX, stats->budget);
     }
     return series;
 }
 
-static void series_free(struct nested_series *series)
+static void series_free(struct name_node *node)
 {
+    struct nested_series *series = (struct nested_series *)node;
     for (int place = 0; place < WORKER_PLACES; place++) {
         action_stats_done(&series->places[place]);
     }
-    free(series->action);
+    free(series->node.name);
     free(series);
 }
 
 void nested_stats_done(struct nested_stats *stats)
 {
-    for (size_t i = 0; i < NESTED_CHAINS; i++) {
-        struct nested_series *node = atomic_exchange(&stats->chains[i], NULL);
-        while (node) {
-            struct nested_series *next = node->next;
-            series_free(node);
-            node = next;
-        }
-    }
-}
-
-static size_t chain_of(struct slice action)
-{
-    return hash_name(action) % NESTED_CHAINS;
-}
-
-static struct nested_series *find(struct nested_series *node, struct slice action)
-{
-    while (node && !slice_eq(slice_str(node->action), action)) {
-        node = node->next;
-    }
-    return node;
+    name_chains_done(stats->chains, NESTED_CHAINS, series_free);
 }
 
 /* NULL = there are too many. */
 static struct nested_series *series_of(struct nested_stats *stats, struct slice action)
 {
-    _Atomic(struct nested_series *) *chain = &stats->chains[chain_of(action)];
-    struct nested_series *found = find(atomic_load_explicit(chain, memory_order_acquire), action);
+    struct name_node *found = name_chains_find(stats->chains, NESTED_CHAINS, action);
     if (found) {
-        return found;
+        return (struct nested_series *)found;
     }
     if (atomic_fetch_add(&stats->count, 1) >= NESTED_ACTIONS_MAX) {
         (void)atomic_fetch_sub(&stats->count, 1);
         return NULL;
     }
     struct nested_series *fresh = series_new(stats, action);
-    fresh->next = atomic_load(chain);
-    do {
-        found = find(fresh->next, action);
-        if (found) { /* another thread was first */
-            (void)atomic_fetch_sub(&stats->count, 1);
-            series_free(fresh);
-            return found;
-        }
-    } while (!atomic_compare_exchange_weak(chain, &fresh->next, fresh));
-    return fresh;
+    found = name_chains_add(stats->chains, NESTED_CHAINS, &fresh->node);
+    if (found != &fresh->node) { /* another thread was first */
+        (void)atomic_fetch_sub(&stats->count, 1);
+        series_free(&fresh->node);
+    }
+    return (struct nested_series *)found;
 }
 
 void nested_stats_add(struct nested_stats *stats, struct slice action, enum worker_place place,
@@ -115,16 +90,6 @@ void nested_stats_add(struct nested_stats *stats, struct slice action, enum work
 const struct nested_series *nested_stats_next(const struct nested_stats *stats,
                                               const struct nested_series *node)
 {
-    size_t chain = node ? chain_of(slice_str(node->action)) + 1 : 0;
-    if (node && node->next) {
-        return node->next;
-    }
-    for (; chain < NESTED_CHAINS; chain++) {
-        const struct nested_series *first =
-            atomic_load_explicit(&stats->chains[chain], memory_order_acquire);
-        if (first) {
-            return first;
-        }
-    }
-    return NULL;
+    return (const struct nested_series *)name_chains_next(stats->chains, NESTED_CHAINS,
+                                                          node ? &node->node : NULL);
 }

@@ -19,16 +19,15 @@ enum worker_place { /* of an action, as the daemon told it with the answer */
 const char *worker_place_name(enum worker_place place); /* "module", "remote"; "" = unknown */
 enum worker_place worker_place_from(struct slice name);
 
-struct nested_series { /* of one action */
-    struct nested_series *next;
-    char *action; /* as called; owned */
+struct nested_series {     /* of one action */
+    struct name_node node; /* the action's, as called */
     struct action_stats places[WORKER_PLACES];
 };
 
 struct nested_stats {
     struct stats_budget *budget; /* borrowed */
     atomic_uint count;
-    _Atomic(struct nested_series *) chains[NESTED_CHAINS]; /* by hash; owned; newest first */
+    name_chain chains[NESTED_CHAINS]; /* of struct nested_series; owned */
 };
 
 /* The memory is zeroed. */

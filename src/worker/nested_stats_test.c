@@ -27,10 +27,10 @@ static void keeps_actions_places_and_walkers_apart(void)
     nested_stats_add(&stats, SLICE("text.join"), WORKER_PLACE_REMOTE, SLICE("other"), 8);
     EXPECT_INT(count_of(&stats), 2);
     for (const struct nested_series *at = NULL; (at = nested_stats_next(&stats, at));) {
-        if (strcmp(at->action, "text.split") == 0) {
+        if (strcmp(at->node.name, "text.split") == 0) {
             const struct walker_stats *node =
                 action_stats_next(&at->places[WORKER_PLACE_REMOTE], NULL);
-            EXPECT_STR(node->walker, "tidy");
+            EXPECT_STR(node->node.name, "tidy");
             EXPECT_INT(atomic_load(&node->stats.calls), 3);
             EXPECT_INT(atomic_load(&node->stats.latency_ns), 6000);
             EXPECT_INT(histogram_count(atomic_load(&node->stats.latency)), 3);
