@@ -108,3 +108,5 @@ int auth_code_find(struct auth *auth, enum store_code_kind kind, struct slice co
 int auth_activate(struct auth *auth, struct slice code, int64_t now_unix_ms, struct err *err);
 
 bool auth_mail_is_on(const struct auth *auth);
+/* Hands a code to the mail service. 0 or -errno; -ENOTCONN: mail is off. */
+int auth_mail(struct auth *auth, enum store_code_kind kind, const char *email, const char *code);

@@ -18,6 +18,9 @@ struct manifest;
 /* Whether remote is a short form rather than manifests. */
 bool pod_is_short(const struct json_object *remote);
 
+/* -EINVAL: which member of a short form cannot be used, and why. */
+int pod_check(struct json_object *remote, struct err *err);
+
 struct pod_module {     /* borrowed */
     const char *name;   /* of the module: the objects are called after it */
     const char *source; /* what a start-up script serves: "acme_text.word_tools" */
@@ -25,6 +28,6 @@ struct pod_module {     /* borrowed */
 };
 
 /* ConfigMap (start-up script; without one when `command` is given), Service and Deployment.
- * -EINVAL: which member cannot be used, and why. */
+ * -EINVAL as pod_check. */
 int pod_manifest(struct json_object *remote, const struct pod_module *module,
                  struct manifest **ret_manifest, struct err *err);
