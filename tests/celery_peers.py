@@ -65,16 +65,17 @@ class RedisServer:
 class CeleryWorker:
     """`celery worker` with the tasks of celery_tasks.py, as a process."""
 
-    def __init__(self, server, visibility_s=3600):
+    def __init__(self, server, visibility_s=3600, level="INFO"):
         self.log = Path(server.folder) / "worker.log"
         environment = {**os.environ, "PYTHONPATH": str(HERE), "TEST_CELERY_URL": server.url,
                        "TEST_CELERY_VISIBILITY_S": str(visibility_s)}
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "celery", "-A", "celery_tasks", "worker", "-P", "solo",
-                 "-l", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"],
+                 "-l", level, "--without-gossip", "--without-mingle", "--without-heartbeat"],
                 stdout=out, stderr=out, env=environment, cwd=server.folder)
-        wait_until(lambda: self.process.poll() is not None or " ready." in self.log.read_text(),
+        ready = "celery@" if level == "WARNING" else " ready."  # its banner, or its log
+        wait_until(lambda: self.process.poll() is not None or ready in self.log.read_text(),
                    30, "Celery's worker is ready")
         assert self.process.poll() is None, self.log.read_text()
 
