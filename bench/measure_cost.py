@@ -4,11 +4,12 @@ walker's call within its process takes longer.
     bench/measure_cost.py [--seconds 2] [--repeat 15] [--otlp]
 
 Two daemons run side by side, one with `measure: false`, the other with an access log, and are
-loaded in turn (wrk, 16 connections, a no-op action in the runtime worker); the ratio is the median
-over the pairs. Each daemon's own processor time for a request is told, too: it moves less than the
-rate. A third daemon is like the second: how far apart these two are is what the machine's noise
-does to the ratio. With --otlp two more export traces as well, of all requests and of one in a hundred, to a
-collector that throws them away: a process of its own, so its work is on the same processors."""
+loaded in turn (wrk, 16 connections, a no-op action in the runtime worker); the ratio is the
+median over the pairs. Each daemon's own processor time for a request is told, too: it moves less
+than the rate. A third daemon is like the second: how far apart these two are is what the
+machine's noise does to the ratio. With --otlp two more export traces as well, of all requests
+and of one in a hundred, to a collector that throws them away: a process of its own, so its work
+is on the same processors."""
 
 import argparse
 import contextlib
