@@ -182,11 +182,12 @@ def _descriptors(program):
 def _check_descriptors(program):
     """Connections of this test are closed by now, so counts must come back to about the first."""
     before = getattr(program, "fds_at_start", {})
+    growth_max = getattr(program, "fd_growth_max", FD_GROWTH_MAX)
 
     def grown():
         now = _descriptors(program)
         return {pid: (before[pid], now[pid]) for pid in before.keys() & now.keys()
-                if now[pid] > before[pid] + FD_GROWTH_MAX}
+                if now[pid] > before[pid] + growth_max}
 
     try:
         wait_until(lambda: not grown(), 5, "descriptors closed")
