@@ -89,6 +89,7 @@ class Run:
     def __init__(self, cluster, folder, count, replicas):
         self.cluster, self.count, self.replicas = cluster, count, replicas
         self.space = f"scale-{count}-{replicas}"
+        cluster.kubectl("create", "namespace", self.space)
         self.daemon = Daemon(folder, options=(
             "--provider", "kubernetes", "--kubeconfig", cluster.kubeconfig,
             "--kube-namespace", self.space, "--start-timeout-s", "600"))

@@ -236,6 +236,16 @@ static bool try_again(struct kube_exchange *exchange, CURLcode code, struct kube
     return true;
 }
 
+static void note_answer(struct kube_exchange *exchange, int status)
+{
+    struct kube *kube = exchange->kube;
+    kube_note_answer(exchange, status);
+    if (kube->ailing && status / 100 == 2) {
+        kube->ailing = false;
+        kube_watches_hurry(kube);
+    }
+}
+
 static void try_ended(void *arg, CURLcode code)
 {
     struct kube_exchange *exchange = arg;
@@ -249,7 +259,7 @@ static void try_ended(void *arg, CURLcode code)
         result.status = 0;
         judge_loss(exchange, code, &result);
     }
-    kube_note_answer(exchange, result.status);
+    note_answer(exchange, result.status);
     if (code == CURLE_OPERATION_TIMEDOUT) {
         kube_net_renew(exchange->kube, exchange->net);
     }
@@ -266,7 +276,7 @@ static void came(void *arg)
 {
     struct kube_exchange *exchange = arg;
     if (exchange->transfer.begun) {
-        kube_note_answer(exchange, exchange->transfer.status);
+        note_answer(exchange, exchange->transfer.status);
     }
     exchange->came(exchange->arg);
 }

@@ -262,6 +262,8 @@ struct kube_request *kube_request_free(struct kube_request *request);
 
 /* ---- kube_watch.c ---- */
 
+/* The server answers again: those that pause because it did not go on now. */
+void kube_watches_hurry(struct kube *kube);
 void kube_watch_bury(struct kube_watch *watch); /* the memory of one that kube_watch_free ended */
 
 /* ---- kube.c ---- */
@@ -278,6 +280,7 @@ struct kube {
     unsigned group_count;
     struct kube_queue requests_waiting, streams_waiting;
     unsigned flying;
+    bool ailing;      /* a watch was not answered, and nothing was answered well since */
     bool multiplexes; /* the server speaks HTTP/2, as far as is known */
     struct loop_timer pump;
     struct kube_request *requests;

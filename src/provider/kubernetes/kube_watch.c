@@ -101,11 +101,23 @@ void kube_watch_well(struct kube_watch *watch)
 void kube_watch_failed(struct kube_watch *watch, const struct kube_result *result, bool quiet)
 {
     watch->failures++;
+    watch->unreached = result->outcome == KUBE_UNREACHABLE || result->status >= 500;
+    watch->kube->ailing |= watch->unreached;
     if (!quiet) {
         tell_trouble(watch, result);
     }
     if (!watch->dead) {
         kube_watch_pause(watch, result->retry_after_ms);
+    }
+}
+
+void kube_watches_hurry(struct kube *kube)
+{
+    for (struct kube_watch *watch = kube->watches; watch; watch = watch->next) {
+        if (watch->again.place != 0 && watch->unreached && !watch->hurried && !watch->dead) {
+            watch->hurried = true;
+            loop_timer_set(kube->loop, &watch->again, loop_now_ms(kube->loop));
+        }
     }
 }
 

@@ -20,6 +20,8 @@ struct kube_watch {
     struct kube_known *known;
     char *version;     /* to read on from; NULL = list anew */
     unsigned failures; /* in a row */
+    bool unreached;    /* the last of them: no answer, or a 5xx */
+    bool hurried;      /* its pause was cut short, once in that row */
     bool listed;       /* at least once */
     bool streamed;     /* likewise */
     bool synced;

@@ -55,6 +55,7 @@ static bool take_line(struct kube_watch *watch, const struct kube_event *event)
     }
     watch->heard = true;
     watch->failures = 0;
+    watch->hurried = false;
     if (event->line == KUBE_LINE_BOOKMARK) {
         str_replace(&watch->version, event->version);
         return true;

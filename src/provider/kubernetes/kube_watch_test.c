@@ -107,6 +107,29 @@ static void reads_on_from_where_it_was_cut(void)
     (void)kube_watch_free(watch);
 }
 
+static void reads_on_at_once_when_another_request_is_answered(void)
+{
+    static const struct kube_settings settings = {
+        .backoff_ms_min = 3600000, .backoff_ms_max = 3600000, .seed = 1};
+    CLEANUP(server_free) struct server *server = server_new(answer_changes, NULL, &settings);
+    struct log log = {0};
+    struct kube_ref pod = {.api_version = "v1", .kind = "Pod", .name = "a"};
+    struct kube_figures figures = {0};
+    struct kube_answer answer = {0};
+    struct kube_watch *watch = watch_pods(server, &log);
+    server_until(server, &log.changes, 5);
+    server_cut(server->held);
+    while (figures.waits[KUBE_WAIT_FAULT] == 0) {
+        loop_turn(server->loop, 20);
+        kube_figures_read(server->kube, &figures);
+    }
+    (void)kube_get(server->kube, &pod, kube_keep, &answer);
+    EXPECT_INT(kube_wait(server->kube, &answer), KUBE_OK);
+    server_until(server, &log.changes, 6);
+    kube_answer_done(&answer);
+    (void)kube_watch_free(watch);
+}
+
 /* The versions are too old: at first told by a line, then by the status. */
 static void answer_gone(struct server *server, struct server_conn *conn, const struct seen *seen)
 {
@@ -270,7 +293,7 @@ static void watches_one_object_by_its_name(void)
     (void)kube_watch_free(watch);
 }
 
-TEST_MAIN(reads_on_from_where_it_was_cut, lists_anew_and_tells_only_what_differs,
-          says_once_why_it_cannot_and_goes_on_by_itself, begins_anew_when_nothing_comes,
-          lists_anew_after_a_line_that_makes_no_sense, may_be_freed_in_its_callback,
-          watches_one_object_by_its_name)
+TEST_MAIN(reads_on_from_where_it_was_cut, reads_on_at_once_when_another_request_is_answered,
+          lists_anew_and_tells_only_what_differs, says_once_why_it_cannot_and_goes_on_by_itself,
+          begins_anew_when_nothing_comes, lists_anew_after_a_line_that_makes_no_sense,
+          may_be_freed_in_its_callback, watches_one_object_by_its_name)
