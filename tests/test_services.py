@@ -71,7 +71,7 @@ def test_nothing_is_required(daemon):
     assert (now["enabled"], now["state"], now["provider"]) == (True, "RUNNING", "embedded")
     assert now["config"]["host"] == "localhost" and now["error"] is None
     assert info(daemon, "promon")["provider"] == "none"
-    assert [row["name"] for row in daemon.op("service_list")] == ["redis"]
+    assert [row["name"] for row in daemon.op("service_list")] == ["redis", "task"]
     assert redis(daemon, "get", "x")["response"] == \
         "Internal Exception: RedisService is disabled or not yet configured!"
     assert daemon.op("prometheus_metrics_list")["response"] == \

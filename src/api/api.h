@@ -16,6 +16,8 @@ struct provider;
 struct services;
 struct share;
 struct store;
+struct task_local;
+struct task_runner;
 struct trackact;
 struct tracksys_watch;
 
@@ -29,6 +31,8 @@ struct api {
     void *refresh_cluster_arg;
     struct manifests *manifests;  /* what services are there; NULL in tests that need none */
     struct services *services;    /* backing services; NULL in tests of what needs none */
+    struct task_local *tasks;     /* the queue in the state; NULL in tests of what needs none */
+    struct task_runner *runner;   /* of it */
     struct share *share;          /* NULL = no other daemon shares the store */
     struct auth *auth;            /* accounts and tokens */
     struct job_pool *jobs;        /* for what blocks: password hashes, child programs */

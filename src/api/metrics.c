@@ -8,6 +8,8 @@
 #include "provider/kubernetes/kubernetes.h"
 #include "service/service.h"
 #include "share/share.h"
+#include "task/runner.h"
+#include "task/task_local.h"
 
 static void expose_process(struct exposition *exposition)
 {
@@ -33,6 +35,31 @@ static void expose_state(const struct api *api, struct exposition *exposition)
     exposition_single(exposition, METRIC_LEADS, figures.leads);
 }
 
+static void expose_tasks(const struct api *api, struct exposition *exposition)
+{
+    struct task_figures figures;
+    task_local_figures(api->tasks, &figures);
+    const struct store_task_counts *counts = &figures.counts;
+    static const char *const states[] = {"waiting", "running", "done", "dead", "cancelled"};
+    const int64_t in_state[] = {counts->waiting, counts->running, counts->done, counts->dead,
+                                counts->cancelled};
+    const uint64_t ended[] = {figures.done, figures.dead, figures.cancelled};
+    exposition_begin(exposition, METRIC_TASKS);
+    for (size_t i = 0; i < 5; i++) {
+        exposition_value(exposition, &states[i], (double)in_state[i]);
+    }
+    exposition_begin(exposition, METRIC_TASKS_ADDED);
+    exposition_value(exposition, (const char *const[]){"api"}, (double)figures.added);
+    exposition_value(exposition, (const char *const[]){"schedule"}, (double)figures.scheduled);
+    exposition_begin(exposition, METRIC_TASKS_ENDED);
+    for (size_t i = 0; i < 3; i++) {
+        exposition_value(exposition, &states[i + 2], (double)ended[i]);
+    }
+    exposition_single(exposition, METRIC_TASK_FAILURES, (double)figures.failed);
+    exposition_single(exposition, METRIC_TASK_REDELIVERIES, (double)figures.again);
+    exposition_single(exposition, METRIC_TASKS_RUNNING, task_runner_running(api->runner));
+}
+
 /* The workers have been asked. */
 static void answer_metrics(void *arg)
 {
@@ -47,6 +74,7 @@ static void answer_metrics(void *arg)
     services_expose(api->services, &exposition);
     kubernetes_expose(api->cluster, &exposition);
     expose_state(api, &exposition);
+    expose_tasks(api, &exposition);
     expose_process(&exposition);
     api_answer_text(call, EXPOSITION_TYPE, buf_slice(&text));
     buf_done(&text);

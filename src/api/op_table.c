@@ -67,6 +67,17 @@ extern const struct op op_service_info;
 extern const struct op op_service_list;
 extern const struct op op_service_refresh;
 extern const struct op op_service_restore;
+extern const struct op op_add_scheduled_walker;
+extern const struct op op_delete_scheduled_queue;
+extern const struct op op_get_scheduled_queues;
+extern const struct op op_tasks_add;
+extern const struct op op_tasks_cancel;
+extern const struct op op_tasks_dead;
+extern const struct op op_tasks_list;
+extern const struct op op_tasks_retry;
+extern const struct op op_tasks_show;
+extern const struct op op_walker_queue_check;
+extern const struct op op_walker_queue_wait;
 extern const struct op op_walker_run;
 
 const struct op *const OP_TABLE[] = {
@@ -135,6 +146,17 @@ const struct op *const OP_TABLE[] = {
     &op_service_list,
     &op_service_refresh,
     &op_service_restore,
+    &op_add_scheduled_walker,
+    &op_delete_scheduled_queue,
+    &op_get_scheduled_queues,
+    &op_tasks_add,
+    &op_tasks_cancel,
+    &op_tasks_dead,
+    &op_tasks_list,
+    &op_tasks_retry,
+    &op_tasks_show,
+    &op_walker_queue_check,
+    &op_walker_queue_wait,
     &op_walker_run,
     NULL,
 };

@@ -19,6 +19,7 @@ extern const struct route route_user_reset;
 extern const struct route route_user_reset_confirm;
 extern const struct route route_user_show;
 extern const struct route route_user_token;
+extern const struct route route_wapi;
 
 const struct route *const ROUTE_TABLE[] = {
     &route_actions_spec,
@@ -38,5 +39,6 @@ const struct route *const ROUTE_TABLE[] = {
     &route_user_reset_confirm,
     &route_user_show,
     &route_user_token,
+    &route_wapi,
     NULL,
 };

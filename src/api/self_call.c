@@ -33,6 +33,12 @@ static void on_reply(void *arg, enum http_outcome outcome, const struct http_rep
 void self_call(struct api *api, const char *path, struct json_object *body, self_call_fn fn,
                void *arg)
 {
+    self_call_as(api, path, "", body, fn, arg);
+}
+
+void self_call_as(struct api *api, const char *path, const char *lines, struct json_object *body,
+                  self_call_fn fn, void *arg)
+{
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", api->socket_path);
     struct asking *asking = xcalloc(1, sizeof(*asking));
@@ -43,8 +49,8 @@ void self_call(struct api *api, const char *path, struct json_object *body, self
     CLEANUP(str_free)
     char *head =
         xasprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                  "Content-Length: %zu\r\n\r\n",
-                  path, strlen(text));
+                  "Content-Length: %zu\r\n%s\r\n",
+                  path, strlen(text), lines);
     http_client_send(asking->client,
                      &(struct http_send){.head = slice_str(head),
                                          .body = slice_str(text),

@@ -12,3 +12,7 @@ typedef void (*self_call_fn)(void *arg, int status, struct json_object *value);
 /* Posts body (borrowed) to path, which must hold only characters allowed in one. */
 void self_call(struct api *api, const char *path, struct json_object *body, self_call_fn fn,
                void *arg);
+
+/* As self_call, with further header lines, each with its line end. */
+void self_call_as(struct api *api, const char *path, const char *lines, struct json_object *body,
+                  self_call_fn fn, void *arg);

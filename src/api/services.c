@@ -7,6 +7,7 @@
 #include "api/op.h"
 #include "api/redact.h"
 #include "api/services.h"
+#include "api/tasks.h"
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -48,7 +49,8 @@ static struct service_wait waits(struct op_call *call, service_done_fn done)
 #define SERVICE                                                                                    \
     {                                                                                              \
         "name", OP_STR, NULL,                                                                      \
-            "redis, prome (or promon), node_exporter, mail or database (or jaseci-db); meta is "   \
+            "redis, prome (or promon), node_exporter, mail, task or database (or jaseci-db); "     \
+            "meta is "                                                                             \
             "the "                                                                                 \
             "orchestrator itself"                                                                  \
     }
@@ -129,6 +131,7 @@ static void on_refreshed(void *arg, int status, const char *text)
     CLEANUP(json_put)
     struct json_object *info = services_info(op_api(call)->services, op_arg_str(call, "name"));
     struct json_object *result = op_success(true, NULL);
+    tasks_configure(op_api(call));
     (void)status;
     json_set_str(result, "state", json_str(info, "state"));
     json_set_str(result, "error", text ? text : json_str(info, "error"));
@@ -150,6 +153,7 @@ static void run_refresh(struct op_call *call)
         int failed = refresh_cluster(op_api(call), &err);
         if (is_meta(name)) { /* without a cluster it goes on, as the original did */
             services_refresh_all(services);
+            tasks_configure(op_api(call));
             failed = 0;
         }
         op_return(call, op_success(!failed, failed ? err.text : NULL));
@@ -226,6 +230,7 @@ static void on_configured(void *arg, int status, const char *text)
         return;
     }
     struct json_object *info = services_info(op_api(call)->services, name);
+    tasks_configure(op_api(call));
     if (status == -ETIMEDOUT) {
         json_set_str(info, "error", text);
     }
@@ -291,6 +296,11 @@ static void run_call(struct op_call *call)
                       "[...], \"kwargs\": {...}}");
         return;
     }
+    const char *own_name = services_name(op_api(call)->services, name);
+    if (own_name && strcmp(own_name, "task") == 0 &&
+        tasks_method(call, method, json_member(attr, "args", json_type_array))) {
+        return;
+    }
     op_call_service(call,
                     &(struct service_call){.service = name,
                                            .method = method,
@@ -307,7 +317,7 @@ const struct op op_service_call = {
                 "one entry {\"attr\": METHOD, \"callable\": true, \"args\": [], \"kwargs\": {}}; "
                 "redis has get, set, exists, delete, hget, hset, hexists, hdel, hkeys; prome has "
                 "all_metrics, pods, info, node_info; mail has send_custom_email; database has "
-                "backup, backups, restore, url"}},
+                "backup, backups, restore, url; task has inspect_tasks, get_by_task_id"}},
     .positionals = "",
     .help = "Call one of a service's methods.",
     .result = "what the method returns",

@@ -66,6 +66,7 @@ static int start(struct daemon *daemon, struct err *err)
     }
     if (!failed) {
         daemon_make_share(daemon);
+        daemon_make_tasks(daemon);
     }
     failed = failed ? failed : control_restore(daemon->control, err);
     if (!failed && !daemon->options->restarted) {
@@ -83,6 +84,7 @@ static int start(struct daemon *daemon, struct err *err)
     if (failed) {
         return failed;
     }
+    daemon_start_tasks(daemon);
     daemon_write_run_files(daemon);
     if (!daemon->options->restarted) {
         daemon_announce(daemon);
@@ -107,6 +109,7 @@ static void finish(struct daemon *daemon)
     tracking_end(&daemon->api);
     loadtest_end(&daemon->api);
     backing_done(&daemon->backing);
+    daemon_free_tasks(daemon);
     daemon->share = share_free(daemon->share);
     daemon->auth = auth_free(daemon->auth);
     daemon->control = control_free(daemon->control);

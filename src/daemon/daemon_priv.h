@@ -43,6 +43,7 @@ struct daemon {
     struct auth *auth;
     struct tls_server *tls;
     struct api api;
+    char *task_owner; /* owned; of the task queue */
     struct api_http *front;
     struct front rules; /* who may call what */
     struct io *ios[IO_THREADS_MAX];
@@ -67,6 +68,12 @@ int daemon_start_ios(struct daemon *daemon, struct err *err);
  * it: the control leads only when it is told so. */
 int daemon_open_store(struct daemon *daemon, struct err *err);
 void daemon_make_share(struct daemon *daemon);
+
+/* tasks.c: made before the API serves, started when the socket answers. */
+void daemon_make_tasks(struct daemon *daemon);
+void daemon_start_tasks(struct daemon *daemon);
+void daemon_end_tasks(struct daemon *daemon);
+void daemon_free_tasks(struct daemon *daemon);
 
 /* ending.c: SIGTERM begins the end, SIGHUP begins log files anew. 0 or -errno. */
 int daemon_watch_signals(struct daemon *daemon, struct err *err);

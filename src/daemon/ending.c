@@ -80,6 +80,7 @@ static void on_signal(void *arg, uint32_t events)
         }
         control_release(daemon->control);
         services_release(daemon->backing.services);
+        daemon_end_tasks(daemon);
         if (daemon->share) {
             share_end(daemon->share);
         }

@@ -1,6 +1,7 @@
 #include "daemon/front.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "action/snapshot.h"
 #include "api/answer.h"
@@ -122,6 +123,25 @@ static void handle_action(const struct front *front, struct caller *caller,
     caller_action(caller, request, &call);
 }
 
+/* Whether "is_async" with a true value stands in a query, a form or JSON: what else looks so runs
+ * just as well, only through the API. */
+static bool wants_queue(struct slice text)
+{
+    static const char word[] = "is_async";
+    const char *at;
+    while (text.size > 0 && (at = memmem(text.data, text.size, word, sizeof(word) - 1)) != NULL) {
+        text = slice_from(text, (size_t)(at - text.data) + sizeof(word) - 1);
+        struct slice value = text;
+        while (value.size > 0 && memchr(" \t\r\n\"=:", value.data[0], 8)) {
+            value = slice_from(value, 1);
+        }
+        if (value.size >= 4 && strncasecmp(value.data, "true", 4) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum walker_way {
     WAY_OURS, /* /walkers/NAME: follows the rule of /actions/ */
     WAY_RUN,  /* the original's need a login; the name stands in the body */
@@ -136,6 +156,11 @@ static void handle_walker(const struct front *front, struct caller *caller,
     const struct snapshot *snapshot = caller_snapshot(caller);
     http_request_note(request)->kind = REQUEST_WALKER;
     if (!is_post(request)) {
+        return;
+    }
+    if (way != WAY_OURS &&
+        (wants_queue(http_request_query(request)) || wants_queue(http_request_body(request)))) {
+        api_http_handle(front->api, snapshot ? snapshot->auth : NULL, request);
         return;
     }
     if (way == WAY_OURS) {
@@ -161,6 +186,10 @@ static void handle_walker(const struct front *front, struct caller *caller,
     http_request_note(request)->user_id = who.user_id;
     if (who.user_id > 0) {
         (void)snprintf(user, sizeof(user), "%lld", (long long)who.user_id);
+    } else if (http_request_listener(request) == LISTEN_LOCAL) {
+        struct slice told = http_request_header(request, "X-Jsorc-User"); /* the queue's */
+        bool other = told.size > 0 && told.size < sizeof(user) && told.data[0] != '0';
+        (void)snprintf(user, sizeof(user), "%.*s", other ? (int)told.size : 0, told.data);
     }
     caller_walker(caller, request,
                   &(struct walker_call){.op = way == WAY_WAPI ? "wapi" : "walker_run",

@@ -7,8 +7,10 @@ extern const struct service_ops service_prometheus;
 extern const struct service_ops service_node_exporter;
 extern const struct service_ops service_mail;
 extern const struct service_ops service_database;
+extern const struct service_ops service_task;
 
 const struct service_ops *const SERVICE_KINDS[] = {
     &service_redis, &service_prometheus, &service_node_exporter,
-    &service_mail,  &service_database,   NULL,
+    &service_mail,  &service_database,   &service_task,
+    NULL,
 };

@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "base/random.h"
 
+#define UNBEGUN_MS_MAX 5000 /* who comes back is noticed after so long */
+
 struct source {
     struct task_runner *runner; /* borrowed */
     struct task_queue *queue;   /* borrowed */
@@ -52,12 +54,24 @@ static uint64_t pause_ms(struct task_runner *runner, unsigned failures)
                          random_bits(&runner->random));
 }
 
+/* Nobody was there: that is not the task's doing, so it does not grow with its failures. */
+static uint64_t unbegun_pause_ms(struct task_runner *runner)
+{
+    uint64_t max_ms = runner->settings.pause_ms_max;
+    return task_pause_ms(runner->unbegun, runner->settings.pause_ms,
+                         max_ms < UNBEGUN_MS_MAX ? max_ms : UNBEGUN_MS_MAX,
+                         random_bits(&runner->random));
+}
+
 static void decide(struct task_runner *runner, struct task_delivery *delivery,
                    enum task_outcome outcome, struct json_object *result, const char *error)
 {
     const struct task_queue_ops *ops = delivery->queue->ops;
     struct task_queue *queue = delivery->queue;
     const struct task *task = &delivery->task;
+    if (outcome == TASK_FAILED && runner->ending) { /* its worker was taken away from it, maybe */
+        outcome = TASK_UNBEGUN;
+    }
     switch (outcome) {
     case TASK_WELL:
         ops->finish(queue, delivery, TASK_DONE, result, NULL);
@@ -73,8 +87,7 @@ static void decide(struct task_runner *runner, struct task_delivery *delivery,
         ops->finish(queue, delivery, TASK_DEAD, result, error);
         break;
     case TASK_UNBEGUN:
-        ops->again(queue, delivery, runner->ending ? 0 : pause_ms(runner, runner->unbegun), false,
-                   error);
+        ops->again(queue, delivery, runner->ending ? 0 : unbegun_pause_ms(runner), false, error);
         break;
     case TASK_HOPELESS:
         log_warn("task is dead", "task=%s name=%s error=\"%s\"", task->id, task->name,

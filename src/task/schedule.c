@@ -16,7 +16,6 @@
 
 #define FIRE_MAX        64      /* in one turn of the control thread */
 #define PERIOD_DAYS_MAX 36525.0 /* a century */
-#define EXPRESSION_KEY  "expression"
 
 static const struct unit {
     const char *name;
@@ -51,16 +50,14 @@ static int next_interval(struct json_object *conf, int64_t due_ms, int64_t after
     return 0;
 }
 
-static int read_times(const char *kind, struct json_object *conf, struct cron *cron,
-                      struct err *err)
+static int read_times(struct json_object *conf, struct cron *cron, struct err *err)
 {
     static const char *const keys[CRON_FIELDS] = {"minute", "hour", "day_of_month", "month_of_year",
                                                   "day_of_week"};
     const char *fields[CRON_FIELDS] = {NULL};
-    if (strcmp(kind, "crontab") == 0) {
-        const char *line = json_str(conf, EXPRESSION_KEY);
-        return line ? cron_parse_line(line, cron, err)
-                    : err_set(err, EINVAL, "a crontab has an 'expression', e.g. \"0 4 * * mon\"");
+    const char *line = json_str(conf, "expression");
+    if (line) {
+        return cron_parse_line(line, cron, err);
     }
     for (int i = 0; i < CRON_FIELDS; i++) {
         struct json_object *value = NULL;
@@ -70,13 +67,13 @@ static int read_times(const char *kind, struct json_object *conf, struct cron *c
     return cron_parse(fields, false, cron, err);
 }
 
-static int next_cron(const char *kind, struct json_object *conf, int64_t after_ms,
-                     int64_t *ret_next_ms, struct err *err)
+static int next_cron(struct json_object *conf, int64_t after_ms, int64_t *ret_next_ms,
+                     struct err *err)
 {
     CLEANUP(zone_free) struct zone *zone = NULL;
     struct cron cron;
     const char *name = json_str(conf, "timezone");
-    int failed = read_times(kind, conf, &cron, err);
+    int failed = read_times(conf, &cron, err);
     failed = failed ? failed : zone_open(name ? name : "UTC", &zone, err);
     if (!failed) {
         int64_t next_s = cron_next(&cron, zone, after_ms / 1000);
@@ -89,7 +86,7 @@ int schedule_next(const char *kind, struct json_object *conf, int64_t due_ms, in
                   int64_t *ret_next_ms, struct err *err)
 {
     return strcmp(kind, "interval") == 0 ? next_interval(conf, due_ms, after_ms, ret_next_ms, err)
-                                         : next_cron(kind, conf, after_ms, ret_next_ms, err);
+                                         : next_cron(conf, after_ms, ret_next_ms, err);
 }
 
 /* ---- firing ---- */

@@ -2,10 +2,11 @@
  * django-celery-beat behind it.
  *
  *   interval  {"every": 5, "period": "minutes"}; days, hours, minutes, seconds, microseconds
- *   cron      {"minute": "0", "hour": "4", "day_of_week": "*", "day_of_month", "month_of_year"}:
- * both days must hold crontab   {"expression": "0 4 1 * mon"}: one of both days is enough; ours
+ *   cron      {"minute": "0", "hour": "4", "day_of_week", "day_of_month", "month_of_year"}, where
+ *             both days must hold; or {"expression": "0 4 1 * mon"} as in crontab(5), where one of
+ *             them is enough: ours
  *
- * The last two take "timezone" beside, UTC without. A time that passed while nobody was there is
+ * Those of cron take "timezone" beside, UTC without. A time that passed while nobody was there is
  * made up for once, however many there were. */
 #pragma once
 

@@ -25,8 +25,9 @@ static unsigned held_count(const struct task_local *local)
 bool task_local_failed(struct task_local *local, int failed, const struct err *err)
 {
     bool passing = failed && failed != -ENOENT;
-    if (passing && !local->failing) {
-        log_warn("tasks wait for the state", "error=\"%s\"", err->text);
+    if (passing && !local->failing) { /* of a lost connection who keeps it has told already */
+        log_line(failed == -ENOTCONN ? LOG_INFO : LOG_WARN, "tasks wait for the state",
+                 "error=\"%s\"", err->text);
     } else if (!failed && local->failing) {
         log_info("tasks go on", "held=%u", held_count(local));
     }

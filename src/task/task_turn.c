@@ -178,6 +178,18 @@ static void release(struct task_local *local)
     }
 }
 
+/* Asked first: taking is a transaction, for which all writers of a shared state stand in a row. */
+static bool is_due(struct task_local *local)
+{
+    struct err err = {0};
+    int64_t due_ms = INT64_MAX;
+    if (local->failing) {
+        return false;
+    }
+    int failed = store_task_next_due(local->options.store, &due_ms, &err);
+    return !task_local_failed(local, failed, &err) && due_ms <= clock_unix_ms();
+}
+
 void task_local_turn(void *arg)
 {
     struct task_local *local = arg;
@@ -191,7 +203,7 @@ void task_local_turn(void *arg)
     if (leads && !local->failing) {
         fire_due(local);
     }
-    if (local->room > 0 && !local->ending && local->released && !local->failing) {
+    if (local->room > 0 && !local->ending && local->released && is_due(local)) {
         take(local);
     }
     if (leads && now_ms - local->trimmed_ms >= TRIM_MS) {
