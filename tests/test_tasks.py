@@ -85,7 +85,6 @@ def result(answer):
 
 # ---- the original's operations
 
-@pytest.mark.sanitize
 def test_a_walker_is_queued_and_its_result_fetched(daemon):
     task = queue(daemon, "add", a=2, b=3)
     assert result(wait(daemon, task)) == 5
