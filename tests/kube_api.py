@@ -19,6 +19,7 @@ KINDS = {
     "apps/v1": {"deployments": ("Deployment", True), "statefulsets": ("StatefulSet", True),
                 "daemonsets": ("DaemonSet", True)},
     "batch/v1": {"jobs": ("Job", True)},
+    "coordination.k8s.io/v1": {"leases": ("Lease", True)},
     "discovery.k8s.io/v1": {"endpointslices": ("EndpointSlice", True)},
 }
 WATCH_SECONDS = 20
@@ -43,7 +44,7 @@ class KubeApi(KubeServer):
         self.log = []  # (version, plural, type, object)
         self.created = []  # (kind, namespace, name), each time
         self.forwards = []  # all connections to pods that there were
-        self.forbidden = set()  # subresources
+        self.forbidden = set()  # plurals and subresources that nobody may touch
         self.stopping = False
         super().__init__(_Handler)
 
@@ -53,6 +54,15 @@ class KubeApi(KubeServer):
             self.changed.notify_all()
         self.cut()
         super().__exit__()
+
+    def kubeconfig(self, namespace):
+        """The text of one whose only context is in that namespace."""
+        return json.dumps({
+            "apiVersion": "v1", "kind": "Config", "current-context": "lab",
+            "clusters": [{"name": "lab", "cluster": {"server": self.url}}],
+            "users": [{"name": "lab", "user": {}}],
+            "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "lab",
+                                                     "namespace": namespace}}]})
 
     def put(self, version, plural, namespace, obj):
         """As a controller or a person writes it."""
@@ -192,6 +202,8 @@ class _Handler(KubeHandler):
                 {"name": plural, "kind": kind, "namespaced": namespaced}
                 for plural, (kind, namespaced) in KINDS[named].items()]}
         version, plural, kind, namespace, name = self.resolve(path)
+        if plural in self.api.forbidden:
+            raise Refusal(403, "Forbidden", f"{plural} is forbidden")
         if self.command == "GET" and name is None:
             return None if query.get("watch") else self.list(plural, kind, namespace, query)
         if self.command == "POST":

@@ -90,12 +90,7 @@ def lab(api, host, write):
 
 @pytest.fixture
 def kubeconfig(api, write):
-    return write("kubeconfig", json.dumps({
-        "apiVersion": "v1", "kind": "Config", "current-context": "lab",
-        "clusters": [{"name": "lab", "cluster": {"server": api.url}}],
-        "users": [{"name": "lab", "user": {}}],
-        "contexts": [{"name": "lab",
-                      "context": {"cluster": "lab", "user": "lab", "namespace": NS}}]}))
+    return write("kubeconfig", api.kubeconfig(NS))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from kube_api import KubeApi
 from placement import TEXT
 from programs import wait_until
 
@@ -30,6 +31,17 @@ def shared(serve, database):
         return daemon
 
     return start
+
+
+@pytest.fixture(params=["postgresql", "kubernetes"])
+def lease(request, write):
+    """Options by which daemons agree on who decides."""
+    if request.param == "postgresql":
+        yield ()
+        return
+    with KubeApi() as api:
+        yield ("--lease", "kubernetes", "--kubeconfig",
+               write("kubeconfig", api.kubeconfig("default")))
 
 
 def state(daemon):
@@ -142,9 +154,10 @@ def test_a_state_moves_into_a_database_whole_and_once(serve, shared, write, data
 
 
 @pytest.mark.parametrize("fault", ["stopped", "frozen"])
-def test_serving_goes_on_and_changes_wait_while_the_database_is_away(shared, write, database_server,
-                                                                     database, fault):
-    daemon = shared(write("text.py", TEXT))
+def test_serving_goes_on_and_changes_wait_while_the_database_is_away(shared, lease, write,
+                                                                     database_server, database,
+                                                                     fault):
+    daemon = shared(write("text.py", TEXT), options=lease)
     token = create(daemon, "ann@example.org")
     wait_until(lambda: leads(daemon), 60, "a leader")
     with Calls(daemon) as calls, ThreadPoolExecutor(1) as pool:
@@ -327,8 +340,8 @@ def test_only_the_leader_runs_the_policy_and_the_others_follow_what_it_keeps(sha
     assert len(lines) > 2, "the record is shared"
 
 
-def test_another_daemon_decides_when_the_leader_is_killed(shared, write, capsys):
-    first, second = shared(write("text.py", TEXT)), shared()
+def test_another_daemon_decides_when_the_leader_is_killed(shared, lease, write, capsys):
+    first, second = shared(write("text.py", TEXT), options=lease), shared(options=lease)
     wait_until(lambda: leads(first) != leads(second), 60, "one that decides")
     leader, other = (first, second) if leads(first) else (second, first)
     number = state(other)["leader_number"]
@@ -355,17 +368,17 @@ def test_another_daemon_decides_when_the_leader_is_killed(shared, write, capsys)
     wait_until(lambda: leads(leader) != leads(other), 60, "one that decides")
 
 
-def test_an_orderly_end_hands_the_lease_over(shared, write):
-    first = shared(write("text.py", TEXT), options=("--lease-s", "300"))
+def test_an_orderly_end_hands_the_lease_over(shared, lease, write):
+    first = shared(write("text.py", TEXT), options=("--lease-s", "300", *lease))
     wait_until(lambda: leads(first), 60, "a leader")
-    second = shared(options=("--lease-s", "300"))
+    second = shared(options=("--lease-s", "300", *lease))
     assert not leads(second)
     assert first.stop() == 0
     wait_until(lambda: leads(second), 60, "the next one, long before the lease would end")
 
 
-def test_a_leader_that_hung_learns_that_it_leads_no_more(shared, write):
-    first, second = shared(write("text.py", TEXT)), shared()
+def test_a_leader_that_hung_learns_that_it_leads_no_more(shared, lease, write):
+    first, second = shared(write("text.py", TEXT), options=lease), shared(options=lease)
     wait_until(lambda: leads(first) != leads(second), 60, "one that decides")
     leader, other = (first, second) if leads(first) else (second, first)
     pid = leader.daemon_pid()

@@ -35,6 +35,8 @@ static struct json_object *state_status(const struct api *api)
     json_set_bool(state, "leads", figures.leads);
     json_set_str(state, "leader", figures.leader);
     json_set_int(state, "leader_number", figures.number);
+    json_set_str(state, "lease", figures.lease);
+    json_set_str(state, "lease_error", figures.lease_error);
     return state;
 }
 
@@ -73,7 +75,8 @@ const struct op op_jsorc_status = {
         "{\"calls\", \"failed\", \"p50_ms\", \"p99_ms\", \"exec_ms\"}}}], \"workers\": "
         "[...], \"walkers\": {NAME: ...}, \"moves\": [...], \"services\": "
         "[{\"name\", \"state\", \"provider\", \"pid\", \"restarts\", \"error\"}], "
-        "\"daemon\": {...}, \"state\": {\"store\", \"reached\", \"error\", \"leads\", \"leader\"}}",
+        "\"daemon\": {...}, \"state\": {\"store\", \"reached\", \"error\", \"leads\", \"leader\", "
+        "\"lease\", \"lease_error\"}}",
     .run = run_status,
 };
 

@@ -166,6 +166,7 @@ static void append_state(struct buf *out, const struct json_object *status)
 {
     struct json_object *state = json_member(status, "state", json_type_object);
     const char *error = json_str(state, "error"), *leader = json_str(state, "leader");
+    const char *lease_error = json_str(state, "lease_error");
     if (!json_flag(state, "shared", false)) {
         return;
     }
@@ -178,6 +179,9 @@ static void append_state(struct buf *out, const struct json_object *status)
         buf_printf(out, ", this daemon decides\n");
     } else {
         buf_printf(out, ", %s decides\n", leader ? leader : "nobody yet");
+    }
+    if (lease_error && !error) {
+        buf_printf(out, "lease: %s\n", lease_error);
     }
 }
 

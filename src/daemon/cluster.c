@@ -70,6 +70,34 @@ static const char *first_of(const char *setting, const struct json_object *confi
     return value || !variable ? value : environment(variable);
 }
 
+/* Texts are borrowed from both. Settings go before KUBE_CONFIG, this before the environment. */
+static struct kube_config_options options_of(const struct settings *settings,
+                                             const struct json_object *config)
+{
+    bool in_pod = environment("KUBERNETES_SERVICE_HOST") != NULL;
+    bool named = settings->kubeconfig || settings->kube_context || json_str(config, "kubeconfig") ||
+                 json_str(config, "context") || json_str(config, "api_server");
+    return (struct kube_config_options){
+        .in_cluster = !named && json_flag(config, "in_cluster", in_pod),
+        .kubeconfig = first_of(settings->kubeconfig, config, "kubeconfig", NULL),
+        .context = first_of(settings->kube_context, config, "context", NULL),
+        .namespace = first_of(settings->kube_namespace, config, "namespace", "KUBE_NAMESPACE"),
+        .api_server = json_str(config, "api_server"),
+        .token_file = json_str(config, "token_file"),
+        .ca_file = json_str(config, "ca_file"),
+        .insecure = json_flag(config, "insecure", false),
+    };
+}
+
+int cluster_config(const struct settings *settings, struct store *store,
+                   struct kube_config **ret_config, struct err *err)
+{
+    CLEANUP(json_put) struct json_object *config = config_of(store, "KUBE_CONFIG");
+    const struct kube_config_options options = options_of(settings, config);
+    int failed = kube_config_load(&options, ret_config, err);
+    return failed ? err_wrap(err, "cannot use the cluster") : 0;
+}
+
 /* In a pod of the cluster the addresses of the others are reached: every pod's network sees to it.
  * There is no second client then, which the way through the API server needs for its thread. */
 static int open_access(const struct cluster_parts *parts, const struct kube_config_options *options,
@@ -93,19 +121,7 @@ int cluster_open(const struct cluster_parts *parts, struct cluster *ret_cluster,
     CLEANUP(json_put) struct json_object *config = config_of(parts->store, "KUBE_CONFIG");
     CLEANUP(str_free) char *id = NULL;
     CLEANUP(str_free) char *folder = xasprintf("%s/forward", parts->run_folder);
-    bool in_pod = environment("KUBERNETES_SERVICE_HOST") != NULL;
-    bool named = settings->kubeconfig || settings->kube_context || json_str(config, "kubeconfig") ||
-                 json_str(config, "context") || json_str(config, "api_server");
-    const struct kube_config_options options = {
-        .in_cluster = !named && json_flag(config, "in_cluster", in_pod),
-        .kubeconfig = first_of(settings->kubeconfig, config, "kubeconfig", NULL),
-        .context = first_of(settings->kube_context, config, "context", NULL),
-        .namespace = first_of(settings->kube_namespace, config, "namespace", "KUBE_NAMESPACE"),
-        .api_server = json_str(config, "api_server"),
-        .token_file = json_str(config, "token_file"),
-        .ca_file = json_str(config, "ca_file"),
-        .insecure = json_flag(config, "insecure", false),
-    };
+    const struct kube_config_options options = options_of(settings, config);
     CLEANUP(kube_config_free) struct kube_config *loaded = NULL;
     struct access_settings access;
     int failed = installation_of(parts->store, &id, err);

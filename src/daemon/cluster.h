@@ -6,6 +6,7 @@
 struct err;
 struct job_pool;
 struct kube;
+struct kube_config;
 struct loop;
 struct provider;
 struct settings;
@@ -20,6 +21,11 @@ struct cluster { /* zeroed = none */
  * KUBE_NAMESPACE is set (as in the original's own pod), or the original's `automation` is on and it
  * is clear which cluster that means: we run in one, or KUBE_CONFIG says `in_cluster` false. */
 bool cluster_is_wanted(const struct settings *settings, struct store *store);
+
+/* Where it is and who we are there, for a client of the caller's; as cluster_open finds it. -errno
+ * of kube_config_load. */
+int cluster_config(const struct settings *settings, struct store *store,
+                   struct kube_config **ret_config, struct err *err);
 
 struct cluster_parts { /* borrowed; loop and jobs for the cluster's life */
     const struct settings *settings;

@@ -64,8 +64,8 @@ static int start(struct daemon *daemon, struct err *err)
         daemon_make_services(daemon);
         failed = daemon_make_api(daemon, err);
     }
+    failed = failed ? failed : daemon_make_share(daemon, err);
     if (!failed) {
-        daemon_make_share(daemon);
         daemon_make_tasks(daemon);
     }
     failed = failed ? failed : control_restore(daemon->control, err);

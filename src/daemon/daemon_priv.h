@@ -67,7 +67,7 @@ int daemon_start_ios(struct daemon *daemon, struct err *err);
 /* sharing.c: the store of the settings. 0 or -errno. And this daemon's part in it when others share
  * it: the control leads only when it is told so. */
 int daemon_open_store(struct daemon *daemon, struct err *err);
-void daemon_make_share(struct daemon *daemon);
+int daemon_make_share(struct daemon *daemon, struct err *err);
 
 /* tasks.c: made before the API serves, started when the socket answers. */
 void daemon_make_tasks(struct daemon *daemon);

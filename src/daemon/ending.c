@@ -48,7 +48,8 @@ static void on_drain_timer(void *arg)
 {
     struct daemon *daemon = arg;
     uint64_t now_ms = loop_now_ms(daemon->loop);
-    if (!daemon_is_drained(daemon) && now_ms < daemon->drain_deadline_ms) {
+    bool over = daemon_is_drained(daemon) && (!daemon->share || share_has_ended(daemon->share));
+    if (!over && now_ms < daemon->drain_deadline_ms) {
         loop_timer_set(daemon->loop, &daemon->drain_timer, now_ms + DRAIN_POLL_MS);
     } else if (daemon->stopped) {
         loop_stop(daemon->loop);

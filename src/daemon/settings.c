@@ -169,14 +169,23 @@ static void resolve_sources(struct settings *settings)
     }
 }
 
-static int check_provider(const struct settings *settings, struct err *err)
+static int check_choice(const char *name, const char *value, const char *one, const char *other,
+                        struct err *err)
 {
-    bool known =
-        strcmp(settings->provider, "process") == 0 || strcmp(settings->provider, "kubernetes") == 0;
+    return strcmp(value, one) == 0 || strcmp(value, other) == 0
+               ? 0
+               : err_set(err, EINVAL, "setting '%s': '%s' is none of %s, %s", name, value, one,
+                         other);
+}
+
+static int check_choices(const struct settings *settings, struct err *err)
+{
     enum access_way way;
-    if (!known) {
-        return err_set(err, EINVAL, "setting 'provider': '%s' is none of process, kubernetes",
-                       settings->provider);
+    int failed = check_choice("provider", settings->provider, "process", "kubernetes", err);
+    failed =
+        failed ? failed : check_choice("lease", settings->lease, "postgresql", "kubernetes", err);
+    if (failed) {
+        return failed;
     }
     return access_way_of(settings->pod_access, &way) == 0
                ? 0
@@ -383,7 +392,7 @@ int settings_read(struct settings *settings, int argc, char **argv, struct err *
     if (control_policy_check(settings->policy, NULL, err) < 0) {
         return err_wrap(err, "setting 'policy'");
     }
-    failed = check_provider(settings, err);
+    failed = check_choices(settings, err);
     if (failed) {
         return failed;
     }

@@ -21,6 +21,8 @@ struct settings {
     char *state;
     char *state_url; /* NULL = the database is a file in the state folder */
     double lease_s;
+    char *lease; /* "postgresql", "kubernetes" */
+    char *lease_name;
     char *python;
     char *tls_cert;
     char *tls_key;

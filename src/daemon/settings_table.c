@@ -16,6 +16,11 @@ const struct setting SETTINGS_TABLE[] = {
     {"lease_s", SETTING_NUMBER, AT(lease_s), "5", 1, 300, true,
      "of daemons with one state_url: so long after the last sign of the one that decides another "
      "one does, in seconds"},
+    {"lease", SETTING_TEXT, AT(lease), "\"postgresql\"", 0, 0, true,
+     "where daemons with one state_url agree on the one that decides: postgresql (a row of that "
+     "database) or kubernetes (a Lease of the cluster)"},
+    {"lease_name", SETTING_TEXT, AT(lease_name), "\"jsorc\"", 0, 0, true,
+     "name of that Lease, in the namespace of the pods"},
     {"python", SETTING_TEXT, AT(python), "null", 0, 0, true,
      "interpreter of the workers; default: that of $VIRTUAL_ENV, else python3"},
     {"modules", SETTING_OBJECT, AT(modules), "{}", 0, 0, false,

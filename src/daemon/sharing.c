@@ -13,7 +13,9 @@
 #include "daemon/daemon_priv.h"
 #include "daemon/paths.h"
 #include "daemon/settings.h"
+#include "provider/kubernetes/kube.h"
 #include "share/lease.h"
+#include "share/lease_kube.h"
 #include "share/share.h"
 #include "store/store.h"
 #include "store/store_shared.h"
@@ -42,6 +44,9 @@ static void on_lead(void *arg, bool leads)
 {
     control_lead(((struct daemon *)arg)->control, leads);
 }
+
+/* Of a renewal in the cluster, so that another one fits into the lease when its answer is lost. */
+#define LEASE_TRIES 4
 
 /* "HOST:STATE#PID-RANDOM": another one for each daemon that ever runs, so that none takes the lease
  * of one that ended, or of a copy of itself, for its own. */
@@ -85,23 +90,51 @@ int daemon_open_store(struct daemon *daemon, struct err *err)
                : store_open(paths->database, &daemon->store, err);
 }
 
-void daemon_make_share(struct daemon *daemon)
+static int make_lease(struct daemon *daemon, uint64_t lease_ms, struct lease **ret_lease,
+                      struct err *err)
 {
-    if (!store_is_shared(daemon->store)) {
-        return;
-    }
+    const struct settings *settings = daemon->options->settings;
     CLEANUP(str_free) char *holder = holder_name(daemon->options->paths->state);
+    struct kube_config *config = NULL;
+    if (strcmp(settings->lease, "kubernetes") != 0) {
+        *ret_lease = lease_pg_new(daemon->store, holder);
+        return 0;
+    }
+    int failed = cluster_config(settings, daemon->store, &config, err);
+    if (failed) {
+        return err_wrap(err, "setting 'lease'");
+    }
+    /* A try that failed is followed by the next renewal, not by its own repetition. */
+    struct kube *kube =
+        kube_new(daemon->loop, daemon->jobs, config,
+                 &(struct kube_settings){.try_timeout_ms = lease_ms / LEASE_TRIES, .tries_max = 1});
+    *ret_lease = lease_kube_new(kube, daemon->store, settings->lease_name, holder);
+    return 0;
+}
+
+int daemon_make_share(struct daemon *daemon, struct err *err)
+{
+    uint64_t lease_ms = (uint64_t)(daemon->options->settings->lease_s * 1000);
+    struct lease *lease = NULL;
+    if (!store_is_shared(daemon->store)) {
+        return 0;
+    }
+    int failed = make_lease(daemon, lease_ms, &lease, err);
+    if (failed) {
+        return failed;
+    }
     store_hurry(daemon->store);
     control_lead(daemon->control, false);
     daemon->share = share_new(&(struct share_options){
         .store = daemon->store,
         .loop = daemon->loop,
         .jobs = daemon->jobs,
-        .lease = lease_pg_new(daemon->store, holder),
-        .lease_ms = (uint64_t)(daemon->options->settings->lease_s * 1000),
+        .lease = lease,
+        .lease_ms = lease_ms,
         .on_change = on_change,
         .on_lead = on_lead,
         .arg = daemon,
     });
     daemon->api.share = daemon->share;
+    return 0;
 }

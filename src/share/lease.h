@@ -1,6 +1,6 @@
 /* Which of several daemons decides for all: a lease that one holds for a time and renews. One table
  * of functions, so that the election can be where the daemons are: in the database of the state
- * (lease_pg.c), or in an object of the cluster that they run on.
+ * (lease_pg.c), or in an object of the cluster that they run on (lease_kube.c).
  *
  * A holder may rely on its lease until ttl_ms after it began to ask for it: by then no other one
  * can have it. number grows with each new holder, so what an earlier one still writes is told by
@@ -30,10 +30,11 @@ struct lease_ops {
     /* Takes the lease, or renews it, unless another one has it. done runs in the control thread,
      * once, from here or later; not again before it has. */
     void (*take)(struct lease *lease, int64_t ttl_ms, lease_done_fn done, void *arg);
-    /* Gives it back, so that another one need not wait for its end; as far as that is possible now.
-     */
+    /* Gives it back if it is ours, so that another one need not wait for its end; as far as that is
+     * possible now. done does not run any more. */
     void (*release)(struct lease *lease);
-    struct lease *(*free)(struct lease *lease); /* done does not run any more; returns NULL */
+    bool (*is_released)(const struct lease *lease); /* or it was seen that this cannot be done */
+    struct lease *(*free)(struct lease *lease);     /* done does not run any more; returns NULL */
 };
 
 struct lease { /* first in what implements it */

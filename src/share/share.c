@@ -35,7 +35,9 @@ struct share {
     bool asking; /* for the lease */
     bool leads;
     bool ended;
-    uint64_t asked_ms;
+    uint64_t asked_ms;    /* 0 = ask again at once */
+    uint64_t began_ms;    /* of the asking under way, or the last one */
+    struct err lease_err; /* of the last one, when it is not the connection's; code 0 = none */
     uint64_t lead_until_ms;
     struct lease_state lease;
 
@@ -177,18 +179,38 @@ static void set_leads(struct share *share, bool leads)
     share->options.on_lead(share->options.arg, leads);
 }
 
+/* Told once, when it begins; what a lost connection does is told by connect_again. */
+static void note_lease_err(struct share *share, const struct err *err)
+{
+    bool known = share->lease_err.code != 0;
+    share->lease_err.code = 0;
+    if (err && share_is_ready(share)) {
+        share->lease_err = *err;
+    }
+    if (share->lease_err.code && !known) {
+        log_warn("the lease of who decides cannot be had", "lease=%s error=\"%s\"",
+                 share->options.lease->ops->name, err->text);
+    } else if (known && !err) {
+        log_info("the lease of who decides can be had again", "lease=%s",
+                 share->options.lease->ops->name);
+    }
+}
+
 static void on_asked(void *arg, const struct lease_state *state, const struct err *err)
 {
     struct share *share = arg;
-    (void)err; /* the connection's failure is told once, by connect_again */
     share->asking = false;
-    if (!state || share->ended) {
+    if (share->ended) {
+        return;
+    }
+    note_lease_err(share, err);
+    if (!state) {
         return; /* a leader goes on to the end of its lease */
     }
     share->lease = *state;
     if (state->mine) {
         uint64_t lease_ms = share->options.lease_ms;
-        share->lead_until_ms = share->asked_ms + lease_ms - lease_ms / MARGIN;
+        share->lead_until_ms = share->began_ms + lease_ms - lease_ms / MARGIN;
     }
     set_leads(share, state->mine && clock_now_ms() < share->lead_until_ms);
 }
@@ -206,7 +228,8 @@ static void lease_turn(struct share *share, uint64_t now_ms)
     }
     if (!share->ended && !share->asking && now_ms >= share->asked_ms + lease_pause_ms(share)) {
         share->asking = true;
-        share->asked_ms = now_ms; /* before it is sent: the lease ends later than we think */
+        share->asked_ms = now_ms;
+        share->began_ms = now_ms; /* before it is sent: the lease ends later than we think */
         lease->ops->take(lease, (int64_t)share->options.lease_ms, on_asked, share);
     }
 }
@@ -307,11 +330,14 @@ void share_start(struct share *share)
 void share_end(struct share *share)
 {
     share->ended = true;
-    if (share->leads) {
-        set_leads(share, false);
-        share->options.lease->ops->release(share->options.lease);
-    }
+    set_leads(share, false);
+    share->options.lease->ops->release(share->options.lease);
     end_waits(share, clock_now_ms());
+}
+
+bool share_has_ended(const struct share *share)
+{
+    return share->ended && share->options.lease->ops->is_released(share->options.lease);
 }
 
 bool share_leads(const struct share *share)
@@ -334,6 +360,8 @@ void share_figures(const struct share *share, struct share_figures *ret)
         .leads = share->leads,
         .leader = *share->lease.holder ? share->lease.holder : NULL,
         .number = share->lease.number,
+        .lease = share->options.lease->ops->name,
+        .lease_error = share->lease_err.code ? share->lease_err.text : NULL,
         .reconnects = share->reconnects,
     };
     for (; wait; wait = wait->next) {

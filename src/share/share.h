@@ -39,6 +39,8 @@ void share_start(struct share *share);
 
 /* An orderly end begins: leads no more, so that another daemon can, and lets go those who wait. */
 void share_end(struct share *share);
+/* The others know that they may lead, or will see it by themselves. */
+bool share_has_ended(const struct share *share);
 
 bool share_leads(const struct share *share);
 /* There is a connection. */
@@ -61,8 +63,10 @@ struct share_figures {
     const char *error; /* why there is no connection; NULL = there is one */
     uint64_t error_ms; /* for so long */
     bool leads;
-    const char *leader; /* name of who leads; NULL = nobody knows */
-    int64_t number;     /* of the leader: how often another one began to lead */
+    const char *leader;      /* name of who leads; NULL = nobody knows */
+    const char *lease;       /* where that is agreed upon: "postgresql", "kubernetes" */
+    const char *lease_error; /* why it cannot be; NULL = it can, or there is no connection */
+    int64_t number;          /* of the leader: how often another one began to lead */
     uint64_t reconnects;
     uint64_t waiting; /* who wait for a connection */
 };

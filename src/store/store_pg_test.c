@@ -220,7 +220,45 @@ static void gives_the_lease_to_one_and_to_the_next_when_it_is_over(void)
     EXPECT(lease.mine && lease.number == 3);
 }
 
+static void a_lease_won_elsewhere_goes_by_its_number(void)
+{
+    CLEANUP(testdir_remove) struct testdir *dir = testdir_new();
+    CLEANUP(store_close) struct store *store = testdir_open(dir);
+    CLEANUP(store_close) struct store *other = testdir_open(dir);
+    struct store_lease lease;
+    EXPECT_INT(store_lease_fence(store, "one", 3, LONG_MS, &lease, NULL), 0);
+    EXPECT(lease.mine && lease.number == 3);
+    EXPECT_INT(store_transact_leading(store, set_leading, store, NULL), 0);
+    EXPECT_INT(store_lease_fence(store, "one", 3, LONG_MS, &lease, NULL), 0);
+    EXPECT(lease.mine);
+
+    /* The same number of another one, and an earlier one: refused, and told what is there. */
+    EXPECT_INT(store_lease_fence(other, "two", 3, LONG_MS, &lease, NULL), 0);
+    EXPECT(!lease.mine && !lease.over && lease.number == 3);
+    EXPECT_STR(lease.holder, "one");
+    testdir_sql("UPDATE jsorc.leases SET until_ms = 0");
+    EXPECT_INT(store_lease_fence(other, "two", 2, LONG_MS, &lease, NULL), 0);
+    EXPECT(!lease.mine && lease.over);
+    EXPECT_INT(store_lease_fence(store, "one", 3, LONG_MS, &lease, NULL), 0);
+    EXPECT(lease.mine && !lease.over);
+    EXPECT_INT(store_transact_leading(other, set_leading, other, NULL), -ESTALE);
+    EXPECT_INT(store_transact_leading(store, set_leading, store, NULL), 0);
+
+    /* A later one counts though the row is not over, and the first one's writes are refused. */
+    EXPECT_INT(store_lease_fence(other, "two", 4, LONG_MS, &lease, NULL), 0);
+    EXPECT(lease.mine);
+    EXPECT_INT(store_transact_leading(store, set_leading, store, NULL), -ESTALE);
+    EXPECT_INT(store_transact_leading(other, set_leading, other, NULL), 0);
+    EXPECT_INT(store_lease_fence(store, "one", 3, LONG_MS, &lease, NULL), 0);
+    EXPECT(!lease.mine && lease.number == 4);
+
+    /* Who takes it by the row alone waits for the row's end. */
+    EXPECT_INT(store_lease_take(store, "three", LONG_MS, &lease, NULL), 0);
+    EXPECT(!lease.mine);
+}
+
 TEST_MAIN(says_that_the_connection_is_lost_and_goes_on_with_another,
           undoes_a_change_whose_connection_went_before_its_end, tells_what_cannot_be_stored,
           never_shows_the_password, hears_what_others_change_and_not_itself,
-          sees_by_looking_what_was_not_told, gives_the_lease_to_one_and_to_the_next_when_it_is_over)
+          sees_by_looking_what_was_not_told, gives_the_lease_to_one_and_to_the_next_when_it_is_over,
+          a_lease_won_elsewhere_goes_by_its_number)

@@ -175,26 +175,51 @@ int store_look(struct store *store, unsigned *ret_changed, struct err *err)
 
 /* ---- the lease ---- */
 
-/* Times are the database's: the daemons' clocks need not agree. Takes it when it is free, over, or
- * ours; else tells whose it is. */
-#define LEASE_SQL                                                                                  \
+/* Times are the database's: the daemons' clocks need not agree. WHERE says when the row may become
+ * ours; the answer is ours then, else the row as it is. */
+#define LEASE_SQL(FIRST_NUMBER, NUMBER, TTL, WHERE)                                                \
     "WITH clock AS (SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AS ms),"   \
     " taken AS (INSERT INTO leases AS l (name, holder, number, until_ms)"                          \
-    " SELECT 'control', $1, 1, ms + $2 FROM clock"                                                 \
+    " SELECT 'control', $1, " FIRST_NUMBER ", ms + " TTL " FROM clock"                             \
     " ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until_ms = excluded.until_ms,"    \
-    " number = l.number + CASE WHEN l.holder = excluded.holder THEN 0 ELSE 1 END"                  \
-    " WHERE l.holder = excluded.holder OR l.until_ms <= (SELECT ms FROM clock)"                    \
-    " RETURNING holder, number)"                                                                   \
-    " SELECT holder, number FROM taken UNION ALL"                                                  \
-    " SELECT holder, number FROM leases WHERE name = 'control'"                                    \
+    " number = " NUMBER " WHERE " WHERE " RETURNING holder, number)"                               \
+    " SELECT holder, number, 0 FROM taken UNION ALL"                                               \
+    " SELECT holder, number, CAST(until_ms <= (SELECT ms FROM clock) AS INTEGER)"                  \
+    " FROM leases WHERE name = 'control'"                                                          \
     " AND NOT EXISTS (SELECT 1 FROM taken)"
+
+/* When it is free, over, or ours. */
+#define TAKE_SQL                                                                                   \
+    LEASE_SQL("1", "l.number + CASE WHEN l.holder = excluded.holder THEN 0 ELSE 1 END", "$2",      \
+              "l.holder = excluded.holder OR l.until_ms <= (SELECT ms FROM clock)")
+
+/* When no later holder has been here. */
+#define FENCE_SQL                                                                                  \
+    LEASE_SQL("$2", "excluded.number", "$3",                                                       \
+              "l.number < excluded.number"                                                         \
+              " OR (l.number = excluded.number AND l.holder = excluded.holder)")
 
 static int take_lease(void *arg, const struct store_row *row)
 {
     struct store_lease *lease = arg;
     (void)snprintf(lease->holder, sizeof(lease->holder), "%s", store_column(row, 0));
     lease->number = store_column_int(row, 1);
+    lease->over = store_column_int(row, 2) != 0;
     return 0;
+}
+
+static void lease_of_file(const char *holder, int64_t number, struct store_lease *ret_lease)
+{
+    *ret_lease = (struct store_lease){.number = number, .mine = true};
+    (void)snprintf(ret_lease->holder, sizeof(ret_lease->holder), "%s", holder);
+}
+
+/* What store_transact_leading asks for from now on. */
+static void note_lease(struct store *store, const struct store_lease *lease)
+{
+    struct store_pg *pg = store_pg(store);
+    str_replace(&pg->holder, lease->mine ? lease->holder : NULL);
+    pg->lease_number = lease->mine ? lease->number : 0;
 }
 
 int store_lease_take(struct store *store, const char *holder, int64_t ttl_ms,
@@ -202,20 +227,35 @@ int store_lease_take(struct store *store, const char *holder, int64_t ttl_ms,
 {
     struct store_lease lease = {.number = 0};
     if (!store_is_shared(store)) {
-        (void)snprintf(ret_lease->holder, sizeof(ret_lease->holder), "%s", holder);
-        ret_lease->number = 1;
-        ret_lease->mine = true;
+        lease_of_file(holder, 1, ret_lease);
         return 0;
     }
-    int failed = store_query(store, err, (struct store_rows){take_lease, &lease}, LEASE_SQL, "ni",
+    int failed = store_query(store, err, (struct store_rows){take_lease, &lease}, TAKE_SQL, "ni",
                              holder, ttl_ms);
     if (failed) {
         return failed;
     }
-    struct store_pg *pg = store_pg(store);
     lease.mine = strcmp(lease.holder, holder) == 0;
-    str_replace(&pg->holder, lease.mine ? holder : NULL);
-    pg->lease_number = lease.mine ? lease.number : 0;
+    note_lease(store, &lease);
+    *ret_lease = lease;
+    return 0;
+}
+
+int store_lease_fence(struct store *store, const char *holder, int64_t number, int64_t ttl_ms,
+                      struct store_lease *ret_lease, struct err *err)
+{
+    struct store_lease lease = {.number = 0};
+    if (!store_is_shared(store)) {
+        lease_of_file(holder, number, ret_lease);
+        return 0;
+    }
+    int failed = store_query(store, err, (struct store_rows){take_lease, &lease}, FENCE_SQL, "nii",
+                             holder, number, ttl_ms);
+    if (failed) {
+        return failed;
+    }
+    lease.mine = lease.number == number && strcmp(lease.holder, holder) == 0;
+    note_lease(store, &lease);
     *ret_lease = lease;
     return 0;
 }

@@ -73,13 +73,19 @@ struct store_lease {
     int64_t number; /* of this holding; grows with each other holder: what an earlier one still
                        writes is told by it */
     bool mine;
+    bool over; /* not mine, and its time has passed */
 };
 
 /* Takes the lease, or renews it, for ttl_ms from now by the database's clock, unless another holder
  * has it; *ret_lease tells who has it now. */
 int store_lease_take(struct store *store, const char *holder, int64_t ttl_ms,
                      struct store_lease *ret_lease, struct err *err);
-/* Gives back what the last store_lease_take took, so that another one need not wait for its end. */
+/* As store_lease_take, of a lease that was won elsewhere under that number: what holders of smaller
+ * ones still write is refused from now on. Not mine: another holder had this number or a greater
+ * one, *ret_lease tells which; nothing was changed. */
+int store_lease_fence(struct store *store, const char *holder, int64_t number, int64_t ttl_ms,
+                      struct store_lease *ret_lease, struct err *err);
+/* Gives back what the last of these took, so that another one need not wait for its end. */
 int store_lease_release(struct store *store, struct err *err);
 
 /* As store_transact; refused with -ESTALE when another one has taken the lease since. */

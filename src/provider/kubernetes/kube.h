@@ -197,6 +197,8 @@ struct kube_request *kube_list(struct kube *kube, const struct kube_ref *ref,
 struct kube_write {
     bool dry_run; /* all checks of the server (admission too), and nothing is kept */
     bool force;   /* apply: takes fields from other field managers, instead of KUBE_CONFLICT */
+    bool again;   /* patch with a resourceVersion: may be sent again after a lost connection, when
+                   * KUBE_CONFLICT may come of our own first one */
 };
 
 /* Server-side apply with KUBE_FIELD_MANAGER: creates or changes, and takes away what we applied
@@ -206,7 +208,8 @@ struct kube_request *kube_apply(struct kube *kube, struct json_object *object,
                                 const struct kube_write *options, kube_reply_fn fn, void *arg);
 
 /* Merge patch (RFC 7396). With metadata.resourceVersion in patch it is a compare-and-swap:
- * KUBE_CONFLICT when another was faster (and then it is not sent again after a lost connection). */
+ * KUBE_CONFLICT when another was faster (and then it is not sent again after a lost connection,
+ * unless options say so). */
 struct kube_request *kube_patch(struct kube *kube, const struct kube_ref *ref,
                                 struct json_object *patch, const struct kube_write *options,
                                 kube_reply_fn fn, void *arg);

@@ -113,7 +113,8 @@ struct kube_request *kube_patch(struct kube *kube, const struct kube_ref *ref,
         &(struct kube_plan){.verb = "patch", .method = "PATCH", .ref = ref, .fn = fn, .arg = arg});
     if (needs_name(request)) {
         struct json_object *metadata = json_member(patch, "metadata", json_type_object);
-        request->exchange.repeatable = !json_str(metadata, "resourceVersion");
+        request->exchange.repeatable =
+            !json_str(metadata, "resourceVersion") || (options && options->again);
         add_write(request, options);
         kube_request_body(request, MERGE_PATCH_TYPE, patch);
     }
