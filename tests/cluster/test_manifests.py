@@ -1,6 +1,7 @@
 """What manifests/ and charts/ hold, against helm, kustomize and the API server."""
 
 import json
+import re
 
 import pytest
 import yaml
@@ -11,7 +12,8 @@ CHART = ROOT / "charts/jsorc"
 OVERLAYS = {
     "single": [],
     "replicas": ["--set", "replicas=2,persistence.enabled=false,databasePassword.secret="
-                 "jsorc-database,settings.state_url=postgresql://jsorc@jsorc-database/jsorc"],
+                 "jsorc-database,settings.state_url=postgresql://jsorc@jsorc-database/jsorc,"
+                 "settings.lease=kubernetes"],
 }
 KUSTOMIZATIONS = [*(f"manifests/overlays/{name}" for name in OVERLAYS), "examples/hello"]
 # What only a chart has.
@@ -74,29 +76,46 @@ def test_the_api_server_takes_the_chart_with_everything_set(namespace):
     namespace.apply(documents, "--dry-run=server", "--warnings-as-errors")
 
 
-def test_the_account_may_do_what_the_documentation_says_and_no_more(cluster, namespace):
-    documents = with_image(kustomize(cluster, ROOT / "manifests/overlays/single"), namespace.name)
+def test_the_lease_has_the_name_of_the_release():
+    charted = by_name(helm("other", CHART, "--namespace", "x", "--set",
+                           "settings.lease=kubernetes"))
+    settings = charted["ConfigMap/other-jsorc"]["data"]["jsorc.yaml"]
+    assert settings["lease_name"] == "other-jsorc"
+    assert ["other-jsorc"] in [rule.get("resourceNames")
+                               for rule in charted["Role/other-jsorc"]["rules"]]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_account_may_do_what_the_documentation_says_and_no_more(cluster, namespace, overlay):
+    documents = with_image(kustomize(cluster, ROOT / "manifests/overlays" / overlay),
+                           namespace.name)
     namespace.apply([document for document in documents
                      if document["kind"] in ("ServiceAccount", "Role", "RoleBinding")])
-    assert _granted(namespace, "jsorc") == _documented()
+    documented = _documented("auth can-i --list")
+    if overlay == "replicas":
+        documented |= _documented("The overlay `replicas` adds")
+    assert _granted(namespace, "jsorc") == documented
     assert _granted(namespace, "default") == set()
 
 
 def _granted(namespace, account):
-    """{(resource, verbs)} of what it may do beyond what everybody may."""
+    """{(resource, name, verbs)} of what it may do beyond what everybody may."""
     text = namespace.kubectl("auth", "can-i", "--list", "--no-headers",
                              f"--as=system:serviceaccount:{namespace.name}:{account}")
     rows = set()
     for line in text.splitlines():
-        resource, verbs = line.split()[0], line[line.rindex("[") + 1:line.rindex("]")]
+        resource = line.split()[0]
         if not resource.startswith(NOT_OURS) and resource[0] != "[":
-            rows.add((resource, verbs))
+            _paths, names, verbs = re.findall(r"\[(.*?)\]", line)
+            rows.add((resource, names, verbs))
     return rows
 
 
-def _documented():
-    """The rows of the table in docs/kubernetes.md below the words `auth can-i --list`."""
+def _documented(words):
+    """The rows of the table in docs/kubernetes.md below these words: a resource, or one object of
+    it, and what may be done with it."""
     text = (ROOT / "docs/kubernetes.md").read_text()
-    table = text[text.index("auth can-i --list"):].split("\n\n")[1]
+    table = text[text.index(words):].split("\n\n")[1]
     rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
-    return {(row[0].strip("`"), row[1]) for row in rows}
+    what = [(row[0].replace("`", "").partition(" named "), row[1]) for row in rows]
+    return {(resource, name, verbs) for (resource, _, name), verbs in what}

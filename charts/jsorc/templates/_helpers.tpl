@@ -29,6 +29,17 @@ labels:
 {{ ternary "StatefulSet" "Deployment" .Values.persistence.enabled }}
 {{- end -}}
 
+{{- /* Name of the Lease of who decides; empty = the database tells. */ -}}
+{{- define "jsorc.lease" -}}
+{{- if eq (default "" .Values.settings.lease) "kubernetes" -}}
+{{ default (include "jsorc.name" .) .Values.settings.lease_name }}
+{{- end -}}
+{{- end -}}
+
 {{- define "jsorc.settings" -}}
-{{ toYaml .Values.settings }}
+{{- $settings := deepCopy .Values.settings -}}
+{{- with include "jsorc.lease" . -}}
+{{- $_ := set $settings "lease_name" . -}}
+{{- end -}}
+{{ toYaml $settings }}
 {{- end -}}
