@@ -1,4 +1,4 @@
-"""jsorc on the cluster: the overlay `single` as a user changes it, and its API."""
+"""jsorc on the cluster: an overlay as a user changes it, and its API."""
 
 import json
 import os
@@ -8,12 +8,13 @@ import yaml
 from kube import kustomize, with_image
 from programs import ROOT
 
+WORKLOADS = {"single": "statefulset/jsorc", "replicas": "deployment/jsorc"}
 EMAIL, PASSWORD = "you@example.org", "a password of the test"
 
 
 def deploy(namespace, image, folder, *, modules=(), texts=None, settings=None, volume=None,
-           env=None):
-    """The StatefulSet `jsorc`, ready, by a kustomization in `folder` as docs/kubernetes.md has it.
+           env=None, overlay="single"):
+    """The overlay, ready, by a kustomization in `folder` as docs/kubernetes.md has it.
 
     modules: files of examples/hello, or names in texts; settings: beyond those of the overlay;
     volume: one more, mounted at /NAME."""
@@ -24,7 +25,7 @@ def deploy(namespace, image, folder, *, modules=(), texts=None, settings=None, v
             shutil.copy(ROOT / "examples/hello" / name, folder)
     manifests = os.path.relpath(ROOT / "manifests", folder)
     kustomization = {
-        "resources": [f"{manifests}/overlays/single"],
+        "resources": [f"{manifests}/overlays/{overlay}"],
         "components": [f"{manifests}/components/modules"],
         "configMapGenerator": [
             {"name": "modules", "namespace": "jsorc", "files": list(modules)}],
@@ -35,11 +36,12 @@ def deploy(namespace, image, folder, *, modules=(), texts=None, settings=None, v
         if document["kind"] == "ConfigMap" and "jsorc.yaml" in document["data"]:
             text = yaml.safe_load(document["data"]["jsorc.yaml"]) | (settings or {})
             document["data"]["jsorc.yaml"] = yaml.safe_dump(text)
-        if document["kind"] == "StatefulSet":
+        if document["kind"] in ("StatefulSet", "Deployment"):
             _extend(document["spec"]["template"]["spec"], volume, env)
-    namespace.volume(folder / "volume", "jsorc")
+    if overlay == "single":
+        namespace.volume(folder / "volume", "jsorc")
     namespace.apply(documents)
-    namespace.rollout("statefulset/jsorc")
+    namespace.rollout(WORKLOADS[overlay])
 
 
 def _extend(pod, volume, env):
@@ -54,9 +56,9 @@ def _extend(pod, volume, env):
 class Admin:
     """The daemon through its Service, as a superuser that is made for it."""
 
-    def __init__(self, namespace):
+    def __init__(self, namespace, overlay="single"):
         self.client = namespace.client("jsorc")
-        namespace.kubectl("exec", "statefulset/jsorc", "--", "jsorc", "user", "create", EMAIL,
+        namespace.kubectl("exec", WORKLOADS[overlay], "--", "jsorc", "user", "create", EMAIL,
                           "-password", PASSWORD)
         reply = self.client.post("/user/token/", {"email": EMAIL, "password": PASSWORD})
         assert reply.status == 200, reply.body

@@ -136,7 +136,7 @@ class Namespace:
         has no storage class. A given one must have a default one."""
         if self.cluster.given:
             return
-        folder.mkdir(mode=0o777)
+        folder.mkdir(mode=0o777, exist_ok=True)
         folder.chmod(0o777)
         name = f"{self.name}-{claim}"
         self.volumes.append(name)
