@@ -224,3 +224,43 @@ def test_celerys_worker_runs_what_we_send(server):
 def test_a_result_that_does_not_come_is_not_waited_for(queue):
     assert queue.answer("nobody-knows", 0)["status"] == "PENDING"
     assert queue.answer("nobody-knows", 0.2)["status"] is None
+
+
+# ---- the whole program
+
+WALKERS = """
+import jsorc
+
+@jsorc.walker
+def add(a: int = 1, b: int = 1):
+    return a + b
+
+@jsorc.walker
+def fail():
+    raise ValueError("not today")
+"""
+
+
+def test_walkers_run_for_a_client_of_celery(serve, write):
+    daemon = serve(write("work.py", WALKERS))
+    answer = daemon.op("service_config_set", name="redis", config={"automated": True})
+    assert answer["state"] == "RUNNING", answer
+    socket = daemon.folder / "state/run/redis.sock"
+    url = f"redis+socket://{socket}?virtual_host=1"
+    client = celery.Celery("client", broker=url, backend=url)
+    client.conf.result_backend_transport_options = {"retry_policy": {"max_retries": 0}}
+    daemon.op("service_config_set", name="task", config={"celery_queue": "celery"})
+    done = client.send_task(WALKER, kwargs={"name": "add", "ctx": {"a": 40, "b": 2}})
+    older = client.send_task("jaseci.svc.task.common.Queue", args=["add", None, [{"a": 3}, {}, 0]])
+    failed = client.send_task(WALKER, args=["fail"])
+    other = client.send_task("peer.echo", args=[1])
+    assert done.get(timeout=GET_SECONDS)["response"]["report"] == [42]
+    assert older.get(timeout=GET_SECONDS)["response"]["report"] == [4]
+    with pytest.raises(Exception, match="not today"):
+        failed.get(timeout=GET_SECONDS)
+    with pytest.raises(Exception, match="nothing here runs a task of that name"):
+        other.get(timeout=GET_SECONDS)
+    daemon.expect_log("task is dead")
+    client.close()
+    del done, older, failed, other
+    gc.collect()

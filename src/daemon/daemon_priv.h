@@ -43,7 +43,9 @@ struct daemon {
     struct auth *auth;
     struct tls_server *tls;
     struct api api;
-    char *task_owner; /* owned; of the task queue */
+    char *task_owner;            /* owned; of the task queue */
+    struct celery_queue *celery; /* NULL = none is wanted, or there was no Redis yet */
+    struct loop_timer celery_due;
     struct api_http *front;
     struct front rules; /* who may call what */
     struct io *ios[IO_THREADS_MAX];
@@ -74,6 +76,10 @@ void daemon_make_tasks(struct daemon *daemon);
 void daemon_start_tasks(struct daemon *daemon);
 void daemon_end_tasks(struct daemon *daemon);
 void daemon_free_tasks(struct daemon *daemon);
+
+/* celery.c: from now on it looks whether Celery's queue is wanted, and whether there is a Redis. */
+void daemon_start_celery(struct daemon *daemon);
+void daemon_free_celery(struct daemon *daemon);
 
 /* ending.c: SIGTERM begins the end, SIGHUP begins log files anew. 0 or -errno. */
 int daemon_watch_signals(struct daemon *daemon, struct err *err);

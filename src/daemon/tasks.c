@@ -46,6 +46,7 @@ void daemon_make_tasks(struct daemon *daemon)
 void daemon_start_tasks(struct daemon *daemon)
 {
     task_runner_attach(daemon->api.runner, task_local_queue(daemon->api.tasks));
+    daemon_start_celery(daemon);
 }
 
 void daemon_end_tasks(struct daemon *daemon)
@@ -56,6 +57,7 @@ void daemon_end_tasks(struct daemon *daemon)
 
 void daemon_free_tasks(struct daemon *daemon)
 {
+    daemon_free_celery(daemon);
     daemon->api.tasks = task_local_free(daemon->api.tasks);
     daemon->api.runner = task_runner_free(daemon->api.runner);
     free(daemon->task_owner);

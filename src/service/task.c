@@ -10,6 +10,7 @@ static enum service_provider provider(struct json_object *stored, enum service_p
 }
 
 static const struct service_key keys[] = {
+    {.name = "celery_queue"},
     {.name = "concurrency", .type = KEY_NUMBER, .fallback = "4", .min = 1, .max = 256},
     {.name = "retries", .type = KEY_NUMBER, .fallback = "3", .max = 1000},
     {.name = "backoff_s", .type = KEY_NUMBER, .fallback = "1", .min = 0.001, .max = 86400},
