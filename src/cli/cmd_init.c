@@ -56,7 +56,7 @@ static void append_settings(struct buf *out)
 }
 
 /* The text of a file; owned by the caller. */
-static char *text_of_file(const struct init_file *file)
+static char *text_of_file(const struct embedded_file *file)
 {
     struct buf text = {0};
     buf_printf(&text, "%s", file->text);
@@ -95,7 +95,7 @@ static int run(struct cli *cli, struct json_object *values)
         return cli_fail(cli, CLI_FAILED, &err);
     }
     folder = folder && *folder ? folder : ".";
-    for (const struct init_file *file = INIT_FILES; file->name; file++) {
+    for (const struct embedded_file *file = INIT_FILES; file->name; file++) {
         CLEANUP(str_free) char *path = xasprintf("%s/%s", folder, file->name);
         CLEANUP(str_free) char *text = text_of_file(file);
         int failed = write_new(path, text, &err);

@@ -1,9 +1,6 @@
-/* What `jsorc init` writes: the files of src/cli/init, put into the program by init_embed.py. */
+/* What `jsorc init` writes: the files of src/cli/init, put into the program by embed.py. */
 #pragma once
 
-struct init_file {
-    const char *name; /* NULL ends the table */
-    const char *text;
-};
+#include "base/embed.h"
 
-extern const struct init_file INIT_FILES[];
+extern const struct embedded_file INIT_FILES[];

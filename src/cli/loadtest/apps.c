@@ -18,7 +18,7 @@
 /* A module is one line: what it is comes with its setup. */
 static const char MODULE_TEXT[] = "from jsorc_standin import setup  # noqa: F401\n";
 
-static struct json_object *parse(const struct init_file *file)
+static struct json_object *parse(const struct embedded_file *file)
 {
     struct json_object *value = NULL;
     int failed = json_parse_object(slice_str(file->text), &value, NULL);
@@ -34,7 +34,7 @@ static const char *ends_with(const char *name, const char *end)
                                                                        : NULL;
 }
 
-static void app_init(struct app *app, const struct init_file *file)
+static void app_init(struct app *app, const struct embedded_file *file)
 {
     const char *dot = ends_with(file->name, ".json");
     app->flow = parse(file);
@@ -52,7 +52,7 @@ static void app_init(struct app *app, const struct init_file *file)
 void apps_init(struct apps *apps)
 {
     *apps = (struct apps){0};
-    for (const struct init_file *file = LOADTEST_FILES; file->name; file++) {
+    for (const struct embedded_file *file = LOADTEST_FILES; file->name; file++) {
         if (strcmp(file->name, MODULES_FILE) == 0) {
             apps->modules = parse(file);
         } else if (strncmp(file->name, REAL_PREFIX, strlen(REAL_PREFIX)) == 0) {
@@ -185,7 +185,7 @@ static int write_file(const char *folder, const char *name, const char *text, st
 int apps_write(const struct apps *apps, const char *folder, struct err *err)
 {
     int failed = 0;
-    for (const struct init_file *file = LOADTEST_FILES; file->name && !failed; file++) {
+    for (const struct embedded_file *file = LOADTEST_FILES; file->name && !failed; file++) {
         if (ends_with(file->name, ".py")) {
             failed = write_file(folder, file->name, file->text, err);
         }

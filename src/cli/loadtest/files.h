@@ -5,4 +5,4 @@
 
 /* jsorc_standin.py, jsorc_flow.py, modules.json, and a NAME.json an application. Ended by a NULL
  * name. */
-extern const struct init_file LOADTEST_FILES[];
+extern const struct embedded_file LOADTEST_FILES[];

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes a table of files that the program carries: init_embed.py OUT.c HEADER TABLE FILE...
+"""Makes a table of files that the program carries: embed.py OUT.c HEADER TABLE FILE...
 
 HEADER declares the table, e.g. cli/init_files.h for INIT_FILES."""
 
@@ -20,5 +20,5 @@ def literal(data):
 
 rows = [f'    {{"{file.name}",\n{literal(file.read_bytes())}}},\n' for file in map(Path, files)]
 Path(out).write_text(
-    f'/* Made by init_embed.py. */\n#include <stddef.h>\n\n#include "{header}"\n\n'
-    f"const struct init_file {table}[] = {{\n" + "".join(rows) + "    {NULL, NULL},\n};\n")
+    f'/* Made by embed.py. */\n#include <stddef.h>\n\n#include "{header}"\n\n'
+    f"const struct embedded_file {table}[] = {{\n" + "".join(rows) + "    {NULL, NULL},\n};\n")
