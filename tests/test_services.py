@@ -100,7 +100,7 @@ def test_the_answers_have_the_originals_shapes(daemon):
 @pytest.mark.sanitize
 def test_a_config_that_cannot_be_right_changes_nothing(daemon):
     for config, reason in (({"port": "many"}, "'port' must be a number from 1 to 65535"),
-                           ({"provider": "cloud"}, "'provider' must be process, address or"),
+                           ({"provider": "cloud"}, "'provider' must be process, kubernetes"),
                            ({"automated": 1}, "'automated' must be true or false"),
                            ({"automatd": True}, "there is no key 'automatd'; did you mean "
                                                 "'automated'?")):

@@ -127,7 +127,8 @@ extern const struct op op_apply_yaml;
 const struct op op_apply_yaml = {
     .name = "apply_yaml",
     .access = OP_ADMIN,
-    .params = {{"service", OP_STR, "null", "redis, prome, elastic, task, mail or database"},
+    .params = {{"service", OP_STR, "null",
+                "redis, prome, elastic, task, mail or database"},
                {"file", OP_ANY, NULL,
                 "YAML or JSON: a file of the daemon's host, a text, an upload, or a list of these"},
                {"unsafe_paraphrase", OP_STR, "\"\"",

@@ -93,6 +93,15 @@ static bool is_kept_alive(struct json_object *keep_alive, const char *config)
     return false;
 }
 
+/* "default" is what the original's config says when nobody has said it: then ours stays. */
+static int put_namespace(struct write *write, struct err *err)
+{
+    const char *namespace = json_str(write->meta, "namespace");
+    return namespace && strcmp(namespace, "default") == 0
+               ? 0
+               : put_if_given(write, "KUBE_CONFIG", write->meta, "namespace", err);
+}
+
 static int put_services(struct write *write, struct err *err)
 {
     struct json_object *keep_alive = json_member(write->meta, "keep_alive", json_type_array);
@@ -119,7 +128,7 @@ static int write_all(void *arg, struct err *err)
         failed = put_if_given(write, "JSORC_CONFIG", write->meta, "backoff_interval", err);
     }
     if (!failed) {
-        failed = put_if_given(write, "KUBE_CONFIG", write->meta, "namespace", err);
+        failed = put_namespace(write, err);
     }
     if (!failed) {
         failed = put_if_given(write, "KUBE_CONFIG", kubernetes, "in_cluster", err);

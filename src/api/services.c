@@ -91,7 +91,8 @@ static void run_info(struct op_call *call)
     "{\"enabled\": true, \"automated\": false, \"quiet\": false, \"state\": \"RUNNING\" (or "      \
     "RESTART, FAILED, NOT_STARTED, STARTED), \"config\": {...} (secrets as \"***\"), \"error\": "  \
     "null, \"last_ok\": UNIX SECONDS, \"restarts\": COUNT, \"provider\": \"none\", \"embedded\", " \
-    "\"process\" or \"address\", \"pid\", \"quarantined\": false, \"objects\": of its manifest "   \
+    "\"process\", \"kubernetes\" or \"address\", \"pid\", \"quarantined\": false, \"objects\": "   \
+    "of its manifest "                                                                             \
     "in a cluster, or null}"
 
 extern const struct op op_service_info, op_service_list, op_service_refresh, op_service_config_get,

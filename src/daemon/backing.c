@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/slice.h"
 #include "daemon/listen.h"
 #include "daemon/paths.h"
@@ -108,16 +109,19 @@ void backing_init(struct backing *backing, const struct backing_parts *parts)
 {
     const struct settings *settings = parts->settings;
     struct service_settings service_settings = service_settings_of(settings);
-    unsigned char bytes[sizeof(backing->metrics_token) / 2];
-    randombytes_buf(bytes, sizeof(bytes));
-    (void)sodium_bin2hex(backing->metrics_token, sizeof(backing->metrics_token), bytes,
-                         sizeof(bytes));
+    struct err err = {0};
+    /* The same of all daemons that share a state, and after a restart: one Prometheus asks them. */
+    backing->metrics_token = services_secret(parts->store, "metrics token", &err);
+    if (!backing->metrics_token) {
+        log_warn("Prometheus cannot read our metrics", "error=\"%s\"", err.text);
+    }
     backing->given = given_services(settings);
     backing->metrics_url = own_url(parts);
     backing->services =
         services_new(&(struct service_parts){.given = backing->given,
                                              .loop = parts->loop,
                                              .store = parts->store,
+                                             .manifests = parts->manifests,
                                              .state_folder = parts->paths->state,
                                              .run_folder = parts->paths->run,
                                              .log_folder = parts->paths->logs,
@@ -131,6 +135,8 @@ void backing_done(struct backing *backing)
 {
     backing->services = services_free(backing->services);
     free(backing->metrics_url);
+    free(backing->metrics_token);
+    backing->metrics_token = NULL;
     backing->metrics_url = NULL;
     backing->given = json_put(backing->given);
 }
@@ -140,7 +146,7 @@ bool backing_is_scrape(const struct backing *backing, const struct http_request 
 {
     struct slice header = http_request_header(request, "authorization");
     struct slice token = slice_from(header, strlen("Token "));
-    size_t size = strlen(backing->metrics_token);
-    return slice_starts(header, SLICE("Token ")) && token.size == size &&
+    size_t size = backing->metrics_token ? strlen(backing->metrics_token) : 0;
+    return slice_starts(header, SLICE("Token ")) && size > 0 && token.size == size &&
            sodium_memcmp(token.data, backing->metrics_token, size) == 0;
 }

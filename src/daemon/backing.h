@@ -8,6 +8,7 @@ struct http_request;
 struct json_object;
 struct listeners;
 struct loop;
+struct manifests;
 struct paths;
 struct services;
 struct settings;
@@ -16,13 +17,14 @@ struct store;
 struct backing {
     struct services *services;
     struct json_object *given;
-    char *metrics_url;      /* NULL = no address that Prometheus can reach */
-    char metrics_token[33]; /* with it /metrics may be read where a token is asked for */
+    char *metrics_url;   /* NULL = no address that Prometheus can reach */
+    char *metrics_token; /* with it /metrics may be read where a token is asked for; NULL = none */
 };
 
 struct backing_parts { /* borrowed; loop, store and paths for the services' life */
     struct loop *loop;
     struct store *store;
+    struct manifests *manifests;
     const struct settings *settings;
     const struct paths *paths;
     const struct listeners *listeners;

@@ -175,6 +175,7 @@ void daemon_make_services(struct daemon *daemon)
     backing_init(&daemon->backing, &(struct backing_parts){
                                        .loop = daemon->loop,
                                        .store = daemon->store,
+                                       .manifests = daemon->manifests,
                                        .settings = daemon->options->settings,
                                        .paths = daemon->options->paths,
                                        .listeners = daemon->options->listeners,

@@ -91,6 +91,10 @@ enum manifest_space manifest_space_from(const char *text, const char **ret_given
  * there; -E2BIG: it grows without end. */
 int manifest_resolve(struct manifest *manifest, struct err *err);
 
+/* The same, where "$j{config.NAME}" is what config (an object, not NULL) has under that name: how a
+ * service's config gets into the manifest that jsorc brings for it. */
+int manifest_fill(struct manifest *manifest, struct json_object *config, struct err *err);
+
 /* ---- whose they are (own.c) ---- */
 
 #define MANIFEST_MANAGED_BY "app.kubernetes.io/managed-by" /* = MANIFEST_MANAGER */

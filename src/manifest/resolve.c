@@ -16,7 +16,8 @@
 
 struct resolve {
     const struct manifest *manifest;
-    size_t inserted; /* bytes so far */
+    struct json_object *config; /* of manifest_fill; NULL = none; borrowed */
+    size_t inserted;            /* bytes so far */
     struct err *err;
 };
 
@@ -90,8 +91,10 @@ static int look_up(const struct resolve *resolve, struct slice path, struct json
                        "'" OPENING "%.*s}' is no path KIND.NAME.MEMBER or KIND[\"NAME\"].MEMBER",
                        size, path.data);
     }
-    struct json_object *value = find_object(resolve->manifest, segments[0], segments[1]);
-    for (size_t i = 2; i < count; i++) {
+    bool config = resolve->config && slice_eq(segments[0], SLICE("config"));
+    struct json_object *value =
+        config ? resolve->config : find_object(resolve->manifest, segments[0], segments[1]);
+    for (size_t i = config ? 1 : 2; i < count; i++) {
         value = member(value, segments[i]);
     }
     *ret_value = value;
@@ -285,9 +288,9 @@ static int walk(struct resolve *resolve, struct json_object *value, unsigned dep
     return json_object_is_type(value, json_type_array) ? walk_array(resolve, value, depth) : 0;
 }
 
-int manifest_resolve(struct manifest *manifest, struct err *err)
+int manifest_fill(struct manifest *manifest, struct json_object *config, struct err *err)
 {
-    struct resolve resolve = {.manifest = manifest, .err = err};
+    struct resolve resolve = {.manifest = manifest, .config = config, .err = err};
     for (size_t i = 0; i < manifest->count; i++) {
         struct json_object *value = manifest->objects[i].value;
         int failed = walk(&resolve, value, 1);
@@ -303,4 +306,9 @@ int manifest_resolve(struct manifest *manifest, struct err *err)
         }
     }
     return 0;
+}
+
+int manifest_resolve(struct manifest *manifest, struct err *err)
+{
+    return manifest_fill(manifest, NULL, err);
 }

@@ -145,7 +145,22 @@ static void refuses_an_object_that_loses_its_name(void)
     EXPECT_INT(manifest_resolve(manifest, NULL), -EINVAL);
 }
 
-TEST_MAIN(puts_in_what_is_at_the_path, says_which_placeholder_is_wrong,
-          ends_what_would_grow_without_end,
+static void a_config_fills_in_a_manifest_of_ours(void)
+{
+    CLEANUP(manifest_free)
+    struct manifest *manifest = read_text("{\"Secret\": {\"config\": {\"data\": {"
+                                          "\"a\": \"$j{config.size}\", \"b\": \"$j{config.none}\", "
+                                          "\"c\": \"at $j{config.name}\", \"d\": "
+                                          "\"$j{Secret.config.data.c}\"}}}}");
+    CLEANUP(json_put) struct json_object *config = NULL;
+    EXPECT_INT(json_parse_object(SLICE("{\"size\": {\"cpu\": 1}, \"name\": \"x\"}"), &config, NULL),
+               0);
+    EXPECT_INT(manifest_fill(manifest, config, NULL), 0);
+    EXPECT_STR(json_text(json_member(manifest->objects[0].value, "data", json_type_object)),
+               "{\"a\":{\"cpu\":1},\"b\":null,\"c\":\"at x\",\"d\":\"at x\"}");
+}
+
+TEST_MAIN(puts_in_what_is_at_the_path, a_config_fills_in_a_manifest_of_ours,
+          says_which_placeholder_is_wrong, ends_what_would_grow_without_end,
           a_name_may_have_a_placeholder_and_is_called_as_it_was_written,
           refuses_an_object_that_loses_its_name)

@@ -14,7 +14,7 @@ static struct service_job job_of(const char *config)
     struct service_job job = {.ops = &service_database, .paths = &paths};
     CLEANUP(json_put) struct json_object *stored = NULL;
     EXPECT_INT(json_parse_object(slice_str(config), &stored, NULL), 0);
-    job.provider = service_config_provider(&service_database, stored);
+    job.provider = service_config_provider(&service_database, stored, false);
     job.config = service_config_merge(&service_database, stored);
     return job;
 }

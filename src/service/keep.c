@@ -70,6 +70,9 @@ static enum keep_step while_failed(const struct keep *keep, const struct keep_wi
     if (wish->on_trial) {
         return KEEP_REVERT;
     }
+    if (wish->server == SERVER_CLUSTER) {
+        return when_due(keep, KEEP_CHECK, now_ms, ret_wake_ms);
+    }
     /* Nobody has to start somebody else's server for it to be there again. */
     bool again = wish->repaired || wish->server == SERVER_FOREIGN;
     return again ? start(keep, wish, now_ms, ret_wake_ms) : KEEP_WAIT;
@@ -130,7 +133,8 @@ static void missed(struct keep *keep, const struct keep_wish *wish, const struct
                    uint64_t now_ms, uint64_t random)
 {
     if (keep->state == SERVICE_STARTED) {
-        if (wish->server == SERVER_RUNS) { /* it may still open its port */
+        if (wish->server == SERVER_RUNS || wish->server == SERVER_CLUSTER) {
+            /* It may still open its port. */
             keep->next_ms = now_ms + poll_ms(rules);
         } else {
             keep_failed(keep, rules, now_ms, random);

@@ -30,6 +30,7 @@ enum keep_server {
     SERVER_RUNS,    /* our own process */
     SERVER_ENDING,  /* our own process, asked to end */
     SERVER_FOREIGN, /* somebody else's: it can be asked, not started */
+    SERVER_CLUSTER, /* pods that a cluster makes, and makes anew: it is asked until it answers */
 };
 
 enum check_outcome {

@@ -1,7 +1,9 @@
 #include "service/manifests.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,9 +22,10 @@
 #define SERVICES_MAX 32                 /* there are six names; all of ours */
 
 struct kept {
-    char *config;  /* "REDIS_MANIFEST" */
-    char *service; /* "redis" */
-    struct reconciler_set *set;
+    char *config;               /* "REDIS_MANIFEST" */
+    char *service;              /* "redis" */
+    struct json_object *usual;  /* of manifests_keep; owned; NULL = none */
+    struct reconciler_set *set; /* NULL = not wanted yet */
 };
 
 struct manifests {
@@ -46,6 +49,7 @@ struct manifests *manifests_free(struct manifests *manifests)
         (void)reconciler_forget(manifests->kept[i].set);
         free(manifests->kept[i].config);
         free(manifests->kept[i].service);
+        (void)json_put(manifests->kept[i].usual);
     }
     free(manifests);
     return NULL;
@@ -70,6 +74,16 @@ static const char *own_namespace(const struct manifests *manifests)
     return manifests->cluster
                ? kube_config_namespace(kube_configuration(kubernetes_client(manifests->cluster)))
                : "default";
+}
+
+/* "redis" -> "REDIS_MANIFEST"; owned by the caller. */
+static char *config_for(const char *service)
+{
+    char *config = xasprintf("%s" SUFFIX, service);
+    for (char *at = config; *at; at++) {
+        *at = (char)toupper((unsigned char)*at);
+    }
+    return config;
 }
 
 int manifests_resolve(const struct manifests *manifests, const char *config,
@@ -124,20 +138,28 @@ static struct kept *find(struct manifests *manifests, const char *config)
     return NULL;
 }
 
-static void want(struct manifests *manifests, const char *config, struct manifest *manifest)
+static struct kept *find_or_add(struct manifests *manifests, const char *config)
 {
     struct kept *kept = find(manifests, config);
-    if (kept) {
-        reconciler_change(kept->set, manifest);
-        return;
+    if (!kept) {
+        assert(manifests->count < SERVICES_MAX);
+        kept = &manifests->kept[manifests->count++];
+        kept->config = xstrdup(config);
+        kept->service = service_of(config);
     }
-    kept = &manifests->kept[manifests->count++];
-    kept->config = xstrdup(config);
-    kept->service = service_of(config);
-    kept->set =
-        reconciler_want(kubernetes_reconciler(manifests->cluster),
-                        &(struct manifest_owner){.kind = MANIFEST_SERVICE, .name = kept->service},
-                        manifest, NULL, NULL);
+    return kept;
+}
+
+static void want(struct manifests *manifests, const char *config, struct manifest *manifest)
+{
+    struct kept *kept = find_or_add(manifests, config);
+    const struct manifest_owner owner = {.kind = MANIFEST_SERVICE, .name = kept->service};
+    if (kept->set) {
+        reconciler_change(kept->set, manifest);
+    } else {
+        kept->set = reconciler_want(kubernetes_reconciler(manifests->cluster), &owner, manifest,
+                                    NULL, NULL);
+    }
 }
 
 int manifests_refresh(struct manifests *manifests, const char *config, struct err *err)
@@ -151,13 +173,18 @@ int manifests_refresh(struct manifests *manifests, const char *config, struct er
     }
     int failed = store_config_get(manifests->store, config, &text, err);
     struct kept *kept = find(manifests, config);
-    if (failed == -ENOENT) {
-        if (kept) {
+    if (failed == -ENOENT && !(kept && kept->usual)) {
+        if (kept && kept->set) {
             reconciler_unwant(kept->set);
         }
         return 0;
     }
-    failed = failed ? failed : json_parse_object(slice_str(text), &source, err);
+    if (failed == -ENOENT) {
+        source = json_ref(kept->usual);
+        failed = 0;
+    } else if (!failed) {
+        failed = json_parse_object(slice_str(text), &source, err);
+    }
     failed = failed ? failed : manifests_resolve(manifests, config, source, &manifest, err);
     if (failed) {
         (void)err_wrap(err, "config '%s'", config);
@@ -178,6 +205,39 @@ static int add_name(void *arg, const char *name, const char *text)
         (void)json_object_array_add(arg, json_object_new_string(name));
     }
     return 0;
+}
+
+int manifests_keep(struct manifests *manifests, const char *service, struct json_object *source,
+                   struct err *err)
+{
+    CLEANUP(json_put) struct json_object *usual = source;
+    CLEANUP(str_free) char *config = config_for(service);
+    if (!manifests || !manifests->cluster) {
+        return err_set(err, ENOTCONN,
+                       "no cluster is in use: 'jsorc serve --provider kubernetes', or KUBE_CONFIG");
+    }
+    struct kept *kept = find_or_add(manifests, config);
+    (void)json_put(kept->usual);
+    kept->usual = TAKE(usual);
+    return manifests_refresh(manifests, config, err);
+}
+
+void manifests_drop(struct manifests *manifests, const char *service)
+{
+    CLEANUP(str_free) char *config = config_for(service);
+    struct kept *kept = find(manifests, config);
+    struct err err = {0};
+    if (kept) {
+        kept->usual = json_put(kept->usual);
+        if (manifests_refresh(manifests, config, &err) < 0) {
+            log_warn("a manifest is not read", "config=%s error=\"%s\"", config, err.text);
+        }
+    }
+}
+
+bool manifests_have_cluster(const struct manifests *manifests)
+{
+    return manifests->cluster != NULL;
 }
 
 void manifests_start(struct manifests *manifests)
@@ -202,12 +262,38 @@ void manifests_set_cluster(struct manifests *manifests, struct provider *cluster
     manifests_start(manifests);
 }
 
-struct json_object *manifests_objects(const struct manifests *manifests, const char *service)
+/* NULL = nothing of it was ever wanted. */
+static const struct reconciler_set *set_of(const struct manifests *manifests, const char *service)
 {
-    for (size_t i = 0; i < manifests->count; i++) {
+    for (size_t i = 0; manifests && i < manifests->count; i++) {
         if (strcmp(manifests->kept[i].service, service) == 0) {
-            return reconciler_objects(manifests->kept[i].set);
+            return manifests->kept[i].set;
         }
     }
     return NULL;
+}
+
+struct json_object *manifests_objects(const struct manifests *manifests, const char *service)
+{
+    const struct reconciler_set *set = set_of(manifests, service);
+    return set ? reconciler_objects(set) : NULL;
+}
+
+int manifests_find(const struct manifests *manifests, const char *service, bool rolled_out,
+                   char ret_host[MANIFESTS_HOST_SIZE], int *ret_port, struct err *err)
+{
+    const struct reconciler_set *set = set_of(manifests, service);
+    struct condition condition = {0};
+    size_t count = 0;
+    const struct endpoint *endpoints = set ? reconciler_endpoints(set, &count) : NULL;
+    if (count > 0 && (!rolled_out || reconciler_is_rolled_out(set))) {
+        (void)snprintf(ret_host, MANIFESTS_HOST_SIZE, "%s", endpoints[0].address);
+        *ret_port = endpoints[0].port;
+        return 0;
+    }
+    if (set && reconciler_condition(set, &condition)) {
+        return err_set(err, condition.stuck ? EHOSTDOWN : ENOTCONN, "%s%s%s", condition.reason,
+                       *condition.text ? ": " : "", condition.text);
+    }
+    return err_set(err, ENOTCONN, count > 0 ? "not all pods are new yet" : "no pod of it is ready");
 }

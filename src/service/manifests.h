@@ -3,6 +3,8 @@
  * thread. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/cleanup.h"
 
 struct err;
@@ -29,6 +31,23 @@ void manifests_set_cluster(struct manifests *manifests, struct provider *cluster
 /* Reads "REDIS_MANIFEST" anew; when it is not there any more its objects go, but for claims. Errors
  * of the store, and as manifest_read and manifest_resolve; what was wanted before is then kept. */
 int manifests_refresh(struct manifests *manifests, const char *config, struct err *err);
+
+/* What the service is in the cluster as long as no config says it: source (taken over) in any form
+ * that manifest_read takes, until manifests_drop. -ENOTCONN: no cluster is in use; else as
+ * manifests_refresh. */
+int manifests_keep(struct manifests *manifests, const char *service, struct json_object *source,
+                   struct err *err);
+void manifests_drop(struct manifests *manifests, const char *service);
+
+bool manifests_have_cluster(const struct manifests *manifests);
+
+#define MANIFESTS_HOST_SIZE 46 /* a numeric address with its zero */
+
+/* Where a ready pod behind the service's first Service answers; rolled_out: once all its pods are
+ * of its present manifest. -ENOTCONN: nowhere, err says why:
+ * what the cluster tells of its objects; -EHOSTDOWN: and waiting alone will not mend it. */
+int manifests_find(const struct manifests *manifests, const char *service, bool rolled_out,
+                   char ret_host[MANIFESTS_HOST_SIZE], int *ret_port, struct err *err);
 
 /* The objects of that config's text as they would be applied: in the namespace that NAME_NAMESPACE
  * in the environment asks for (services.md), placeholders resolved. -EINVAL, -E2BIG. */

@@ -12,8 +12,8 @@
 
 static enum service_provider provider(struct json_object *stored, enum service_provider usual)
 {
-    return usual == PROVIDER_PROCESS && json_flag(stored, "node_exporter", true) ? usual
-                                                                                 : PROVIDER_NONE;
+    bool ours = usual == PROVIDER_PROCESS || usual == PROVIDER_CLUSTER;
+    return ours && json_flag(stored, "node_exporter", true) ? usual : PROVIDER_NONE;
 }
 
 static int prepare(struct service_job *job, struct err *err)
@@ -30,11 +30,24 @@ static int prepare(struct service_job *job, struct err *err)
     return 0;
 }
 
+static int fill(const struct service_job *job, struct json_object *config, struct err *err)
+{
+    CLEANUP(str_free) char *web = prometheus_web_config(job->secret, err);
+    if (!web) {
+        return -EIO;
+    }
+    service_cluster_file(config, "web.yml", web);
+    json_set_str(config, "image", json_str(job->config, "node_exporter_image"));
+    return 0;
+}
+
 /* The front page: /metrics would read all of /proc. */
 static enum check_outcome check(struct service_job *job, struct err *err)
 {
     CLEANUP(str_free) char *user = prometheus_own_user(job);
-    CLEANUP(str_free) char *url = xasprintf("http://127.0.0.1:%d/", job->port);
+    CLEANUP(str_free)
+    char *url = job->provider == PROVIDER_CLUSTER ? service_cluster_url(job)
+                                                  : xasprintf("http://127.0.0.1:%d", job->port);
     struct fetch_reply reply;
     int failed = fetch_run(&(struct fetch){.url = url,
                                            .user = user,
@@ -56,6 +69,7 @@ static enum check_outcome check(struct service_job *job, struct err *err)
 
 static const struct service_key keys[] = {
     {.name = "provider"},
+    {.name = "node_exporter_image", .fallback = "\"docker.io/prom/node-exporter:v1.5.0\""},
     {.name = "url", .address = true},
     {.name = "host", .variables = {"PROME_HOST", "PROMON_HOST"}, .address = true},
     {.name = NULL},
@@ -67,11 +81,14 @@ const struct service_ops service_node_exporter = {
     .title = "NodeExporterService",
     .config = "PROME_CONFIG",
     .part_of = "prome",
+    .secret_of = "prome",
     .needs = "prome",
     .keys = keys,
     .mark = "--web.config.file",
     .config_file = "web.yml",
     .provider = provider,
     .prepare = prepare,
+    .manifest = "node_exporter.yaml",
+    .fill = fill,
     .check = check,
 };

@@ -13,8 +13,6 @@
 #include "service/promql.h"
 #include "service/service_priv.h"
 
-#define ROOT_PATH "/prometheus" /* the same here and at the daemon, so that its links fit */
-
 /* ---- config ---- */
 
 static const struct service_key keys[] = {
@@ -37,6 +35,11 @@ static const struct service_key keys[] = {
     {.name = "retention_time", .fallback = "\"15d\""},
     {.name = "retention_size", .fallback = "\"512MB\""},
     {.name = "node_exporter", .type = KEY_FLAG, .fallback = "true"},
+    {.name = "image", .fallback = "\"docker.io/prom/prometheus:v2.42.0\""},
+    {.name = "node_exporter_image", .fallback = "\"docker.io/prom/node-exporter:v1.5.0\""},
+    {.name = "storage", .fallback = "\"1Gi\""},
+    {.name = "storage_class"},
+    {.name = "target"},
     {.name = NULL},
 };
 
@@ -62,22 +65,18 @@ static int check_config(struct json_object *config, struct err *err)
         return err_set(err, EINVAL, "'retention_size' must be a size such as 512MB, not '%s'",
                        size);
     }
-    if (url && strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) {
-        return err_set(err, EINVAL, "'url' must begin with http:// or https://, not '%s'", url);
-    }
-    const char *authority = url ? strstr(url, "://") + 3 : "";
-    if (memchr(authority, '@', strcspn(authority, "/?#"))) {
-        return err_set(err, EINVAL,
-                       "'url' must not hold a user: 'user' and 'password' are for that");
-    }
-    return 0;
+    return url ? service_url_check(url, err) : 0;
 }
 
 char *prometheus_root_url(const struct service_job *job)
 {
     const char *url = json_str(job->config, "url"), *host = json_str(job->config, "host");
     if (job->provider == PROVIDER_PROCESS) {
-        return xasprintf("http://127.0.0.1:%d%s", job->port, ROOT_PATH);
+        return xasprintf("http://127.0.0.1:%d%s", job->port, PROMETHEUS_PATH);
+    }
+    if (job->provider == PROVIDER_CLUSTER) {
+        CLEANUP(str_free) char *pod = service_cluster_url(job);
+        return xasprintf("%s%s", pod, PROMETHEUS_PATH);
     }
     if (url) {
         size_t size = strlen(url);
@@ -90,7 +89,7 @@ char *prometheus_root_url(const struct service_job *job)
 char *prometheus_user(const struct service_job *job)
 {
     const char *name = json_str(job->config, "user"), *password = json_str(job->config, "password");
-    if (job->provider == PROVIDER_PROCESS) {
+    if (job->provider == PROVIDER_PROCESS || job->provider == PROVIDER_CLUSTER) {
         return prometheus_own_user(job);
     }
     return name ? xasprintf("%s:%s", name, password ? password : "") : NULL;
@@ -133,75 +132,9 @@ static int put_all_targets(const struct service_job *job, struct err *err)
     return failed ? failed : put_targets(job, "node", node, "node_exporter", err);
 }
 
-static struct json_object *scrape_of(const struct service_job *job, const char *name)
-{
-    struct json_object *scrape = json_object_new_object();
-    struct json_object *discovery = json_object_new_array();
-    struct json_object *one = json_object_new_object();
-    struct json_object *files = json_object_new_array();
-    CLEANUP(str_free) char *path = xasprintf("%s/targets/%s.json", job->paths->folder, name);
-    (void)json_object_array_add(files, json_object_new_string(path));
-    json_set(one, "files", files);
-    (void)json_object_array_add(discovery, one);
-    json_set_str(scrape, "job_name", name);
-    json_set(scrape, "file_sd_configs", discovery);
-    return scrape;
-}
-
-static void add_password(const struct service_job *job, struct json_object *scrape)
-{
-    struct json_object *basic = json_object_new_object();
-    CLEANUP(str_free) char *path = xasprintf("%s/password", job->paths->folder);
-    json_set_str(basic, "username", PROMETHEUS_USER);
-    json_set_str(basic, "password_file", path);
-    json_set(scrape, "basic_auth", basic);
-}
-
-static struct json_object *scrape_of_daemon(const struct service_job *job)
-{
-    struct json_object *scrape = scrape_of(job, "jsorc");
-    if (job->metrics_url && strncmp(job->metrics_url, "https://", 8) == 0) {
-        /* Over loopback, or our own address: the certificate is made for the clients' names. */
-        struct json_object *tls = json_object_new_object();
-        json_set_bool(tls, "insecure_skip_verify", true);
-        json_set_str(scrape, "scheme", "https");
-        json_set(scrape, "tls_config", tls);
-    }
-    if (job->metrics_token) {
-        struct json_object *authorization = json_object_new_object();
-        CLEANUP(str_free) char *path = xasprintf("%s/token", job->paths->folder);
-        json_set_str(authorization, "type", "Token");
-        json_set_str(authorization, "credentials_file", path);
-        json_set(scrape, "authorization", authorization);
-    }
-    return scrape;
-}
-
-/* JSON is YAML. */
-static struct json_object *make_config(const struct service_job *job)
-{
-    struct json_object *config = json_object_new_object();
-    struct json_object *global = json_object_new_object();
-    struct json_object *scrapes = json_object_new_array();
-    struct json_object *own = scrape_of(job, "prometheus"), *node = scrape_of(job, "node");
-    const char *interval = json_str(job->config, "scrape_interval");
-    interval = interval ? interval : "15s";
-    json_set_str(global, "scrape_interval", interval);
-    json_set_str(global, "scrape_timeout", promql_duration_s(interval) > 10 ? "10s" : interval);
-    json_set_str(own, "metrics_path", ROOT_PATH "/metrics");
-    add_password(job, own);
-    add_password(job, node);
-    (void)json_object_array_add(scrapes, scrape_of_daemon(job));
-    (void)json_object_array_add(scrapes, own);
-    (void)json_object_array_add(scrapes, node);
-    json_set(config, "global", global);
-    json_set(config, "scrape_configs", scrapes);
-    return config;
-}
-
 static int put_files(struct service_job *job, const char *web, struct err *err)
 {
-    CLEANUP(json_put) struct json_object *config = make_config(job);
+    CLEANUP(json_put) struct json_object *config = prometheus_config(job);
     CLEANUP(str_free) char *targets = xasprintf("%s/targets", job->paths->folder);
     CLEANUP(str_free) char *token = xasprintf("%s/token", job->paths->folder);
     int failed = service_folder_make(job->paths->folder, err);
@@ -233,7 +166,7 @@ static int prepare(struct service_job *job, struct err *err)
     service_job_args(job, "prometheus", "--config.file", job->paths->config_file,
                      "--storage.tsdb.path", data, "--storage.tsdb.retention.time",
                      time ? time : "15d", "--storage.tsdb.retention.size", size ? size : "512MB",
-                     "--web.listen-address", address, "--web.external-url", ROOT_PATH "/",
+                     "--web.listen-address", address, "--web.external-url", PROMETHEUS_PATH "/",
                      "--web.config.file", web, NULL);
     return 0;
 }
@@ -242,10 +175,11 @@ static int prepare(struct service_job *job, struct err *err)
 
 static enum check_outcome check(struct service_job *job, struct err *err)
 {
-    bool own = job->provider == PROVIDER_PROCESS;
+    bool process = job->provider == PROVIDER_PROCESS;
+    bool own = process || job->provider == PROVIDER_CLUSTER;
     struct fetch_reply reply;
     int status;
-    if (own && put_all_targets(job, err) < 0) {
+    if (process && put_all_targets(job, err) < 0) {
         return CHECK_SICK; /* its disk */
     }
     /* Our own one is asked for more: whether it has read its data. */
@@ -267,6 +201,8 @@ const struct service_ops service_prometheus = {
     .config_file = "prometheus.yml",
     .check_config = check_config,
     .prepare = prepare,
+    .manifest = "prometheus.yaml",
+    .fill = prometheus_fill,
     .check = check,
     .root_url = prometheus_root_url,
     .user = prometheus_user,

@@ -29,6 +29,9 @@ static char *password_path(const struct service_job *job)
 
 char *prometheus_own_user(const struct service_job *job)
 {
+    if (job->provider == PROVIDER_CLUSTER) {
+        return job->secret ? xasprintf("%s:%s", PROMETHEUS_USER, job->secret) : NULL;
+    }
     CLEANUP(str_free) char *path = password_path(job);
     CLEANUP(str_free) char *password = service_file_get(path);
     return password ? xasprintf("%s:%s", PROMETHEUS_USER, password) : NULL;
@@ -54,17 +57,20 @@ static int hash_password(const char *password, char ret[CRYPT_OUTPUT_SIZE], stru
     return 0;
 }
 
+char *prometheus_web_config(const char *password, struct err *err)
+{
+    char hash[CRYPT_OUTPUT_SIZE];
+    return hash_password(password, hash, err) < 0
+               ? NULL
+               : xasprintf("basic_auth_users:\n  %s: \"%s\"\n", PROMETHEUS_USER, hash);
+}
+
 int prometheus_put_web_config(struct service_job *job, const char *path, struct err *err)
 {
     CLEANUP(str_free) char *secret = password_path(job);
     CLEANUP(str_free) char *password = service_secret(secret, err);
-    char hash[CRYPT_OUTPUT_SIZE];
-    if (!password || hash_password(password, hash, err) < 0) {
-        return -EIO;
-    }
-    CLEANUP(str_free)
-    char *text = xasprintf("basic_auth_users:\n  %s: \"%s\"\n", PROMETHEUS_USER, hash);
-    return service_file_put(path, text, &job->changed, err);
+    CLEANUP(str_free) char *text = password ? prometheus_web_config(password, err) : NULL;
+    return text ? service_file_put(path, text, &job->changed, err) : -EIO;
 }
 
 int prometheus_choose_port(struct service_job *job, int wanted, struct err *err)

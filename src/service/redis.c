@@ -9,7 +9,9 @@
 #include "service/service_priv.h"
 
 #define VALUE_BYTES_MAX (16UL * 1024 * 1024) /* of one value that a method gives */
-#define WORDS_MAX       4                    /* of a command that we send: HSET name key value */
+#define PORT            6379
+#define LIMIT_ROOM_MB   64 /* beside the data: connections, and what a large answer takes */
+#define WORDS_MAX       4  /* of a command that we send: HSET name key value */
 
 /* ---- the process ---- */
 
@@ -28,21 +30,31 @@ static void put_quoted(struct buf *out, const char *text)
     buf_printf(out, "\"\n");
 }
 
+static const char *password_of(const struct service_job *job)
+{
+    const char *password = json_str(job->config, "password");
+    return password && *password ? password : job->secret;
+}
+
 static char *make_config(const struct service_job *job)
 {
+    bool cluster = job->provider == PROVIDER_CLUSTER;
     struct buf text = {0};
-    const char *password = json_str(job->config, "password");
+    const char *password = password_of(job);
     buf_printf(&text, "# Written by jsorc; changes are lost.\n"
                       "daemonize no\nsupervised no\nset-proc-title no\nlogfile \"\"\n"
-                      "bind 127.0.0.1\nunixsocketperm 600\n"
                       "appendonly yes\nappendfsync everysec\nmaxmemory-policy noeviction\n");
-    buf_printf(&text, "port %d\n", (int)service_config_number(job->config, "listen_port", 0));
     buf_printf(&text, "maxmemory %dmb\n",
                (int)service_config_number(job->config, "memory_max_mb", 0));
-    buf_printf(&text, "unixsocket ");
-    put_quoted(&text, job->paths->socket);
-    buf_printf(&text, "dir ");
-    put_quoted(&text, job->paths->folder);
+    if (cluster) {
+        buf_printf(&text, "port %d\ndir /data\n", PORT);
+    } else {
+        buf_printf(&text, "bind 127.0.0.1\nport %d\nunixsocketperm 600\nunixsocket ",
+                   (int)service_config_number(job->config, "listen_port", 0));
+        put_quoted(&text, job->paths->socket);
+        buf_printf(&text, "dir ");
+        put_quoted(&text, job->paths->folder);
+    }
     if (password && *password) {
         buf_printf(&text, "requirepass ");
         put_quoted(&text, password);
@@ -59,6 +71,35 @@ static int prepare(struct service_job *job, struct err *err)
     failed = failed ? failed : service_file_put(job->paths->config_file, text, &job->changed, err);
     service_job_args(job, "redis-server", job->paths->config_file, NULL);
     return failed;
+}
+
+/* Writing its file anew takes a second copy of what changes meanwhile: twice the data at worst. */
+static struct json_object *resources_of(const struct service_job *job)
+{
+    int memory_mb = (int)service_config_number(job->config, "memory_max_mb", 0);
+    struct json_object *resources = json_object_new_object();
+    struct json_object *requests = json_object_new_object();
+    CLEANUP(str_free) char *asked = xasprintf("%dMi", memory_mb + LIMIT_ROOM_MB);
+    json_set_str(requests, "cpu", "50m");
+    json_set_str(requests, "memory", asked);
+    json_set(resources, "requests", requests);
+    if (memory_mb > 0) {
+        struct json_object *limits = json_object_new_object();
+        CLEANUP(str_free) char *limit = xasprintf("%dMi", 2 * memory_mb + LIMIT_ROOM_MB);
+        json_set_str(limits, "memory", limit);
+        json_set(resources, "limits", limits);
+    }
+    return resources;
+}
+
+static int fill(const struct service_job *job, struct json_object *config, struct err *err)
+{
+    CLEANUP(str_free) char *text = make_config(job);
+    (void)err;
+    service_cluster_file(config, "redis.conf", text);
+    service_cluster_file(config, "password", password_of(job));
+    json_set(config, "resources", resources_of(job));
+    return 0;
 }
 
 /* ---- asking it ---- */
@@ -115,8 +156,9 @@ static redisContext *connect_redis(const struct service_job *job, struct err *er
 {
     struct timeval timeout = {.tv_sec = (time_t)(job->timeout_ms / 1000),
                               .tv_usec = (suseconds_t)(job->timeout_ms % 1000 * 1000)};
-    const char *host = json_str(job->config, "host");
-    int port = (int)service_config_number(job->config, "port", 6379);
+    bool cluster = job->provider == PROVIDER_CLUSTER;
+    const char *host = cluster ? job->host : json_str(job->config, "host");
+    int port = cluster ? job->port : (int)service_config_number(job->config, "port", PORT);
     redisContext *context = job->provider == PROVIDER_PROCESS
                                 ? redisConnectUnixWithTimeout(job->paths->socket, timeout)
                                 : redisConnectWithTimeout(host ? host : "localhost", port, timeout);
@@ -138,7 +180,7 @@ static redisContext *connect_redis(const struct service_job *job, struct err *er
 static enum check_outcome enter(redisContext *context, const struct service_job *job,
                                 struct err *err)
 {
-    const char *password = json_str(job->config, "password");
+    const char *password = password_of(job);
     char db[16];
     (void)snprintf(db, sizeof(db), "%d", (int)service_config_number(job->config, "db", 1));
     if (password && *password) {
@@ -271,6 +313,9 @@ static const struct service_key keys[] = {
     {.name = "provider"},
     {.name = "listen_port", .type = KEY_NUMBER, .fallback = "0", .max = 65535},
     {.name = "memory_max_mb", .type = KEY_NUMBER, .fallback = "0", .max = 1 << 24},
+    {.name = "image", .fallback = "\"docker.io/library/redis:7.0\""},
+    {.name = "storage", .fallback = "\"1Gi\""},
+    {.name = "storage_class"},
     {.name = NULL},
 };
 
@@ -285,6 +330,8 @@ const struct service_ops service_redis = {
     .mark = "redis-server",
     .config_file = "redis.conf",
     .prepare = prepare,
+    .manifest = "redis.yaml",
+    .fill = fill,
     .check = check,
     .methods = methods,
 };

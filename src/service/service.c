@@ -66,7 +66,7 @@ bool service_is_wanted(const struct service *service)
     const struct services *all = service->all;
     const struct service *whole =
         service->ops->part_of ? services_find(all, service->ops->part_of) : service;
-    bool given = service->provider == PROVIDER_PROCESS || service->provider == PROVIDER_ADDRESS;
+    bool given = service->provider != PROVIDER_NONE && service->provider != PROVIDER_EMBEDDED;
     return given && service->enabled &&
            (service_holds_state(service) || whole->asked || service->asked ||
             (service->automated && all->loop_on));
@@ -77,12 +77,15 @@ static struct keep_wish wish_of(const struct service *service)
     const struct services *all = service->all;
     const struct service *needed =
         service->ops->needs ? services_find(all, service->ops->needs) : NULL;
+    bool in_cluster = service->provider == PROVIDER_CLUSTER;
     return (struct keep_wish){
         .wanted = service_is_wanted(service),
         .repaired = (service->automated && all->loop_on) || service_holds_state(service),
-        .needs_met = !needed || needed->keep.state == SERVICE_RUNNING,
+        /* What a cluster had from an earlier life is to be wanted before it is swept away. */
+        .needs_met = !needed || in_cluster || needed->keep.state == SERVICE_RUNNING,
         .on_trial = service_is_on_trial(service),
-        .server = service->program ? (service->ending ? SERVER_ENDING : SERVER_RUNS)
+        .server = service->program  ? (service->ending ? SERVER_ENDING : SERVER_RUNS)
+                  : service->placed ? (in_cluster ? SERVER_CLUSTER : SERVER_RUNS)
                   : service->provider == PROVIDER_ADDRESS ? SERVER_FOREIGN
                                                           : SERVER_NONE,
     };
@@ -183,6 +186,9 @@ static void end(struct service *service)
     if (service->program) {
         end_process(service, service->all->settings.stop_grace_ms);
     } else {
+        if (service->placed) {
+            service_cluster_drop(service);
+        }
         keep_ended(&service->keep, clock_now_ms());
         str_replace(&service->error, NULL);
     }
@@ -193,7 +199,7 @@ static void take_step(struct service *service, enum keep_step step, uint64_t now
     switch (step) {
     case KEEP_START:
         keep_started(&service->keep, now_ms);
-        if (service->provider == PROVIDER_PROCESS) {
+        if (service->provider != PROVIDER_ADDRESS) {
             submit(service, JOB_PREPARE);
         }
         break;
@@ -248,6 +254,18 @@ static void start_process(struct service *service, struct service_job *job)
              program_pid(service->program));
 }
 
+/* Its objects go to the cluster, whose work the rest is. */
+static void place(struct service *service, struct service_job *job)
+{
+    struct err err = {0};
+    if (service_cluster_keep(job, &err) < 0) {
+        fail(service, err.text);
+        return;
+    }
+    service->placed = true;
+    service->keep.since_ms = clock_now_ms();
+}
+
 static void prepared(struct service *service, struct service_job *job)
 {
     bool adopted = service->adopted;
@@ -257,6 +275,10 @@ static void prepared(struct service *service, struct service_job *job)
     }
     if (job->failed) {
         fail(service, job->error ? job->error : "cannot be prepared");
+        return;
+    }
+    if (job->provider == PROVIDER_CLUSTER) {
+        place(service, job);
         return;
     }
     service->port = job->port;

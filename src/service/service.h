@@ -17,6 +17,7 @@ struct err;
 struct exposition;
 struct json_object;
 struct loop;
+struct manifests;
 struct services;
 struct store;
 
@@ -27,6 +28,12 @@ struct service_settings {
     uint64_t stop_grace_ms;    /* between asking a process to end and killing it */
 };
 
+#define SERVICE_SECRET_DIGITS 32
+
+/* The secret of that key in the state, made when there is none: so many hexadecimal digits. Owned
+ * by the caller; NULL = the store failed. */
+char *services_secret(struct store *store, const char *key, struct err *err);
+
 /* Whether given (an object: name -> config) can be service_parts' one. 0 or -EINVAL. */
 int services_check_given(struct json_object *given, struct err *err);
 
@@ -34,7 +41,8 @@ struct service_parts {         /* borrowed for the services' life */
     struct json_object *given; /* name -> config, below what is stored; NULL = none */
     struct loop *loop;
     struct store *store;
-    const char *state_folder; /* data lies in services/NAME below it */
+    struct manifests *manifests; /* where services of a cluster are kept; NULL = there are none */
+    const char *state_folder;    /* data lies in services/NAME below it */
     const char *run_folder;
     const char *log_folder;
     /* Where Prometheus can read our own metrics: "http://127.0.0.1:8642"; NULL = nowhere. */

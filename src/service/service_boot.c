@@ -36,7 +36,7 @@ static void boot_init(struct boot *boot, const struct service_parts *parts,
     boot->job = (struct service_job){.kind = JOB_CHECK,
                                      .ops = ops,
                                      .paths = &boot->paths,
-                                     .provider = service_config_provider(ops, given),
+                                     .provider = service_config_provider(ops, given, false),
                                      .config = service_config_merge(ops, given),
                                      .timeout_ms = settings->check_timeout_ms};
     boot->spec = service_program_spec(ops, &boot->paths);

@@ -48,17 +48,53 @@ static bool is_given(const struct service_key *key, struct json_object *stored)
            (stored && json_object_object_get_ex(stored, key->name, &value) && value);
 }
 
+static const struct {
+    const char *word;
+    enum service_provider provider;
+} provider_words[] = {
+    {"process", PROVIDER_PROCESS},
+    {"kubernetes", PROVIDER_CLUSTER},
+    {"address", PROVIDER_ADDRESS},
+    {"embedded", PROVIDER_EMBEDDED},
+};
+
+#define PROVIDER_WORD_COUNT (sizeof(provider_words) / sizeof(provider_words[0]))
+
+static bool provider_from(const char *word, enum service_provider *ret)
+{
+    for (size_t i = 0; i < PROVIDER_WORD_COUNT; i++) {
+        if (strcmp(provider_words[i].word, word) == 0) {
+            *ret = provider_words[i].provider;
+            return true;
+        }
+    }
+    return false;
+}
+
+int service_url_check(const char *url, struct err *err)
+{
+    if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) {
+        return err_set(err, EINVAL, "'url' must begin with http:// or https://, not '%s'", url);
+    }
+    const char *authority = strstr(url, "://") + 3;
+    if (memchr(authority, '@', strcspn(authority, "/?#"))) {
+        return err_set(err, EINVAL,
+                       "'url' must not hold a user: 'user' and 'password' are for that");
+    }
+    return 0;
+}
+
 enum service_provider service_config_provider(const struct service_ops *ops,
-                                              struct json_object *stored)
+                                              struct json_object *stored, bool cluster)
 {
     const char *word = json_str(stored, "provider");
     enum service_provider usual = ops->embedded ? PROVIDER_EMBEDDED : PROVIDER_NONE;
     if (word) {
-        usual = strcmp(word, "process") == 0   ? PROVIDER_PROCESS
-                : strcmp(word, "address") == 0 ? PROVIDER_ADDRESS
-                                               : PROVIDER_EMBEDDED;
+        (void)provider_from(word, &usual);
     } else if (json_flag(stored, "automated", false) || json_flag(stored, "enabled", false)) {
-        usual = PROVIDER_PROCESS;
+        usual = cluster && ops->manifest ? PROVIDER_CLUSTER
+                : ops->prepare           ? PROVIDER_PROCESS
+                                         : usual;
     }
     for (const struct service_key *key = ops->keys; !word && key->name; key++) {
         if (key->address && is_given(key, stored)) {
@@ -295,13 +331,20 @@ int service_config_check(const struct service_ops *ops, struct json_object *conf
         }
     }
     const char *provider = json_str(config, "provider");
-    if (provider && strcmp(provider, "process") != 0 && strcmp(provider, "address") != 0 &&
-        strcmp(provider, "embedded") != 0) {
-        return err_set(err, EINVAL, "'provider' must be process, address or embedded, not '%s'",
+    enum service_provider known = PROVIDER_NONE;
+    if (provider && !provider_from(provider, &known)) {
+        return err_set(err, EINVAL,
+                       "'provider' must be process, kubernetes, address or embedded, not '%s'",
                        provider);
     }
-    if (provider && strcmp(provider, "embedded") == 0 && !ops->embedded) {
+    if (known == PROVIDER_EMBEDDED && !ops->embedded) {
         return err_set(err, EINVAL, "nothing in jsorc can stand in for %s", ops->name);
+    }
+    if (known == PROVIDER_PROCESS && !ops->prepare) {
+        return err_set(err, EINVAL, "jsorc starts no %s on this host", ops->name);
+    }
+    if (known == PROVIDER_CLUSTER && !ops->manifest) {
+        return err_set(err, EINVAL, "jsorc has no manifest of %s", ops->name);
     }
     return ops->check_config ? ops->check_config(config, err) : 0;
 }

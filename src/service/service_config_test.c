@@ -71,10 +71,33 @@ static void the_config_says_who_makes_the_service(void)
         if (rows[i].variable) {
             (void)setenv(rows[i].variable, "elsewhere", 1);
         }
-        EXPECT_INT(service_config_provider(rows[i].ops, stored), rows[i].provider);
+        EXPECT_INT(service_config_provider(rows[i].ops, stored, false), rows[i].provider);
         if (rows[i].variable) {
             (void)unsetenv(rows[i].variable);
         }
+    }
+}
+
+static void where_there_is_a_cluster_services_are_made_there(void)
+{
+    static const struct {
+        const struct service_ops *ops;
+        const char *stored;
+        enum service_provider provider;
+    } rows[] = {
+        {&service_redis, "{}", PROVIDER_EMBEDDED},
+        {&service_redis, "{\"automated\":true}", PROVIDER_CLUSTER},
+        {&service_redis, "{\"automated\":true,\"host\":\"h\"}", PROVIDER_ADDRESS},
+        {&service_redis, "{\"automated\":true,\"provider\":\"process\"}", PROVIDER_PROCESS},
+        {&service_redis, "{\"automated\":true,\"provider\":\"embedded\"}", PROVIDER_EMBEDDED},
+        {&service_prometheus, "{\"automated\":true}", PROVIDER_CLUSTER},
+        {&service_node_exporter, "{\"automated\":true}", PROVIDER_CLUSTER},
+        {&service_node_exporter, "{\"automated\":true,\"node_exporter\":false}", PROVIDER_NONE},
+        {&service_mail, "{\"automated\":true,\"host\":\"h\"}", PROVIDER_ADDRESS},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        CLEANUP(json_put) struct json_object *stored = parsed(rows[i].stored);
+        EXPECT_INT(service_config_provider(rows[i].ops, stored, true), rows[i].provider);
     }
 }
 
@@ -97,7 +120,7 @@ static void refuses_what_cannot_be_right(void)
         {&service_prometheus, "{\"colour\":1}",
          "there is no key 'colour'; there are enabled, automated, quiet, url, host, port, user, "
          "password, provider, listen_port, scrape_interval, retention_time, retention_size, "
-         "node_exporter"},
+         "node_exporter, image, node_exporter_image, storage, storage_class, target"},
         {&service_node_exporter, "{\"scrape_interval\":\"5s\"}", NULL}, /* of the whole's config */
         {&service_mail, "{\"version\":2,\"backend\":\"smtp\",\"templates\":{}}", NULL},
         {&service_mail, "{\"passwd\":\"x\",\"host\":\"h\"}",
@@ -110,7 +133,7 @@ static void refuses_what_cannot_be_right(void)
         {&service_redis, "{\"host\":7}", "'host' must be a text"},
         {&service_redis, "{\"enabled\":\"yes\"}", "'enabled' must be true or false"},
         {&service_redis, "{\"provider\":\"cloud\"}",
-         "'provider' must be process, address or embedded, not 'cloud'"},
+         "'provider' must be process, kubernetes, address or embedded, not 'cloud'"},
         {&service_prometheus, "{\"provider\":\"embedded\"}",
          "nothing in jsorc can stand in for prome"},
         {&service_prometheus, "{\"scrape_interval\":\"soon\"}",
@@ -140,5 +163,5 @@ static void flags_are_no_part_of_the_config_that_is_told(void)
 }
 
 TEST_MAIN(what_was_set_comes_before_environment_and_defaults, a_flag_of_the_environment_is_one,
-          the_config_says_who_makes_the_service, refuses_what_cannot_be_right,
-          flags_are_no_part_of_the_config_that_is_told)
+          the_config_says_who_makes_the_service, where_there_is_a_cluster_services_are_made_there,
+          refuses_what_cannot_be_right, flags_are_no_part_of_the_config_that_is_told)

@@ -16,7 +16,8 @@ static void take_config(struct service *service, struct json_object *stored)
     (void)json_put(former);
     (void)json_put(service->config);
     service->config = service_config_merge(ops, service->stored);
-    service->provider = service_config_provider(ops, service->stored);
+    service->provider =
+        service_config_provider(ops, service->stored, service_cluster_is_there(service->all));
     service->enabled =
         json_flag(service->config, "enabled", true) && service->provider != PROVIDER_NONE;
     service->automated = json_flag(service->config, "automated", false);
@@ -76,7 +77,9 @@ bool service_load(struct service *service)
     } else {
         str_replace(&service->refused, NULL);
     }
-    bool changed = !service->config || !json_object_equal(service->stored, stored);
+    bool changed = !service->config || !json_object_equal(service->stored, stored) ||
+                   service->provider != /* there is a cluster meanwhile */
+                       service_config_provider(ops, stored, service_cluster_is_there(service->all));
     if (changed) { /* else what runs keeps its port */
         take_config(service, stored);
         warn_of_unknown(service);

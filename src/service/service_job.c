@@ -1,5 +1,7 @@
 /* What blocks: preparing a process, asking a server. A job gets copies of what it needs, works in a
  * thread of the services' own pool, and comes back to the control thread with its result. */
+#include <errno.h>
+
 #include "base/alloc.h"
 #include "base/err.h"
 #include "loop/job.h"
@@ -34,6 +36,9 @@ struct service_job *service_job_new(struct service *service, enum job_kind kind)
     if (json_object_deep_copy(service->config, &job->config, NULL) < 0) {
         abort();
     }
+    if (job->provider == PROVIDER_CLUSTER) {
+        service_cluster_look(job);
+    }
     return job;
 }
 
@@ -42,12 +47,15 @@ void service_job_free(struct service_job *job)
     (void)json_put(job->config);
     (void)json_put(job->method_args);
     (void)json_put(job->result);
+    (void)json_put(job->manifest);
     for (size_t i = 0; job->args && job->args[i]; i++) {
         free(job->args[i]);
     }
     free(job->args);
     free(job->metrics_url);
     free(job->metrics_token);
+    free(job->secret);
+    free(job->away);
     free(job->path);
     free(job->content_type);
     free(job->reply_type);
@@ -138,16 +146,27 @@ static void run_http(struct service_job *job, struct err *err)
     fetch_reply_done(&reply);
 }
 
+static void run_check(struct service_job *job, struct err *err)
+{
+    if (job->away) { /* the cluster makes it anew by itself: until then there is nobody to ask */
+        job->outcome = job->stuck ? CHECK_SICK : CHECK_MISSED;
+        (void)err_set(err, ENOTCONN, "%s", job->away);
+    } else {
+        job->outcome = job->ops->check(job, err);
+    }
+}
+
 static void work(void *arg)
 {
     struct service_job *job = arg;
     struct err err = {0};
     switch (job->kind) {
     case JOB_PREPARE:
-        job->failed = job->ops->prepare(job, &err);
+        job->failed = job->provider == PROVIDER_CLUSTER ? service_cluster_prepare(job, &err)
+                                                        : job->ops->prepare(job, &err);
         break;
     case JOB_CHECK:
-        job->outcome = job->ops->check(job, &err);
+        run_check(job, &err);
         break;
     case JOB_METHOD:
         job->failed = job->method->run(job, &job->result, &err);

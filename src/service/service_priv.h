@@ -24,6 +24,7 @@ enum service_provider {
     PROVIDER_EMBEDDED, /* the daemon itself stands in */
     PROVIDER_PROCESS,  /* a process of this host, ours */
     PROVIDER_ADDRESS,  /* somebody else's server */
+    PROVIDER_CLUSTER,  /* pods of a cluster, ours: "kubernetes" */
 };
 
 /* ---- a kind of service ---- */
@@ -62,6 +63,7 @@ struct service_ops {
     bool embedded;    /* the daemon stands in for it */
     const char *mark; /* struct program_spec: before the path of config_file */
     const char *config_file; /* in its folder */
+    const char *secret_of;   /* the service whose password it has, too; NULL = its own */
     const char *part_of;     /* the service whose config it shares; NULL = it has its own */
     int stop_signal;         /* that asks the process to end; 0 = SIGTERM */
     const char *reason_mark; /* in its log: of the line that tells why it ended; NULL = the last */
@@ -74,11 +76,17 @@ struct service_ops {
     /* Job thread: writes what the process reads, fills in job->args and job->changed. 0 or -errno.
      */
     int (*prepare)(struct service_job *job, struct err *err);
+    /* With the provider `kubernetes`: the file of manifests/services (NULL = not with it), and what
+     * "$j{config...}" stands for in it. Job thread. 0 or -errno. */
+    const char *manifest;
+    int (*fill)(const struct service_job *job, struct json_object *config, struct err *err);
     /* Job thread. err tells why it is not good. */
     enum check_outcome (*check)(struct service_job *job, struct err *err);
     /* The URL of what it serves over HTTP, without a slash at its end; owned by the caller; NULL =
      * nothing. Any thread. */
     char *(*root_url)(const struct service_job *job);
+    /* What a POST to it may ask for without being staff's; NULL = anything. */
+    const char *open_post;
     char *(*user)(const struct service_job *job); /* "NAME:PASSWORD" for it; owned; NULL = none */
     const struct service_method *methods;
     /* Run with the argument "schedule" when a good check has said so; NULL = none. */
@@ -120,6 +128,7 @@ struct service {
     bool asked;   /* somebody used it, or it is to be loaded at start */
     bool adopted; /* found running; its files are still to be compared */
     bool ending;  /* the process was asked to end */
+    bool placed;  /* its objects are wanted in the cluster */
     int port;     /* that it listens on; 0 = none yet */
     struct program *program;
     char *error;   /* NULL = none */
@@ -154,7 +163,8 @@ struct services {
     uint64_t stop_deadline_ms;
 };
 
-#define SERVICE_JOBS_MAX 64 /* calls of methods and HTTP at once: each holds a request */
+#define SERVICE_HOST_SIZE 46 /* a numeric address */
+#define SERVICE_JOBS_MAX  64 /* calls of methods and HTTP at once: each holds a request */
 
 /* ---- jobs ---- */
 
@@ -175,10 +185,17 @@ struct service_job { /* what a job's thread may look at: copies, and what never 
     uint64_t timeout_ms;
     const atomic_bool *stopping; /* end soon */
     int port;                    /* in: as known; out: as chosen */
+    /* Of a service of the cluster: the password that it asks for (NULL = none could be made), and
+     * where a pod of it answers; away: why there is none (NULL = there is one). */
+    char *secret;
+    char host[SERVICE_HOST_SIZE];
+    char *away;
+    bool stuck; /* and waiting alone will not mend it */
 
     char **args; /* JOB_PREPARE: of the process; ended by NULL; owned */
     bool changed;
-    enum check_outcome outcome; /* JOB_CHECK */
+    struct json_object *manifest; /* or the objects in the cluster */
+    enum check_outcome outcome;   /* JOB_CHECK */
     bool upkeep_due;
 
     const struct service_method *method; /* JOB_METHOD */
@@ -271,8 +288,11 @@ bool service_config_knows(const struct service_ops *ops, const char *name,
 /* The names, the types and ranges of the keys, and ops->check_config. 0 or -EINVAL. */
 int service_config_check(const struct service_ops *ops, struct json_object *config,
                          struct err *err);
+/* cluster: there is one, so that what is not said to be elsewhere is made there. */
 enum service_provider service_config_provider(const struct service_ops *ops,
-                                              struct json_object *stored);
+                                              struct json_object *stored, bool cluster);
+/* A URL of somebody else's server. 0 or -EINVAL. */
+int service_url_check(const char *url, struct err *err);
 /* Without the flags enabled, automated and quiet; owned by the caller. */
 struct json_object *service_config_plain(struct json_object *config);
 /* The number of a key, also when it is written as text. */
@@ -289,6 +309,22 @@ uint64_t services_random(struct services *services);
 
 /* Makes job->args of these words, ended by NULL. */
 void service_job_args(struct service_job *job, ...) __attribute__((sentinel));
+
+/* ---- service_cluster.c ---- */
+
+/* Job thread: job->manifest from the built-in one and the config. 0 or -errno. */
+int service_cluster_prepare(struct service_job *job, struct err *err);
+/* For ops->fill: a file of the Secret that the manifest has, "$j{config.files}". */
+void service_cluster_file(struct json_object *config, const char *name, const char *text);
+/* A copy of what the job must know: secret and address. */
+void service_cluster_look(struct service_job *job);
+/* "http://HOST:PORT" of the pod that answers; owned by the caller. */
+char *service_cluster_url(const struct service_job *job);
+/* Wants the job's objects. 0 or -errno. */
+int service_cluster_keep(struct service_job *job, struct err *err);
+/* Wants them no more. Claims stay. */
+void service_cluster_drop(struct service *service);
+bool service_cluster_is_there(const struct services *services);
 
 /* ---- service_files.c: job thread ---- */
 

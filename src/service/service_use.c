@@ -236,6 +236,11 @@ int services_http(struct services *services, const char *name, const struct serv
         return err_set(err, EACCES, "%s is somebody else's, and what we may see there is for staff",
                        service->ops->name);
     }
+    const char *open = service->ops->open_post;
+    if (request->post && open && !request->staff && !slice_eq(request->path, slice_str(open))) {
+        return err_set(err, EACCES, "what changes something in %s is for staff",
+                       service->ops->name);
+    }
     if (service->keep.state != SERVICE_RUNNING) {
         return err_set(err, ENOTCONN, "%s does not run%s%s", service->ops->name,
                        service->error ? ": " : "", service->error ? service->error : "");

@@ -220,7 +220,7 @@ const char *services_name(const struct services *services, const char *name)
 
 static const char *provider_name(enum service_provider provider)
 {
-    static const char *const names[] = {"none", "embedded", "process", "address"};
+    static const char *const names[] = {"none", "embedded", "process", "address", "kubernetes"};
     return names[provider];
 }
 

@@ -54,10 +54,13 @@ def _extend(pod, volume, env):
 
 
 class Admin:
-    """The daemon through its Service, as a superuser that is made for it."""
+    """The daemon through its Service, as a superuser: one that is made for it, or that token's."""
 
-    def __init__(self, namespace, overlay="single"):
+    def __init__(self, namespace, overlay="single", token=None):
         self.client = namespace.client("jsorc")
+        self.token = token
+        if token:
+            return
         namespace.kubectl("exec", WORKLOADS[overlay], "--", "jsorc", "user", "create", EMAIL,
                           "-password", PASSWORD)
         reply = self.client.post("/user/token/", {"email": EMAIL, "password": PASSWORD})
