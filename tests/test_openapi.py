@@ -26,10 +26,10 @@ def intake(text: str, times: int = 1, _req_ctx=None):
 '''
 
 # Generated requests must not end the run's own login, nor have modules loaded from anywhere, nor
-# begin load tests, nor wait for what never comes; and what is below /prometheus/ is Prometheus' own
-# to describe.
+# begin load tests, nor wait for what never comes; and what is below /prometheus/ and /grafana/ is
+# theirs to describe.
 NOT_TRIED = (r"^(jsorc_)?actions_(load|config|unload)|jsorc_loadtest$|walker_queue_wait|"
-             r"logout_everyone|user_delete|^(put|patch) /user/manage|/prometheus/")
+             r"logout_everyone|user_delete|^(put|patch) /user/manage|/(prometheus|grafana)/")
 CHECKS = ("not_a_server_error,status_code_conformance,content_type_conformance,"
           "response_schema_conformance,allow_header_conformance")
 EXAMPLES = 8  # an operation; seconds in all

@@ -114,7 +114,7 @@ static void run(struct op_call *call)
     if (!config) {
         const char *service = op_arg_str(call, "service");
         op_fail(call,
-                "there is no manifest of a service '%s'; services: redis, prome, elastic, "
+                "there is no manifest of a service '%s'; services: redis, prome, grafana, elastic, "
                 "task, mail, database",
                 service ? service : "");
         return;
@@ -128,7 +128,7 @@ const struct op op_apply_yaml = {
     .name = "apply_yaml",
     .access = OP_ADMIN,
     .params = {{"service", OP_STR, "null",
-                "redis, prome, elastic, task, mail or database"},
+                "redis, prome, grafana, elastic, task, mail or database"},
                {"file", OP_ANY, NULL,
                 "YAML or JSON: a file of the daemon's host, a text, an upload, or a list of these"},
                {"unsafe_paraphrase", OP_STR, "\"\"",

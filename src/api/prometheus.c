@@ -1,18 +1,7 @@
-/* The operations prometheus_*, and Prometheus' own pages below /prometheus/. */
-#include <errno.h>
-
-#include "api/answer.h"
-#include "api/api.h"
+/* The operations prometheus_*. */
 #include "api/op.h"
-#include "api/route.h"
 #include "api/services.h"
-#include "base/alloc.h"
-#include "base/err.h"
-#include "base/json.h"
-#include "http/server.h"
 #include "service/service.h"
-
-/* ---- operations ---- */
 
 /* The operation's own arguments are the method's. */
 static void call_method(struct op_call *call, const char *method)
@@ -101,81 +90,4 @@ const struct op op_prometheus_node_info = {
         "\"mem_total_bytes\", \"mem_active_bytes\", \"net_recv_bytes\", \"net_tran_bytes\"}}; "
         "null is not known",
     .run = run_node_info,
-};
-
-/* ---- pages ---- */
-
-#define PAGES "/prometheus/"
-
-static void on_page(void *arg, const struct service_http_reply *reply)
-{
-    CLEANUP(str_free)
-    char *location =
-        reply->location ? xasprintf("Location: " PAGES "%s\r\n", reply->location) : xstrdup("");
-    api_answer_as(arg, &(struct http_response){.status = reply->status,
-                                               .content_type = reply->content_type,
-                                               .headers = slice_str(location),
-                                               .body = reply->body});
-}
-
-static void run_page(struct api_call *call, bool post)
-{
-    struct http_request *request = api_request(call);
-    struct err err = {0};
-    struct service_http page = {
-        .post = post,
-        .staff = api_user_is_staff(call),
-        .path = slice_from(http_request_path(request), sizeof(PAGES) - 1),
-        .query = http_request_query(request),
-        .content_type = http_request_header(request, "content-type"),
-        .body = http_request_body(request),
-    };
-    int failed = services_http(api_of(call)->services, "prome", &page, on_page, call, &err);
-    if (failed) {
-        struct json_object *body = json_object_new_object();
-        json_set_str(body, "detail", err.text);
-        json_set_str(body, "hint",
-                     failed == -EINVAL     ? "write the path without them"
-                     : failed == -EACCES   ? "send the token of a superuser"
-                     : failed == -ENOTCONN ? "'jsorc service info prome' tells more"
-                                           : "try again");
-        api_answer(call, failed == -EINVAL ? 400 : failed == -EACCES ? 403 : 503, body);
-    }
-}
-
-static void run_get(struct api_call *call)
-{
-    run_page(call, false);
-}
-
-static void run_post(struct api_call *call)
-{
-    run_page(call, true);
-}
-
-#define PAGE_HELP                                                                                  \
-    "Prometheus' own pages and API, e.g. /prometheus/graph or "                                    \
-    "/prometheus/api/v1/query?query=up."
-
-extern const struct route route_prometheus_get, route_prometheus_post;
-const struct route route_prometheus_get = {
-    .method = METHOD_GET,
-    .path = PAGES "{path}",
-    .deep = true,
-    .access = ROUTE_NEAR,
-    .help = PAGE_HELP,
-    .body = "",
-    .type = "text/html",
-    .run = run_get,
-};
-
-const struct route route_prometheus_post = {
-    .method = METHOD_POST,
-    .path = PAGES "{path}",
-    .deep = true,
-    .access = ROUTE_NEAR,
-    .help = PAGE_HELP,
-    .body = "",
-    .type = "application/json",
-    .run = run_post,
 };

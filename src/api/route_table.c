@@ -6,6 +6,8 @@ extern const struct route route_actions_spec;
 extern const struct route route_healthz;
 extern const struct route route_metrics;
 extern const struct route route_openapi;
+extern const struct route route_grafana_get;
+extern const struct route route_grafana_post;
 extern const struct route route_prometheus_get;
 extern const struct route route_prometheus_post;
 extern const struct route route_user_activate;
@@ -26,6 +28,8 @@ const struct route *const ROUTE_TABLE[] = {
     &route_healthz,
     &route_metrics,
     &route_openapi,
+    &route_grafana_get,
+    &route_grafana_post,
     &route_prometheus_get,
     &route_prometheus_post,
     &route_user_activate,

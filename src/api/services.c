@@ -49,7 +49,8 @@ static struct service_wait waits(struct op_call *call, service_done_fn done)
 #define SERVICE                                                                                    \
     {                                                                                              \
         "name", OP_STR, NULL,                                                                      \
-            "redis, prome (or promon), node_exporter, mail, task or database (or jaseci-db); "     \
+            "redis, prome (or promon), node_exporter, grafana, mail, task or database (or "        \
+            "jaseci-db); "                                                                         \
             "meta is "                                                                             \
             "the "                                                                                 \
             "orchestrator itself"                                                                  \

@@ -5,12 +5,12 @@
 extern const struct service_ops service_redis;
 extern const struct service_ops service_prometheus;
 extern const struct service_ops service_node_exporter;
+extern const struct service_ops service_grafana;
 extern const struct service_ops service_mail;
 extern const struct service_ops service_database;
 extern const struct service_ops service_task;
 
 const struct service_ops *const SERVICE_KINDS[] = {
-    &service_redis, &service_prometheus, &service_node_exporter,
-    &service_mail,  &service_database,   &service_task,
-    NULL,
+    &service_redis, &service_prometheus, &service_node_exporter, &service_grafana,
+    &service_mail,  &service_database,   &service_task,          NULL,
 };

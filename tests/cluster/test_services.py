@@ -210,6 +210,14 @@ def test_an_image_that_is_missing_is_told_and_the_last_good_config_comes_back(ke
     wait_running(kept, "redis")
     assert info(kept, "redis")["config"]["image"] == "docker.io/library/redis:7.0"
 
+    # Grafana's image is not to be had here: its objects are taken, and its pod is let in.
+    answer = kept.op("service_config_set", name="grafana", timeout=110,
+                     config={"automated": True, "image": "localhost/none:1"})
+    assert answer["state"] == "FAILED" and "ImagePull" in answer["error"], answer
+    objects = info(kept, "grafana")["objects"]
+    assert {(row["kind"], row["state"]) for row in objects} == {
+        ("Secret", "applied"), ("Service", "applied"), ("Deployment", "applied")}
+
 
 def meta_config(daemon):
     return json.loads(daemon.op("config_get", name="META_CONFIG"))
