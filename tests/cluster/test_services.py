@@ -197,7 +197,7 @@ def test_a_patch_rolls_out_and_its_end_brings_ours_back(kept, namespace, tmp_pat
     before = [deployment(namespace, name)["metadata"] for name in CLAIMS]
     namespace.kubectl("delete", "pod", "jsorc-0")
     namespace.rollout("statefulset/jsorc")
-    wait_running(Admin(namespace, kept.token), *SERVICES, "mail")
+    wait_running(Admin(namespace, token=kept.token), *SERVICES, "mail")
     for was, name in zip(before, CLAIMS, strict=True):
         now = deployment(namespace, name)["metadata"]
         assert (now["uid"], now["generation"]) == (was["uid"], was["generation"])
