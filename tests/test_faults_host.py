@@ -2,8 +2,6 @@
 
 import concurrent.futures
 import contextlib
-import ctypes
-import errno
 import json
 import os
 import re
@@ -15,6 +13,7 @@ import sys
 import time
 
 import pytest
+from disks import fill, small_disk
 from programs import JSORC, STOP_SECONDS_MAX, Daemon, wait_until
 
 MODULE = """
@@ -36,8 +35,9 @@ def prints(kilobytes: int):
     return "printed"
 """
 
-# Answers writes below FOLDER with ENOSPC while FOLDER/full exists, as a full disk does. Reads, and
-# what was written before, are left alone. For places where tests may not mount a file system.
+# Answers writes below FOLDER with ENOSPC while FOLDER/full exists. Reads, and what was written
+# before, are left alone. A tmpfs lets a file's own blocks be written again when it is full; file
+# systems that copy on write do not, and neither does this.
 FULL_DISK = """
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -113,28 +113,17 @@ class Disk:
 
 class Tmpfs(Disk):
     def fill(self):
-        with open(self.folder / "full", "wb", buffering=0) as file:
-            try:
-                while file.write(b"\0" * 4096):
-                    pass
-            except OSError:
-                pass
+        fill(self.folder / "full")
 
 
 @pytest.fixture(params=["refusing writes", "tmpfs"])
 def disk(request, tmp_path):
     folder = tmp_path / "disk"
-    folder.mkdir()
     if request.param == "tmpfs":
-        # Only a refusal is a reason to skip: the same faults then run on "refusing writes" alone.
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.mount(b"tmpfs", bytes(folder), b"tmpfs", 0, b"size=2m,mode=0700") != 0:
-            error = ctypes.get_errno()
-            assert error == errno.EPERM, f"mount: {os.strerror(error)}"
-            pytest.skip("the kernel does not allow this user to mount a file system")
-        yield Tmpfs(folder)
-        subprocess.run(["umount", str(folder)], check=True)
+        with small_disk(folder, "2m"):
+            yield Tmpfs(folder)
         return
+    folder.mkdir()
     source = tmp_path / "full_disk.c"
     source.write_text(FULL_DISK)
     library = tmp_path / "full_disk.so"

@@ -1,8 +1,6 @@
 """Backing services on the real servers: started, kept alive through what happens to them, and never
 in the way of a call."""
 
-import ctypes
-import errno
 import json
 import os
 import signal
@@ -11,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from disks import fill, small_disk
 from faults import Steady
 from placement import crash
 from programs import Daemon, free_port, wait_until
@@ -281,34 +280,25 @@ def test_somebody_elses_server_is_asked_and_not_started(daemon, server):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(b"tmpfs", bytes(folder), b"tmpfs", 0, b"size=3m,mode=0700") != 0:
-        error = ctypes.get_errno()
-        assert error == errno.EPERM, f"mount: {os.strerror(error)}"
-        pytest.skip("the kernel does not allow this user to mount a file system")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+def disk(tmp_path):
+    with small_disk(tmp_path / "disk", "3m") as folder:
+        yield folder
 
 
-def test_a_full_disk_is_told_and_over_once_there_is_room(small_disk, tmp_path):
+def test_a_full_disk_is_told_and_over_once_there_is_room(disk, tmp_path):
     daemon = Daemon(tmp_path / "daemon", options=QUICK)
-    daemon.state = small_disk / "state"
+    daemon.state = disk / "state"
     daemon.socket = daemon.state / "run" / "jsorc.sock"
     try:
         daemon.start()
         pid = keep_alive(daemon, "redis")["pid"]
         assert redis(daemon, "set", "kept", "yes") is True
-        with (small_disk / "full").open("wb", buffering=0) as file, pytest.raises(OSError):
-            while True:
-                file.write(b"\0" * 4096)
+        fill(disk / "full")
         for i in range(50):  # until the write that fails
             redis(daemon, "set", f"k{i}", "v" * 20000)
         now = wait_for(daemon, "redis", "FAILED")
         assert "MISCONF" in now["error"] and now["pid"] == pid
-        (small_disk / "full").unlink()
+        (disk / "full").unlink()
         assert wait_for(daemon, "redis", error=None)["pid"] == pid
         assert redis(daemon, "get", "kept") == "yes"
         assert daemon.stop() == 0

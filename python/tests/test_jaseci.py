@@ -54,17 +54,16 @@ def dict_only(a, b, c, e=None, f="", **g):
 
 
 def real_jaseci():
-    """An interpreter that has the released original, or None."""
-    venv = os.environ.get("JSORC_VENV_ORIGINAL")
-    python = Path(venv, "bin", "python") if venv else None
-    return str(python) if python and python.exists() else None
+    """An interpreter that has the released original."""
+    python = Path(os.environ.get("JSORC_VENV_ORIGINAL", ""), "bin", "python")
+    assert python.is_absolute() and python.exists(), \
+        "the released jaseci is not installed: run dev/setup test, then `. dev/env`"
+    return str(python)
 
 
 @pytest.fixture(params=["stand-in", "real"])
 def python(request):
-    if request.param == "stand-in":
-        return sys.executable
-    return real_jaseci() or pytest.skip("the released jaseci is not installed")
+    return sys.executable if request.param == "stand-in" else real_jaseci()
 
 
 def test_an_unchanged_module_is_served_under_all_its_names(start, python):
@@ -258,7 +257,7 @@ def test_the_asgi_application_answers_as_the_worker_does(registry):
 
 
 def test_worker_with_the_real_package_keeps_its_own_library_out(start):
-    python = real_jaseci() or pytest.skip("the released jaseci is not installed")
+    python = real_jaseci()
     worker = start("import jaseci.extens.act_lib.std\n" + ENCODER, python)
     assert set(worker.request("GET", "/jaseci_actions_spec/").json()) == {*SPEC, "use.only_local"}
     assert isinstance(worker, Worker)
