@@ -10,7 +10,8 @@
 
 #define DAY_S          86400
 #define LINE_BYTES_MAX 255
-#define DAYS_MAX       (8 * 366 + 1) /* from one 29 February to the next over a year like 1900 */
+/* From a 29 February to the next one on the same day of the week, over a year like 1900. */
+#define DAYS_MAX (40 * 366 + 1)
 
 static const char *const MONTHS[] = {"jan", "feb", "mar", "apr", "may", "jun",
                                      "jul", "aug", "sep", "oct", "nov", "dec"};

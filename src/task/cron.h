@@ -37,7 +37,7 @@ int cron_parse_line(const char *line, struct cron *ret, struct err *err);
 
 #define CRON_NEVER INT64_MAX
 
-/* The first time after then (unix times, s); CRON_NEVER: within eight years there is none (30
+/* The first time after then (unix times, s); CRON_NEVER: within forty years there is none (30
  * February). Where the clock is put forward over a time it is due at that moment; where it is put
  * back over one it is due once, at the first. One that is due each hour follows the hours that
  * pass.

@@ -89,6 +89,11 @@ static void takes_celery_s_fields_where_both_days_hold(void)
     CLEANUP(zone_free) struct zone *where = zone("UTC");
     EXPECT_INT(cron_parse(fields, false, &cron, NULL), 0);
     EXPECT_INT(cron_next(&cron, where, utc("2024-01-01 00:00")), utc("2024-09-13 00:00"));
+
+    /* The longest that there is to wait: 2100 has no 29 February. */
+    const char *const rare[CRON_FIELDS] = {"0", "0", "29", "feb", "mon"};
+    EXPECT_INT(cron_parse(rare, false, &cron, NULL), 0);
+    EXPECT_INT(cron_next(&cron, where, utc("2072-03-01 00:00")), utc("2112-02-29 00:00"));
 }
 
 static void refuses_what_is_no_time(void)

@@ -160,7 +160,10 @@ static bool read_time(struct slice *text, int hours_max, int64_t *ret_s)
 {
     int hours, minutes = 0, seconds = 0;
     bool minus = read_char(text, '-');
-    if ((!minus && (read_char(text, '+'), false)) || !read_number(text, hours_max, &hours) ||
+    if (!minus) {
+        (void)read_char(text, '+');
+    }
+    if (!read_number(text, hours_max, &hours) ||
         (read_char(text, ':') && (!read_number(text, 59, &minutes) ||
                                   (read_char(text, ':') && !read_number(text, 59, &seconds))))) {
         return false;
