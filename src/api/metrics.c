@@ -1,6 +1,7 @@
 /* GET /metrics: what is counted, for Prometheus. */
 #include "api/api.h"
 #include "api/route.h"
+#include "api/task_tell.h"
 #include "base/buf.h"
 #include "base/process.h"
 #include "control/control.h"
@@ -40,20 +41,19 @@ static void expose_tasks(const struct api *api, struct exposition *exposition)
     struct task_figures figures;
     task_local_figures(api->tasks, &figures);
     const struct store_task_counts *counts = &figures.counts;
-    static const char *const states[] = {"waiting", "running", "done", "dead", "cancelled"};
-    const int64_t in_state[] = {counts->waiting, counts->running, counts->done, counts->dead,
-                                counts->cancelled};
+    const int64_t in_state[STORE_TASK_STATES] = {counts->waiting, counts->running, counts->done,
+                                                 counts->dead, counts->cancelled};
     const uint64_t ended[] = {figures.done, figures.dead, figures.cancelled};
     exposition_begin(exposition, METRIC_TASKS);
-    for (size_t i = 0; i < 5; i++) {
-        exposition_value(exposition, &states[i], (double)in_state[i]);
+    for (size_t i = 0; i < STORE_TASK_STATES; i++) {
+        exposition_value(exposition, &TASK_STATES[i], (double)in_state[i]);
     }
     exposition_begin(exposition, METRIC_TASKS_ADDED);
     exposition_value(exposition, (const char *const[]){"api"}, (double)figures.added);
     exposition_value(exposition, (const char *const[]){"schedule"}, (double)figures.scheduled);
     exposition_begin(exposition, METRIC_TASKS_ENDED);
     for (size_t i = 0; i < 3; i++) {
-        exposition_value(exposition, &states[i + 2], (double)ended[i]);
+        exposition_value(exposition, &TASK_STATES[STORE_TASK_DONE + i], (double)ended[i]);
     }
     exposition_single(exposition, METRIC_TASK_FAILURES, (double)figures.failed);
     exposition_single(exposition, METRIC_TASK_REDELIVERIES, (double)figures.again);

@@ -1,4 +1,4 @@
-/* The original's operations of schedules: walkers and sequences that run again and again. */
+/* The original's operations of schedules: walkers that run again and again. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,6 @@
 #include "task/task_local.h"
 
 #define NAME_BYTES_MAX 200 /* the original's column */
-#define LIST_MAX       1000
 
 /* The caller's own id in what its walker is told; the original's `mst`. */
 static void set_master(struct op_call *call, struct json_object *body)
@@ -75,9 +74,10 @@ static void answer_add(struct op_call *call, const char *task, struct json_objec
                        const char *text)
 {
     struct err err = {0};
-    if (!tasks_are_on(op_api(call))) {
-        op_return(call, json_object_new_string("Task hook is not yet initialized!"));
-    } else if (add(call, task, body, &err) < 0) {
+    if (tasks_answer_off(call)) {
+        return;
+    }
+    if (add(call, task, body, &err) < 0) {
         op_fail(call, "%s", err.text);
     } else {
         op_return(call, json_object_new_string(text));
@@ -147,7 +147,7 @@ static void run_list(struct op_call *call)
     struct store_schedule_search search = {
         .text = op_arg_str(call, "search"),
         .user_id = op_user_is_staff(call) ? STORE_TASK_ANY : op_user_id(call),
-        .limit = limit < 1 || limit > LIST_MAX ? LIST_MAX : (int64_t)limit,
+        .limit = limit < 1 || limit > TASKS_LIST_MAX ? TASKS_LIST_MAX : (int64_t)limit,
         .offset = offset > 0 ? (int64_t)offset : 0,
         .oldest_first = op_arg_bool(call, "asc")};
     struct err err = {0};

@@ -12,6 +12,10 @@ struct op_call;
 
 /* The queue takes tasks: the service `task` is enabled. */
 bool tasks_are_on(const struct api *api);
+/* False, or it takes none and that was answered. */
+bool tasks_answer_off(struct op_call *call);
+
+#define TASKS_LIST_MAX 1000 /* rows of an answer */
 
 /* What its config says holds from now on. */
 void tasks_configure(struct api *api);
@@ -31,5 +35,6 @@ struct task_order {
 int tasks_order(struct op_call *call, const struct task_order *order, char *ret_id,
                 bool *ret_is_new);
 
-/* Methods of the service: inspect_tasks, get_by_task_id. False: it has no such method. */
+/* walker_queue.c: methods of the service: inspect_tasks, get_by_task_id. False: it has no such
+ * method. */
 bool tasks_method(struct op_call *call, const char *method, struct json_object *args);

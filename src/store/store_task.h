@@ -11,6 +11,8 @@
 
 #include "store/store.h"
 
+#define STORE_TASK_STATES 5
+
 enum store_task_state {
     STORE_TASK_WAITS = 0, /* for its time, or for somebody who has room */
     STORE_TASK_RUNS = 1,  /* taken, until due_ms */
