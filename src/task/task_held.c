@@ -60,26 +60,25 @@ static void forget(struct task_local *local, struct task_held *held)
     task_held_free(held);
 }
 
-void task_local_let_go(struct task_local *local, const char *id, bool over, uint64_t now_ms)
+void task_local_let_go(struct task_local *local, const char *id, uint64_t now_ms)
 {
     struct task_wait **at = &local->waits, *told = NULL;
     while (*at) {
         struct task_wait *wait = *at;
-        bool is_it = id && strcmp(wait->id, id) == 0;
-        if (!is_it && now_ms < wait->deadline_ms) {
+        wait->over |= id && strcmp(wait->id, id) == 0;
+        if (!wait->over && now_ms < wait->deadline_ms) {
             at = &wait->next;
             continue;
         }
         *at = wait->next;
         wait->next = told;
         told = wait;
-        wait->deadline_ms = is_it && over; /* no more needed as a time */
         local->wait_count--;
     }
     while (told) { /* apart from the walk: fn may wait again */
         struct task_wait *wait = told;
         told = wait->next;
-        wait->fn(wait->arg, wait->deadline_ms != 0);
+        wait->fn(wait->arg, wait->over);
         free(wait);
     }
 }
@@ -152,7 +151,7 @@ static bool settle(struct task_local *local, struct task_held *held)
     }
     forget(local, held);
     if (over) {
-        task_local_let_go(local, id, true, 0);
+        task_local_let_go(local, id, 0);
     }
     return true;
 }

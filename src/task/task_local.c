@@ -11,7 +11,10 @@
 #include "store/store.h"
 #include "task/task_local_priv.h"
 
-#define COUNT_MS 5000 /* counting goes over all rows */
+/* Counting goes over all rows: as old as this they may be for who reads figures, and for the limit.
+ */
+#define COUNT_MS     5000
+#define COUNT_MS_MAX 60000
 
 void task_local_wake(struct task_local *local)
 {
@@ -73,7 +76,7 @@ void task_local_set(struct task_local *local, const struct task_local_settings *
 void task_local_end(struct task_local *local)
 {
     local->ending = true;
-    task_local_let_go(local, NULL, false, UINT64_MAX);
+    task_local_let_go(local, NULL, UINT64_MAX);
 }
 
 /* ---- what is asked ---- */
@@ -82,6 +85,12 @@ static int is_over(void *arg, const struct store_task *task)
 {
     *(bool *)arg = task->state >= STORE_TASK_DONE;
     return 0;
+}
+
+bool task_local_is_over(struct task_local *local, const char *id)
+{
+    bool over = false;
+    return store_task_find(local->options.store, id, is_over, &over, NULL) == 0 && over;
 }
 
 static int check(const struct task *task, const char *args, const char *kwargs, struct err *err)
@@ -104,6 +113,16 @@ static int check(const struct task *task, const char *args, const char *kwargs, 
     return 0;
 }
 
+static void count(struct task_local *local, uint64_t age_ms)
+{
+    uint64_t now_ms = clock_now_ms();
+    bool fresh = local->counted_ms > 0 && now_ms - local->counted_ms < age_ms;
+    if (!fresh && store_task_count(local->options.store, &local->figures.counts, NULL) == 0) {
+        local->waiting = local->figures.counts.waiting + local->figures.counts.running;
+        local->counted_ms = now_ms;
+    }
+}
+
 int task_local_add(struct task_local *local, const struct task *task,
                    char ret_id[STORE_TASK_ID_MAX + 1], bool *ret_is_new, struct err *err)
 {
@@ -115,6 +134,8 @@ int task_local_add(struct task_local *local, const struct task *task,
     if (failed) {
         return failed;
     }
+    /* What an earlier life left, and what others add, is only known by counting. */
+    count(local, COUNT_MS_MAX);
     if (local->waiting >= TASK_WAITING_MAX) {
         return err_set(err, ENOSPC, "%d tasks wait already; try again later", TASK_WAITING_MAX);
     }
@@ -150,7 +171,7 @@ int task_local_cancel(struct task_local *local, const char *id, struct err *err)
     if (!failed) {
         local->figures.cancelled++;
         local->waiting--;
-        task_local_let_go(local, id, true, 0);
+        task_local_let_go(local, id, 0);
     }
     return failed;
 }
@@ -168,8 +189,7 @@ int task_local_revive(struct task_local *local, const char *id, struct err *err)
 int task_local_wait(struct task_local *local, const char *id, uint64_t timeout_ms, task_over_fn fn,
                     void *arg, struct err *err)
 {
-    bool over = false;
-    if (store_task_find(local->options.store, id, is_over, &over, NULL) == 0 && over) {
+    if (task_local_is_over(local, id)) {
         fn(arg, true);
         return 0;
     }
@@ -190,18 +210,8 @@ int task_local_wait(struct task_local *local, const char *id, uint64_t timeout_m
     return 0;
 }
 
-static void count(struct task_local *local, uint64_t now_ms)
-{
-    if (local->counted_ms == 0 || now_ms - local->counted_ms >= COUNT_MS) {
-        if (store_task_count(local->options.store, &local->figures.counts, NULL) == 0) {
-            local->waiting = local->figures.counts.waiting + local->figures.counts.running;
-            local->counted_ms = now_ms;
-        }
-    }
-}
-
 void task_local_figures(struct task_local *local, struct task_figures *ret)
 {
-    count(local, clock_now_ms());
+    count(local, COUNT_MS);
     *ret = local->figures;
 }

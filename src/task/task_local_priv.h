@@ -27,6 +27,7 @@ struct task_wait {
     struct task_wait *next;
     char id[STORE_TASK_ID_MAX + 1];
     uint64_t deadline_ms;
+    bool over; /* its task is */
     task_over_fn fn;
     void *arg;
 };
@@ -66,9 +67,14 @@ void task_held_again(struct task_queue *queue, struct task_delivery *delivery, u
 /* What became of a statement; said once when that changes. True: it failed, for a reason that may
  * pass. */
 bool task_local_failed(struct task_local *local, int failed, const struct err *err);
-/* Those who wait for that task (NULL = none) hear that it is over, or all whose time has come, that
- * it is not. */
-void task_local_let_go(struct task_local *local, const char *id, bool over, uint64_t now_ms);
+/* Those who wait for that task (NULL = none), or are marked, hear that it is over; all others whose
+ * time has come, that it is not. */
+void task_local_let_go(struct task_local *local, const char *id, uint64_t now_ms);
+
+/* ---- task_local.c ---- */
+
+/* False also when the store cannot say. */
+bool task_local_is_over(struct task_local *local, const char *id);
 
 /* ---- task_turn.c ---- */
 

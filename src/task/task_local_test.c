@@ -26,7 +26,7 @@ struct world {
     unsigned runs;
     char ran[200]; /* names of walkers, in order */
     struct loop_timer timer;
-    bool late;
+    bool late, shared;
 };
 
 static bool leads(void *arg)
@@ -62,6 +62,7 @@ static void begin(struct world *world, unsigned concurrency)
         .loop = world->loop,
         .store = world->store,
         .owner = "here",
+        .shared = world->shared,
         .leads = leads,
         .settings = {.visibility_ms = 60000, .done_keep_ms = 1000000, .dead_keep_ms = 1000000}};
     struct task_runner_options runs = {.run = run, .arg = world, .settings = {concurrency, 1, 10}};
@@ -262,6 +263,31 @@ static void tells_who_waits(void)
     close_world(&world);
 }
 
+static void tells_of_ends_that_others_wrote(void)
+{
+    struct world world;
+    char ids[2][STORE_TASK_ID_MAX + 1];
+    int over[3] = {0};
+    open_world(&world, "-", 1);
+    end(&world);
+    world.shared = true;
+    begin(&world, 1);
+    for (size_t i = 0; i < 2; i++) {
+        EXPECT_INT(add(&world, "a", NULL, 0, ids[i]), 1);
+        EXPECT_INT(task_local_wait(world.local, ids[i], PATIENCE_MS, on_over, &over[i], NULL), 0);
+    }
+    EXPECT_INT(task_local_wait(world.local, "none", PATIENCE_MS, on_over, &over[2], NULL), 0);
+    for (size_t i = 0; i < 2; i++) {
+        struct store_task_end done = {.id = ids[i], .state = STORE_TASK_DONE, .now_ms = 1};
+        EXPECT_INT(store_task_finish(world.store, &done, NULL), 0);
+    }
+    while (!world.late && (over[0] == 0 || over[1] == 0)) {
+        loop_turn(world.loop, 1000);
+    }
+    EXPECT(over[0] == 1 && over[1] == 1 && over[2] == 0);
+    close_world(&world);
+}
+
 static void cancels_what_waits_and_what_runs(void)
 {
     struct world world;
@@ -320,5 +346,5 @@ static void makes_tasks_of_schedules(void)
 
 TEST_MAIN(runs_tasks_in_their_order, tries_again_as_often_as_it_may_and_no_more,
           counts_no_failure_while_nobody_is_there, begins_anew_what_an_earlier_life_had,
-          has_no_more_at_once_than_it_may, tells_who_waits, cancels_what_waits_and_what_runs,
-          refuses_what_is_no_task, makes_tasks_of_schedules)
+          has_no_more_at_once_than_it_may, tells_who_waits, tells_of_ends_that_others_wrote,
+          cancels_what_waits_and_what_runs, refuses_what_is_no_task, makes_tasks_of_schedules)

@@ -116,26 +116,14 @@ static void trim(struct task_local *local, uint64_t now_ms)
     }
 }
 
-/* Of what others ended, or somebody cancelled elsewhere. */
-static int is_over(void *arg, const struct store_task *task)
-{
-    *(bool *)arg = task->state >= STORE_TASK_DONE;
-    return 0;
-}
-
+/* Others may have ended it, or somebody cancelled it elsewhere. */
 static void look_at_waits(struct task_local *local, uint64_t now_ms)
 {
-    for (struct task_wait *wait = local->options.shared ? local->waits : NULL; wait;) {
-        bool over = false;
-        if (store_task_find(local->options.store, wait->id, is_over, &over, NULL) == 0 && over) {
-            CLEANUP(str_free) char *id = xstrdup(wait->id);
-            task_local_let_go(local, id, true, 0);
-            wait = local->waits; /* the list is another one now */
-        } else {
-            wait = wait->next;
-        }
+    for (struct task_wait *wait = local->options.shared ? local->waits : NULL; wait;
+         wait = wait->next) {
+        wait->over = task_local_is_over(local, wait->id);
     }
-    task_local_let_go(local, NULL, false, now_ms);
+    task_local_let_go(local, NULL, now_ms);
 }
 
 static uint64_t next_wake(struct task_local *local, uint64_t now_ms, bool leads)
