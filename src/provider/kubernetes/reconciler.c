@@ -103,39 +103,24 @@ static void want_object(struct reconciler_set *set, struct json_object *object)
     watch_kind(set->reconciler, item->api_version, item->kind, item->namespace);
 }
 
-/* The Service at which the set's pods answer. */
-static void note_service(struct reconciler_set *set, const struct json_object *object)
-{
-    const char *port = endpoints_port_name(object);
-    str_replace(&set->service, manifest_name(object));
-    str_replace(&set->service_namespace, manifest_namespace(object));
-    str_replace(&set->port_name, port ? port : "");
-}
-
 static void want_all(struct reconciler_set *set, struct manifest *manifest)
 {
-    struct reconciler *reconciler = set->reconciler;
-    const struct manifest_owner owner = {reconciler->owner, set->owner_kind, set->owner_name};
-    bool pods = false;
+    const struct manifest_owner owner = {set->reconciler->owner, set->owner_kind, set->owner_name};
+    const struct json_object *service = NULL;
     for (size_t i = 0; i < set->item_count; i++) {
         str_replace(&set->items[i]->wanted, NULL);
     }
     manifest_own(manifest, &owner);
     set->wanted = manifest->count > 0;
     set->may_delete_claims = manifest->may_delete_claims;
-    str_replace(&set->service, "");
     for (size_t i = 0; i < manifest->count; i++) {
         struct json_object *object = manifest->objects[i].value;
         want_object(set, object);
-        if (strcmp(manifest_kind(object), "Service") == 0 && !*set->service) {
-            note_service(set, object);
-            pods = true;
+        if (strcmp(manifest_kind(object), "Service") == 0 && !service) {
+            service = object;
         }
     }
-    if (pods) {
-        watch_kind(reconciler, "v1", "Pod", set->service_namespace);
-        watch_kind(reconciler, "discovery.k8s.io/v1", "EndpointSlice", set->service_namespace);
-    }
+    set_note_service(set, service);
     (void)manifest_free(manifest);
     set_merge_endpoints(set);
     set_touch(set);
@@ -205,6 +190,7 @@ static void set_done(struct reconciler_set *set)
     for (size_t i = 0; i < set->item_count; i++) {
         item_free(set->items[i]);
     }
+    set_read_end(set);
     set_forget_seen(set);
     free(set->items);
     free(set->endpoints);

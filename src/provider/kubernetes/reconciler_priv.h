@@ -1,5 +1,6 @@
 /* Shared by reconciler.c (sets and turns), reconciler_item.c (their objects), reconciler_watch.c
- * (what the cluster tells) and reconciler_act.c (requests). */
+ * (what the cluster tells), reconciler_read.c (what was there before) and reconciler_act.c
+ * (requests). */
 #pragma once
 
 #include "loop/loop.h"
@@ -57,6 +58,18 @@ struct slice_seen {
     size_t count;
 };
 
+#define RECONCILER_READINGS 2 /* kinds: pods, slices */
+
+struct reading { /* of what of a kind is there already */
+    struct reconciler_set *set;
+    const char *api_version;
+    const char *kind;
+    struct kube_request *request;
+    struct loop_timer again; /* after a failure */
+    unsigned failures;       /* in a row */
+    bool stale;              /* a watch has told something meanwhile, and may be ahead of it */
+};
+
 struct reconciler_set {
     struct reconciler_set *next;
     struct reconciler *reconciler; /* borrowed */
@@ -75,6 +88,7 @@ struct reconciler_set {
     size_t pod_count;
     struct slice_seen *slices;
     size_t slice_count;
+    struct reading readings[RECONCILER_READINGS];
     struct endpoint *endpoints; /* of all slices together */
     size_t endpoint_count;
     bool dirty;              /* to be decided anew */
@@ -98,8 +112,9 @@ struct watched {
     char *kind;
     char *namespace; /* "" = cluster-wide */
     struct kube_watch *watch;
-    bool synced; /* all there was has been told once; what changes since comes, maybe late */
-    bool blind;  /* it must not be watched: what is there is not known */
+    bool synced;   /* all there was has been told once; what changes since comes, maybe late */
+    bool has_told; /* something, of that maybe: who comes now may have missed it */
+    bool blind;    /* it must not be watched: what is there is not known */
 };
 
 struct reconciler {
@@ -156,6 +171,20 @@ void item_unsee(struct item *item);
 void watches_end(struct reconciler *reconciler);
 void set_merge_endpoints(struct reconciler_set *set);
 void set_forget_seen(struct reconciler_set *set);
+/* Puts an object where it belongs, if it is ours. */
+void see_object(struct reconciler *reconciler, struct json_object *object);
+/* Whether a watch of that kind there has told anything yet. */
+bool has_told(const struct reconciler *reconciler, const char *kind, const char *namespace);
+
+/* reconciler_read.c */
+/* The Service at which the set's pods answer; NULL = none. When it differs from the one before, in
+ * its port as well, pods and EndpointSlices that are there already become known, as those to come.
+ */
+void set_note_service(struct reconciler_set *set, const struct json_object *object);
+/* A watch has told something of that kind that may be the set's: what is being read may be older.
+ */
+void set_read_stale(struct reconciler_set *set, const char *kind);
+void set_read_end(struct reconciler_set *set);
 /* Reads once what may have been left of an earlier life, kinds that nobody watches. */
 void sweep_begin(struct reconciler *reconciler);
 

@@ -3,6 +3,7 @@
 
 #include "manifest/pod.h"
 #include "measure/histogram.h"
+#include "provider/kubernetes/reconciler_priv.h"
 #include "provider/kubernetes/reconciler_testcluster.h"
 
 #define MAPS        "/api/v1/namespaces/ns/configmaps"
@@ -299,6 +300,13 @@ static void says_why_it_cannot_and_goes_on_when_it_can(void)
     }
 }
 
+#define POD_OF(name, module)                                                                       \
+    "{\"kind\": \"Pod\", \"apiVersion\": \"v1\", \"metadata\": {\"name\": \"" name                 \
+    "\", \"namespace\": \"ns\", \"labels\": {\"jsorc/owner\": \"inst\", \"jsorc/action\": "        \
+    "\"" module                                                                                    \
+    "\"}}, \"status\": {\"containerStatuses\": [{\"state\": {\"waiting\": {\"reason\": "           \
+    "\"ImagePullBackOff\"}}}]}}"
+
 #define SLICE_OF(ready)                                                                            \
     "{\"kind\": \"EndpointSlice\", \"apiVersion\": \"discovery.k8s.io/v1\", \"addressType\": "     \
     "\"IPv4\", \"metadata\": {\"name\": \"m-1\", \"namespace\": \"ns\", \"labels\": "              \
@@ -316,10 +324,7 @@ static void tells_of_pods_and_where_they_answer(void)
     world_want(&world, "{\"image\": \"x:1\"}");
     cluster_until(settled, &world, "made");
     EXPECT(!reconciler_is_rolled_out(world.set));
-    cluster_put_text(PODS, "{\"kind\": \"Pod\", \"apiVersion\": \"v1\", \"metadata\": {\"name\": "
-                           "\"p\", \"namespace\": \"ns\", \"labels\": {\"jsorc/owner\": \"inst\", "
-                           "\"jsorc/action\": \"m\"}}, \"status\": {\"containerStatuses\": "
-                           "[{\"state\": {\"waiting\": {\"reason\": \"ImagePullBackOff\"}}}]}}");
+    cluster_put_text(PODS, POD_OF("p", "m"));
     cluster_until(has_condition, &world, "a pod that cannot start");
     EXPECT(reconciler_condition(world.set, &condition));
     EXPECT_STR(condition.reason, "ImagePullBackOff");
@@ -330,6 +335,80 @@ static void tells_of_pods_and_where_they_answer(void)
     cluster_put_text(SLICES, SLICE_OF("false"));
     cluster_until(has_no_endpoint, &world, "no endpoint");
     EXPECT(!reconciler_condition(world.set, &condition));
+    world_end(&world);
+    cluster_end();
+}
+
+static const struct manifest_owner first = {.kind = MANIFEST_ACTION, .name = "first"};
+
+/* The watches have told all there is; then comes who wants what of it is there already. */
+static void begin_late(struct world *world, struct world *early)
+{
+    cluster_start();
+    world_begin(world);
+    *early = (struct world){.reconciler = world->reconciler};
+    early->set = reconciler_want(world->reconciler, &first,
+                                 manifest_of("{\"Service\": {\"first\": {}}}"), on_changed, early);
+    cluster_put_text(PODS, POD_OF("first-1", "first"));
+    cluster_put_text(PODS, POD_OF("m-1", "m"));
+    cluster_put_text(SLICES, SLICE_OF("true"));
+    cluster_until(has_condition, early, "the first one's pod");
+    cluster_until(settled, early, "the first one's objects");
+}
+
+static void learns_of_pods_that_were_there_before(void)
+{
+    for (int refusing = 0; refusing < 2; refusing++) {
+        struct world world, early;
+        begin_late(&world, &early);
+        cluster.refuse_method = refusing ? "GET" : NULL;
+        cluster.refuse_path = "action%3Dm";
+        cluster.refuse_status = 403;
+        cluster.refuse_body = "{\"kind\":\"Status\",\"code\":403,\"reason\":\"Forbidden\"}";
+        world_want(&world, "{\"image\": \"x:1\"}");
+        cluster_until(settled, &world, "made");
+        while (refusing && cluster.refused < RECONCILER_READINGS) {
+            loop_turn(cluster.server->loop, 20);
+        }
+        cluster.refuse_method = NULL;
+        cluster_until(has_endpoint, &world, "an endpoint that was there");
+        cluster_until(has_condition, &world, "a pod that was there");
+        world_end(&world);
+        cluster_end();
+    }
+}
+
+static bool holds(void *arg)
+{
+    (void)arg;
+    return cluster.held != NULL;
+}
+
+static bool has_no_condition(void *arg)
+{
+    return !has_condition(arg);
+}
+
+/* The pod is in the list, but the watch tells of its end before the list arrives. */
+static void believes_the_watch_rather_than_an_older_list(void)
+{
+    struct world world, early;
+    begin_late(&world, &early);
+    cluster.hold_query = "pods?labelSelector=jsorc%2Fowner%3Dinst%2Cjsorc%2Faction%3Dm";
+    world_want(&world, "{\"image\": \"x:1\"}");
+    cluster_until(holds, NULL, "the list");
+    EXPECT(cluster_remove(PODS, "m-1"));
+    EXPECT(cluster_remove(PODS, "first-1"));
+    cluster_until(has_no_condition, &early, "what the watch tells");
+    cluster_release();
+    cluster_until(has_endpoint, &world, "an endpoint that was there");
+    cluster_until(settled, &world, "made");
+    for (size_t i = 0; i < RECONCILER_READINGS; i++) {
+        while (world.set->readings[i].request) {
+            loop_turn(cluster.server->loop, 20);
+        }
+    }
+    EXPECT(!has_condition(&world));
     world_end(&world);
     cluster_end();
 }
@@ -363,4 +442,5 @@ static void comes_to_the_same_end_whatever_fails(void)
 TEST_MAIN(makes_changes_and_deletes, mends_what_somebody_changed, finds_what_an_earlier_life_left,
           only_looks_while_it_is_passive, a_claim_is_deleted_by_the_phrase_alone,
           says_why_it_cannot_and_goes_on_when_it_can, tells_of_pods_and_where_they_answer,
+          learns_of_pods_that_were_there_before, believes_the_watch_rather_than_an_older_list,
           comes_to_the_same_end_whatever_fails)

@@ -31,6 +31,10 @@ struct cluster {
     int refuse_status;
     const char *refuse_body;
     unsigned refused;
+    const char
+        *hold_query; /* lists with that in their query are read and told later; NULL = none */
+    struct server_conn *held;
+    char *held_body;
     uint64_t faults; /* state of the dice; 0 = no faults */
     unsigned faults_left;
 };
@@ -144,7 +148,14 @@ static inline bool cluster_discover(struct server_conn *conn, const char *path)
     return false;
 }
 
-static inline void cluster_list(struct server_conn *conn, const char *collection)
+static inline void cluster_release(void)
+{
+    cluster.hold_query = NULL;
+    server_reply(cluster.held, 200, "", cluster.held_body);
+    free(cluster.held_body);
+}
+
+static inline void cluster_list(struct server_conn *conn, const char *collection, const char *query)
 {
     struct buf items = {0};
     for (size_t i = 0; i < cluster.object_count; i++) {
@@ -157,9 +168,14 @@ static inline void cluster_list(struct server_conn *conn, const char *collection
         xasprintf("{\"kind\":\"List\",\"metadata\":{\"resourceVersion\":\"%lld\"},"
                   "\"items\":[%.*s]}",
                   (long long)cluster.version, (int)buf_size(&items), items.data ? items.data : "");
+    buf_done(&items);
+    if (cluster.hold_query && strstr(query, cluster.hold_query)) {
+        cluster.held = conn;
+        cluster.held_body = body;
+        return;
+    }
     server_reply(conn, 200, "", body);
     free(body);
-    buf_done(&items);
 }
 
 /* It keeps no history: who asks for what was missed is told to list anew. */
@@ -271,7 +287,7 @@ static inline void cluster_answer(struct server *server, struct server_conn *con
     } else if (get && watches) {
         cluster_watch(conn, path, seen->path);
     } else if (get) {
-        cluster_list(conn, path);
+        cluster_list(conn, path, seen->path);
     } else if (strcmp(seen->method, "PATCH") == 0) {
         cluster_apply(conn, collection, seen->body);
     } else if (strcmp(seen->method, "DELETE") == 0) {

@@ -182,7 +182,7 @@ static void see_orphan(struct reconciler *reconciler, struct json_object *object
     }
 }
 
-static void see_object(struct reconciler *reconciler, struct json_object *object)
+void see_object(struct reconciler *reconciler, struct json_object *object)
 {
     const char *kind = manifest_kind(object), *owner_kind = NULL;
     const char *label = owner_label(object, &owner_kind);
@@ -192,6 +192,9 @@ static void see_object(struct reconciler *reconciler, struct json_object *object
         return; /* not ours */
     }
     bool is_pod = strcmp(kind, "Pod") == 0, is_slice = strcmp(kind, "EndpointSlice") == 0;
+    if (set) {
+        set_read_stale(set, kind);
+    }
     if (!set && !is_pod && !is_slice) {
         see_orphan(reconciler, object, owner_kind, label);
     } else if (set && is_slice) {
@@ -218,6 +221,7 @@ static void see_object(struct reconciler *reconciler, struct json_object *object
 static void unsee_in(struct reconciler_set *set, const struct json_object *object)
 {
     const char *kind = manifest_kind(object), *name = manifest_name(object);
+    set_read_stale(set, kind);
     if (strcmp(kind, "Pod") == 0) {
         forget_pod(set, name);
     } else if (strcmp(kind, "EndpointSlice") == 0 && forget_slice(set, name)) {
@@ -234,6 +238,7 @@ static void on_change(void *arg, enum kube_change change, struct json_object *ob
 {
     struct watched *watched = arg;
     struct reconciler *reconciler = watched->reconciler;
+    watched->has_told = true;
     if (!manifest_kind(object) || !manifest_name(object)) {
         return;
     }
@@ -274,7 +279,7 @@ static void on_synced(void *arg)
 {
     struct watched *watched = arg;
     watched->blind = false;
-    watched->synced = true;
+    watched->synced = watched->has_told = true;
     unsee_untold(&watched->reconciler->orphans, watched);
     for (struct reconciler_set *set = watched->reconciler->sets; set; set = set->next) {
         unsee_untold(set, watched);
@@ -345,6 +350,12 @@ bool is_watched(const struct reconciler *reconciler, const struct item *item)
     return watched && !watched->blind;
 }
 
+bool has_told(const struct reconciler *reconciler, const char *kind, const char *namespace)
+{
+    const struct watched *watched = watched_find(reconciler, kind, namespace);
+    return watched && watched->has_told;
+}
+
 void watches_end(struct reconciler *reconciler)
 {
     while (reconciler->watch_count > 0) {
@@ -354,33 +365,5 @@ void watches_end(struct reconciler *reconciler)
         free(watched->kind);
         free(watched->namespace);
         free(watched);
-    }
-}
-
-/* ---- what is left of an earlier life ---- */
-
-static void on_left(void *arg, const struct kube_reply *reply)
-{
-    struct reconciler *reconciler = arg;
-    struct json_object *items = json_member(reply->object, "items", json_type_array);
-    for (size_t i = 0; reply->outcome == KUBE_OK && i < json_object_array_length(items); i++) {
-        struct json_object *object = json_object_array_get_idx(items, i);
-        if (manifest_kind(object) && manifest_name(object)) {
-            see_object(reconciler, object);
-        }
-    }
-}
-
-void sweep_begin(struct reconciler *reconciler)
-{
-    static const char *const kinds[][2] = {
-        {"apps/v1", "Deployment"}, {"apps/v1", "StatefulSet"}, {"apps/v1", "DaemonSet"},
-        {"v1", "Service"},         {"v1", "ConfigMap"},        {"v1", "Secret"},
-        {"v1", "ServiceAccount"},  {"batch/v1", "Job"},
-    };
-    struct kube_select select = {.labels = reconciler->selector};
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        struct kube_ref ref = {.api_version = kinds[i][0], .kind = kinds[i][1]};
-        (void)kube_list(reconciler->kube, &ref, &select, on_left, reconciler);
     }
 }
