@@ -6,8 +6,8 @@
  *
  * - Nothing is read from the Unix socket before OPEN. A node accepts the upgrade before it has
  *   connected to the pod, so only an answer of the pod shows that it is there; hence the knock, a
- * GET of "/". If a tunnel does not come about, the request lies unread, the peer sees ECONNRESET,
- * and the call may go to another replica.
+ *   GET of "/" (tunnel_open.c). If a tunnel does not come about, the request lies unread, the peer
+ *   sees ECONNRESET, and the call may go to another replica.
  * - What is unread when the tunnel ends never reached the pod, which therefore holds no complete
  *   request. What was read may have: then the peer sees an orderly end, and the call was lost. */
 #include "provider/kubernetes/tunnel.h"
@@ -19,53 +19,13 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/buf.h"
-#include "base/err.h"
-#include "base/json.h"
-#include "base/random.h"
-#include "http/message.h"
-#include "loop/loop.h"
 #include "provider/kubernetes/kube.h"
-#include "provider/kubernetes/ws.h"
+#include "provider/kubernetes/tunnel_priv.h"
 
-#define OPEN_MS        15000 /* from accept to the pod's first answer */
-#define PING_MS        20000 /* keeps what lies between from forgetting a connection without calls */
-#define PIECE_BYTES    (32 * 1024) /* read at once, and a message */
-#define ROUNDS_MAX     16          /* pieces in a row before others have a turn */
-#define HEAD_BYTES_MAX (32 * 1024) /* of the answer to the upgrade, and to the knock */
-#define BODY_BYTES_MAX (256 * 1024)
-#define PORT_BYTES     2 /* with which a node begins each channel: the port's number */
-
-enum channel { CHANNEL_DATA, CHANNEL_ERROR, CHANNELS };
-
-struct tunnel {
-    struct loop *loop; /* borrowed */
-    struct kube_link *link;
-    struct loop_watch far;  /* the API server */
-    struct loop_watch near; /* the Unix socket; its descriptor is owned */
-    enum { TUNNEL_DIALING, TUNNEL_UPGRADING, TUNNEL_KNOCKING, TUNNEL_OPEN } state;
-    char *path, *host;
-    char key[WS_KEY_SIZE];
-    uint64_t random;
-    struct http_message
-        *answer;                /* to the upgrade, then to the knock; owned; NULL once it is open */
-    struct buf in;              /* from the API server, not yet understood */
-    struct buf knock;           /* the pod's answer to the knock */
-    struct buf to_far, to_near; /* that the socket has not taken */
-    struct ws_reader reader;
-    unsigned port_bytes[CHANNELS]; /* seen of them */
-    bool near_gone;
-    struct err err;
-    struct loop_timer limit; /* of the opening, then between pings */
-    struct loop_timer again; /* more is there to be moved */
-    tunnel_ended_fn ended;
-    void *arg;
-};
-
-static uint32_t mask_of(struct tunnel *tunnel)
-{
-    return (uint32_t)random_bits(&tunnel->random);
-}
+#define OPEN_MS     15000       /* from accept to the pod's first answer */
+#define PIECE_BYTES (32 * 1024) /* read at once, and a message */
+#define ROUNDS_MAX  16          /* pieces in a row before others have a turn */
+#define PORT_BYTES  2           /* with which a node begins each channel: the port's number */
 
 /* ---- from the pod ---- */
 
@@ -80,26 +40,6 @@ static int give_near(struct tunnel *tunnel, struct slice data)
         data = slice_from(data, sent > 0 ? (size_t)sent : 0);
     }
     return buf_append(&tunnel->to_near, data.data, data.size);
-}
-
-static int take_knock(struct tunnel *tunnel, struct slice data)
-{
-    struct http_message *answer = tunnel->answer;
-    if (buf_append(&tunnel->knock, data.data, data.size) < 0 || http_message_feed(answer) < 0 ||
-        (answer->complete && buf_size(&tunnel->knock) > answer->parsed)) {
-        return err_set(&tunnel->err, EPROTO, "what answers in the pod speaks no HTTP");
-    }
-    if (!answer->complete) {
-        return 0;
-    }
-    if (!answer->keep_alive) {
-        return err_set(&tunnel->err, EPROTO, "the pod does not keep a connection open");
-    }
-    buf_done(&tunnel->knock);
-    tunnel->answer = free_null(answer);
-    tunnel->state = TUNNEL_OPEN;
-    loop_timer_set(tunnel->loop, &tunnel->limit, loop_now_ms(tunnel->loop) + PING_MS);
-    return 0;
 }
 
 static int take_data(struct tunnel *tunnel, uint8_t channel, struct slice data)
@@ -118,7 +58,7 @@ static int take_data(struct tunnel *tunnel, uint8_t channel, struct slice data)
         return err_set(&tunnel->err, ECONNRESET, "%.*s", data.size < 500 ? (int)data.size : 500,
                        data.data);
     }
-    return tunnel->state == TUNNEL_OPEN ? give_near(tunnel, data) : take_knock(tunnel, data);
+    return tunnel->state == TUNNEL_OPEN ? give_near(tunnel, data) : tunnel_take_knock(tunnel, data);
 }
 
 static int take_piece(struct tunnel *tunnel, const struct ws_piece *piece)
@@ -130,7 +70,7 @@ static int take_piece(struct tunnel *tunnel, const struct ws_piece *piece)
         if (buf_size(&tunnel->to_far) > 0) {
             return 0; /* blocked bytes must not move (OpenSSL), and are a sign of life */
         }
-        return ws_put_control(&tunnel->to_far, WS_PONG, piece->data, mask_of(tunnel));
+        return ws_put_control(&tunnel->to_far, WS_PONG, piece->data, tunnel_mask(tunnel));
     case WS_GOT_PONG:
         return 0;
     case WS_GOT_CLOSE:
@@ -139,51 +79,13 @@ static int take_piece(struct tunnel *tunnel, const struct ws_piece *piece)
     return -ECONNRESET;
 }
 
-static int knock(struct tunnel *tunnel)
-{
-    struct buf head = {0};
-    buf_printf(&head, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", tunnel->host);
-    int failed = ws_put_data(&tunnel->to_far, CHANNEL_DATA, buf_slice(&head), mask_of(tunnel));
-    buf_done(&head);
-    http_message_init(tunnel->answer, HTTP_RESPONSE, &tunnel->knock, HEAD_BYTES_MAX,
-                      BODY_BYTES_MAX);
-    tunnel->state = TUNNEL_KNOCKING;
-    return failed;
-}
-
-/* The API server's answer to the upgrade has come. */
-static int take_answer(struct tunnel *tunnel)
-{
-    struct http_message *answer = tunnel->answer;
-    int status = answer->parser.status_code;
-    char accept[WS_ACCEPT_SIZE];
-    ws_accept(tunnel->key, accept);
-    if (status != 101) {
-        CLEANUP(json_put) struct json_object *body = NULL;
-        (void)json_parse_object(http_message_body(answer), &body, NULL);
-        const char *text = json_str(body, "message");
-        if (status == 401) {
-            kube_link_refused(tunnel->link);
-        }
-        return err_set(&tunnel->err, status == 403 ? EACCES : EPROTO,
-                       "the API server does not forward: status %d%s%.400s", status,
-                       text ? ", " : "", text ? text : "");
-    }
-    if (!slice_eq(http_message_header(answer, "Sec-WebSocket-Accept"), slice_str(accept)) ||
-        !slice_eq(http_message_header(answer, "Sec-WebSocket-Protocol"), SLICE(WS_PROTOCOL))) {
-        return err_set(&tunnel->err, EPROTO, "the API server speaks no '" WS_PROTOCOL "'");
-    }
-    http_message_end(answer);
-    return knock(tunnel);
-}
-
 static int understand(struct tunnel *tunnel)
 {
     if (tunnel->state == TUNNEL_UPGRADING) {
         if (http_message_feed(tunnel->answer) < 0) {
             return err_set(&tunnel->err, EPROTO, "the API server speaks no HTTP");
         }
-        int failed = tunnel->answer->complete ? take_answer(tunnel) : 0;
+        int failed = tunnel->answer->complete ? tunnel_take_answer(tunnel) : 0;
         if (failed || tunnel->state == TUNNEL_UPGRADING) {
             return failed;
         }
@@ -234,7 +136,7 @@ static int read_near(struct tunnel *tunnel, bool *ret_moved)
     }
     *ret_moved = true;
     return ws_put_data(&tunnel->to_far, CHANNEL_DATA, (struct slice){data, (size_t)got},
-                       mask_of(tunnel));
+                       tunnel_mask(tunnel));
 }
 
 static int flush_far(struct tunnel *tunnel)
@@ -342,9 +244,9 @@ static void on_limit(void *arg)
         end(tunnel);
         return;
     }
-    loop_timer_set(tunnel->loop, &tunnel->limit, loop_now_ms(tunnel->loop) + PING_MS);
+    loop_timer_set(tunnel->loop, &tunnel->limit, loop_now_ms(tunnel->loop) + TUNNEL_PING_MS);
     if (buf_size(&tunnel->to_far) == 0) { /* else there is traffic enough */
-        (void)ws_put_control(&tunnel->to_far, WS_PING, (struct slice){0}, mask_of(tunnel));
+        (void)ws_put_control(&tunnel->to_far, WS_PING, (struct slice){0}, tunnel_mask(tunnel));
     }
     move(tunnel);
 }
@@ -362,13 +264,7 @@ static void on_link(void *arg, const struct err *err)
         end(tunnel);
         return;
     }
-    kube_link_head(tunnel->link, tunnel->path, &tunnel->to_far);
-    buf_printf(&tunnel->to_far,
-               "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-               "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: " WS_PROTOCOL "\r\n\r\n",
-               tunnel->key);
-    http_message_init(tunnel->answer, HTTP_RESPONSE, &tunnel->in, HEAD_BYTES_MAX, BODY_BYTES_MAX);
-    tunnel->state = TUNNEL_UPGRADING;
+    tunnel_upgrade(tunnel);
     move(tunnel);
 }
 
