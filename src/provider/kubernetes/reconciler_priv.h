@@ -67,6 +67,7 @@ struct reading { /* of what of a kind is there already */
     struct kube_request *request;
     struct loop_timer again; /* after a failure */
     unsigned failures;       /* in a row */
+    bool late;               /* the watch had begun to tell when the set was wanted */
     bool stale;              /* a watch has told something meanwhile, and may be ahead of it */
 };
 
@@ -181,6 +182,9 @@ bool has_told(const struct reconciler *reconciler, const char *kind, const char 
  * its port as well, pods and EndpointSlices that are there already become known, as those to come.
  */
 void set_note_service(struct reconciler_set *set, const struct json_object *object);
+/* The item is there, and it was not made just now. Behind a Service there may be pods, then, that
+ * the set has missed; behind one that we make there are none yet. */
+void set_read_behind(struct item *item);
 /* A watch has told something of that kind that may be the set's: what is being read may be older.
  */
 void set_read_stale(struct reconciler_set *set, const char *kind);

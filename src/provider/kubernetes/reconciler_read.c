@@ -72,6 +72,7 @@ static void read_now(struct reading *reading)
     reading->request = kube_list(reconciler->kube, &ref, &select, on_read, reading);
 }
 
+/* Who comes when all was told has missed it. */
 static void watch_pods(struct reconciler_set *set)
 {
     struct reconciler *reconciler = set->reconciler;
@@ -83,7 +84,24 @@ static void watch_pods(struct reconciler_set *set)
         reading->again.fn = on_again;
         reading->again.arg = reading;
         watch_kind(reconciler, reading->api_version, reading->kind, set->service_namespace);
-        if (has_told(reconciler, reading->kind, set->service_namespace)) {
+        reading->late = has_told(reconciler, reading->kind, set->service_namespace);
+    }
+}
+
+static bool is_service(const struct item *item)
+{
+    const struct reconciler_set *set = item->set;
+    return set->service && strcmp(item->kind, "Service") == 0 &&
+           strcmp(item->name, set->service) == 0 &&
+           strcmp(item->namespace, set->service_namespace) == 0;
+}
+
+void set_read_behind(struct item *item)
+{
+    for (size_t i = 0; is_service(item) && i < RECONCILER_READINGS; i++) {
+        struct reading *reading = &item->set->readings[i];
+        if (reading->late) {
+            reading->late = false;
             read_now(reading);
         }
     }
@@ -123,6 +141,10 @@ void set_note_service(struct reconciler_set *set, const struct json_object *obje
     differs |= note_text(&set->port_name, port ? port : "");
     if (differs && object) {
         watch_pods(set);
+        struct item *item = item_find(set, "Service", namespace, set->service);
+        if (item && (item->seen || !is_watched(set->reconciler, item))) {
+            set_read_behind(item);
+        }
     } else if (differs) {
         set_read_end(set);
     }

@@ -341,11 +341,11 @@ static void tells_of_pods_and_where_they_answer(void)
 
 static const struct manifest_owner first = {.kind = MANIFEST_ACTION, .name = "first"};
 
-/* The watches have told all there is; then comes who wants what of it is there already. */
-static void begin_late(struct world *world, struct world *early)
+/* Watches that have told of pods of "m", which nobody wants yet. */
+static void begin_late(struct world *world, struct world *early, bool passive)
 {
-    cluster_start();
     world_begin(world);
+    reconciler_set_passive(world->reconciler, passive);
     *early = (struct world){.reconciler = world->reconciler};
     early->set = reconciler_want(world->reconciler, &first,
                                  manifest_of("{\"Service\": {\"first\": {}}}"), on_changed, early);
@@ -353,14 +353,66 @@ static void begin_late(struct world *world, struct world *early)
     cluster_put_text(PODS, POD_OF("m-1", "m"));
     cluster_put_text(SLICES, SLICE_OF("true"));
     cluster_until(has_condition, early, "the first one's pod");
+}
+
+/* Objects of "m" that an earlier life made, too. */
+static void begin_later(struct world *world, struct world *early)
+{
+    cluster_start();
+    world_begin(world);
+    world_want(world, "{\"image\": \"x:1\"}");
+    cluster_until(settled, world, "made");
+    world_end(world);
+    begin_late(world, early, false);
     cluster_until(settled, early, "the first one's objects");
+}
+
+static bool makes_service(void *arg)
+{
+    (void)arg;
+    return cluster_find(SERVICES, "m") != NULL;
+}
+
+static void learns_of_pods_behind_what_another_one_makes(void)
+{
+    struct world world, early, other;
+    cluster_start();
+    begin_late(&world, &early, true);
+    world_want(&world, "{\"image\": \"x:1\"}");
+    world_begin(&other);
+    world_want(&other, "{\"image\": \"x:1\"}");
+    cluster_until(makes_service, NULL, "the Service");
+    cluster_until(has_endpoint, &world, "an endpoint that was there");
+    cluster_until(has_condition, &world, "a pod that was there");
+    world_end(&other);
+    world_end(&world);
+    cluster_end();
+}
+
+static void asks_for_no_pods_behind_what_it_makes(void)
+{
+    struct world world, early;
+    cluster_start();
+    begin_late(&world, &early, false);
+    cluster_until(settled, &early, "the first one's objects");
+    cluster.refuse_method = "GET";
+    cluster.refuse_path = "action%3Dm";
+    cluster.refuse_status = 403;
+    cluster.refuse_body = "{}";
+    world_want(&world, "{\"image\": \"x:1\"}");
+    cluster_until(settled, &world, "made");
+    cluster_put_text(SLICES, SLICE_OF("true"));
+    cluster_until(has_endpoint, &world, "what came later");
+    EXPECT_INT(cluster.refused, 0);
+    world_end(&world);
+    cluster_end();
 }
 
 static void learns_of_pods_that_were_there_before(void)
 {
     for (int refusing = 0; refusing < 2; refusing++) {
         struct world world, early;
-        begin_late(&world, &early);
+        begin_later(&world, &early);
         cluster.refuse_method = refusing ? "GET" : NULL;
         cluster.refuse_path = "action%3Dm";
         cluster.refuse_status = 403;
@@ -393,7 +445,7 @@ static bool has_no_condition(void *arg)
 static void believes_the_watch_rather_than_an_older_list(void)
 {
     struct world world, early;
-    begin_late(&world, &early);
+    begin_later(&world, &early);
     cluster.hold_query = "pods?labelSelector=jsorc%2Fowner%3Dinst%2Cjsorc%2Faction%3Dm";
     world_want(&world, "{\"image\": \"x:1\"}");
     cluster_until(holds, NULL, "the list");
@@ -442,5 +494,6 @@ static void comes_to_the_same_end_whatever_fails(void)
 TEST_MAIN(makes_changes_and_deletes, mends_what_somebody_changed, finds_what_an_earlier_life_left,
           only_looks_while_it_is_passive, a_claim_is_deleted_by_the_phrase_alone,
           says_why_it_cannot_and_goes_on_when_it_can, tells_of_pods_and_where_they_answer,
-          learns_of_pods_that_were_there_before, believes_the_watch_rather_than_an_older_list,
+          learns_of_pods_that_were_there_before, learns_of_pods_behind_what_another_one_makes,
+          asks_for_no_pods_behind_what_it_makes, believes_the_watch_rather_than_an_older_list,
           comes_to_the_same_end_whatever_fails)

@@ -211,6 +211,9 @@ void see_object(struct reconciler *reconciler, struct json_object *object)
         item = item_new(set, object);
     }
     if (item) {
+        if (!item->seen && !item->request) {
+            set_read_behind(item);
+        }
         item_see(item, object);
         item->told = true;
         set_touch(set);
