@@ -4,12 +4,10 @@
 #include "task/celery_queue.h"
 
 #include "api/tasks.h"
-#include "base/alloc.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "daemon/daemon_priv.h"
-#include "daemon/paths.h"
 #include "service/service.h"
 #include "task/runner.h"
 
@@ -25,23 +23,16 @@ static void on_change(void *arg, bool is_up, const char *error)
     }
 }
 
-/* Its address as the service's config has it. */
-static void begin(struct daemon *daemon, struct json_object *redis, const char *name)
+static void begin(struct daemon *daemon, struct json_object *address, const char *name)
 {
-    struct json_object *config = json_member(redis, "config", json_type_object);
-    const char *provider = json_str(redis, "provider");
-    bool own = provider && strcmp(provider, "process") == 0;
-    const char *host = config ? json_str(config, "host") : NULL;
-    CLEANUP(str_free) char *socket = xasprintf("%s/redis.sock", daemon->options->paths->run);
     daemon->celery = celery_queue_new(&(struct celery_queue_options){
         .loop = daemon->loop,
         .jobs = daemon->jobs,
-        .address = {.socket = own ? socket : NULL,
-                    .host = host ? host : "localhost",
-                    .port =
-                        config ? json_object_get_int(json_object_object_get(config, "port")) : 6379,
-                    .password = config ? json_str(config, "password") : NULL,
-                    .db = config ? json_object_get_int(json_object_object_get(config, "db")) : 1},
+        .address = {.socket = json_str(address, "socket"),
+                    .host = json_str(address, "host"),
+                    .port = (int)json_int(address, "port", 0),
+                    .password = json_str(address, "password"),
+                    .db = (int)json_int(address, "db", 0)},
         .name = name,
         .seed = random_seed(),
         .on_change = on_change,
@@ -54,11 +45,12 @@ static void look(void *arg)
     struct daemon *daemon = arg;
     struct services *services = daemon->backing.services;
     CLEANUP(json_put) struct json_object *task = services_info(services, "task");
-    CLEANUP(json_put) struct json_object *redis = services_info(services, "redis");
     struct json_object *config = task ? json_member(task, "config", json_type_object) : NULL;
     const char *name = config ? json_str(config, "celery_queue") : NULL;
-    if (name && *name && redis && tasks_are_on(&daemon->api) &&
-        services_is_running(services, "redis")) {
+    bool wanted = name && *name && tasks_are_on(&daemon->api);
+    CLEANUP(json_put)
+    struct json_object *redis = wanted ? services_redis_address(services) : NULL;
+    if (redis) {
         begin(daemon, redis, name);
     } else {
         loop_timer_set(daemon->loop, &daemon->celery_due, loop_now_ms(daemon->loop) + LOOK_MS);

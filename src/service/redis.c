@@ -36,6 +36,39 @@ static const char *password_of(const struct service_job *job)
     return password && *password ? password : job->secret;
 }
 
+static const char *host_of(const struct service_job *job)
+{
+    const char *host =
+        job->provider == PROVIDER_CLUSTER ? job->host : json_str(job->config, "host");
+    return host ? host : "localhost";
+}
+
+static int port_of(const struct service_job *job)
+{
+    return job->provider == PROVIDER_CLUSTER
+               ? job->port
+               : (int)service_config_number(job->config, "port", PORT);
+}
+
+static int db_of(const struct service_job *job)
+{
+    return (int)service_config_number(job->config, "db", 1);
+}
+
+struct json_object *service_redis_address(const struct service_job *job)
+{
+    struct json_object *address = json_object_new_object();
+    if (job->provider == PROVIDER_PROCESS) {
+        json_set_str(address, "socket", job->paths->socket);
+    } else {
+        json_set_str(address, "host", host_of(job));
+        json_set_int(address, "port", port_of(job));
+    }
+    json_set_str(address, "password", password_of(job));
+    json_set_int(address, "db", db_of(job));
+    return address;
+}
+
 static char *make_config(const struct service_job *job)
 {
     bool cluster = job->provider == PROVIDER_CLUSTER;
@@ -156,12 +189,9 @@ static redisContext *connect_redis(const struct service_job *job, struct err *er
 {
     struct timeval timeout = {.tv_sec = (time_t)(job->timeout_ms / 1000),
                               .tv_usec = (suseconds_t)(job->timeout_ms % 1000 * 1000)};
-    bool cluster = job->provider == PROVIDER_CLUSTER;
-    const char *host = cluster ? job->host : json_str(job->config, "host");
-    int port = cluster ? job->port : (int)service_config_number(job->config, "port", PORT);
     redisContext *context = job->provider == PROVIDER_PROCESS
                                 ? redisConnectUnixWithTimeout(job->paths->socket, timeout)
-                                : redisConnectWithTimeout(host ? host : "localhost", port, timeout);
+                                : redisConnectWithTimeout(host_of(job), port_of(job), timeout);
     if (!context) {
         (void)err_set(err, ENOMEM, "no memory for a connection");
         return NULL;
@@ -182,7 +212,7 @@ static enum check_outcome enter(redisContext *context, const struct service_job 
 {
     const char *password = password_of(job);
     char db[16];
-    (void)snprintf(db, sizeof(db), "%d", (int)service_config_number(job->config, "db", 1));
+    (void)snprintf(db, sizeof(db), "%d", db_of(job));
     if (password && *password) {
         struct slice words[] = {SLICE("AUTH"), slice_str(password)};
         CLEANUP(free_reply) redisReply *reply = ask(context, 2, words, err);

@@ -133,6 +133,10 @@ int services_call(struct services *services, const struct service_call *call, se
 /* Whether calls of its methods would reach it now. */
 bool services_is_running(const struct services *services, const char *name);
 
+/* Where the service redis answers, for another client of ours: {"socket"} or {"host", "port"}, and
+ * "password" (may be null), "db"; owned by the caller. NULL = it does not run. */
+struct json_object *services_redis_address(const struct services *services);
+
 /* ---- what it serves over HTTP, under a path of ours ---- */
 
 #define SERVICE_HTTP_BYTES_MAX (64UL * 1024 * 1024) /* of an answer */

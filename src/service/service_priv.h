@@ -326,6 +326,11 @@ int service_cluster_keep(struct service_job *job, struct err *err);
 void service_cluster_drop(struct service *service);
 bool service_cluster_is_there(const struct services *services);
 
+/* ---- redis.c ---- */
+
+/* What services_redis_address gives, of that job. */
+struct json_object *service_redis_address(const struct service_job *job);
+
 /* ---- service_files.c: job thread ---- */
 
 /* Makes it, mode 0700, with the folder above it. 0 or -errno. */

@@ -290,6 +290,18 @@ bool services_is_running(const struct services *services, const char *name)
     return service && service->keep.state == SERVICE_RUNNING;
 }
 
+struct json_object *services_redis_address(const struct services *services)
+{
+    struct service *service = services_find(services, "redis");
+    if (!services_is_running(services, "redis")) {
+        return NULL;
+    }
+    struct service_job *job = service_job_new(service, JOB_CHECK);
+    struct json_object *address = job->away ? NULL : service_redis_address(job);
+    service_job_free(job);
+    return address;
+}
+
 void services_expose(const struct services *services, struct exposition *exposition)
 {
     exposition_begin(exposition, METRIC_SERVICE_STATE);
