@@ -18,8 +18,7 @@
     "which goes over the body. Text is accepted where it says the same: \"true\" for a boolean, "  \
     "digits for a number, JSON text for an object or a list. Unknown keys are ignored. An "        \
     "operation that could not do what was asked answers 200 with the header X-Jsorc-Error: 1, "    \
-    "and "                                                                                         \
-    "but for those of configs, which tell it in their own shape, with \"success\": false."
+    "and but for those of configs, which tell it in their own shape, with \"success\": false."
 
 static struct json_object *reference(const char *path)
 {

@@ -90,5 +90,10 @@ void settings_done(struct settings *settings);
  * one), then argv. 0 or -EINVAL with what is wrong, where and how to fix it. */
 int settings_read(struct settings *settings, int argc, char **argv, struct err *err);
 
+/* What settings_read checks beyond the table's types and ranges: the values of choices and of what
+ * belongs together; the modules of a file. 0 or -EINVAL with what is wrong. */
+int settings_check(const struct settings *settings, struct err *err);
+int settings_check_modules(const struct settings *settings, struct err *err);
+
 /* Prints the table for `jsorc serve --help`-like places: name, default, help. */
 void settings_print(void);
