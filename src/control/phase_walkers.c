@@ -9,9 +9,11 @@
 #include "control/busiest.h"
 #include "control/control_priv.h"
 #include "control/phases.h"
+#include "measure/action_stats.h"
 #include "measure/figures.h"
 
-#define ACTION_PATH "/actions/"
+#define ACTION_PATH     "/actions/"
+#define OWNER_BYTES_MAX (STATS_NAME_MAX + sizeof(ACTION_PATH))
 
 struct owner {
     char *name; /* owned */
@@ -19,12 +21,13 @@ struct owner {
     double runs;
 };
 
-const char *phase_owner(const struct figure *row, char owner[PHASE_OWNER_BYTES_MAX])
+/* Whose run the row belongs to; NULL = nobody's that can be told. */
+static const char *owner_of(const struct figure *row, char owner[OWNER_BYTES_MAX])
 {
     if (row->walker || !row->action) {
         return row->walker && strcmp(row->walker, STATS_OTHER) != 0 ? row->walker : NULL;
     }
-    (void)snprintf(owner, PHASE_OWNER_BYTES_MAX, ACTION_PATH "%s", row->action);
+    (void)snprintf(owner, OWNER_BYTES_MAX, ACTION_PATH "%s", row->action);
     return owner;
 }
 
@@ -39,8 +42,8 @@ static size_t find(const struct policy_problem *problem, const char *name)
 
 size_t phase_walker(const struct policy_problem *problem, const struct figure *row)
 {
-    char text[PHASE_OWNER_BYTES_MAX];
-    const char *owner = phase_owner(row, text);
+    char text[OWNER_BYTES_MAX];
+    const char *owner = owner_of(row, text);
     size_t found = owner ? find(problem, owner) : problem->walker_count;
     return owner && found == problem->walker_count ? find(problem, STATS_OTHER) : found;
 }
@@ -64,9 +67,9 @@ static struct owner *collect(const struct figures *figures, size_t *ret_count)
     struct owner *owners = xcalloc(figures->count + 1, sizeof(*owners));
     size_t found = 0, count = 0;
     for (size_t i = 0; i < figures->count; i++) {
-        char text[PHASE_OWNER_BYTES_MAX];
+        char text[OWNER_BYTES_MAX];
         const struct figure *row = &figures->rows[i];
-        const char *name = phase_owner(row, text);
+        const char *name = owner_of(row, text);
         if (name && phase_begins_run(row) && row->calls > 0) {
             owners[found++] = (struct owner){xstrdup(name), i, (double)row->calls};
         }

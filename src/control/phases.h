@@ -8,7 +8,6 @@
 
 #include "control/pressure.h"
 #include "control/thinking.h"
-#include "measure/action_stats.h"
 #include "measure/figures.h"
 #include "policy/policy_json.h"
 
@@ -114,14 +113,9 @@ void phases_restore(struct control *control);
 /* From the beginning: whoever begins to lead, or leads no more, knows nothing of a run under way.
  */
 void phases_restart(struct control *control);
-/* No policy runs any more; nothing that it tried stays. */
-void phases_end(struct control *control);
 void phases_done(struct phases *phases);
 
 /* phase_walkers.c */
-#define PHASE_OWNER_BYTES_MAX (STATS_NAME_MAX + sizeof("/actions/"))
-/* Whose run the row belongs to; NULL = nobody's that can be told. */
-const char *phase_owner(const struct figure *row, char owner[PHASE_OWNER_BYTES_MAX]);
 /* The index of who that is in the problem, of "(others)" if it is not there itself; walker_count =
  * nobody. */
 size_t phase_walker(const struct policy_problem *problem, const struct figure *row);

@@ -26,7 +26,8 @@ void phases_done(struct phases *phases)
     *phases = (struct phases){0};
 }
 
-void phases_end(struct control *control)
+/* No policy runs any more; nothing that it tried stays. */
+static void phases_end(struct control *control)
 {
     phase_abandon(control);
     phases_done(&control->phases);
