@@ -213,7 +213,7 @@ const struct command COMMAND_SIM = {
         "tried all placements, on average, at the 90th percentile and at worst; modules moved "
         "meanwhile. With a scenario: modules moved then, though nothing had changed; phases from "
         "the shift of load until settled anew, modules moved in it, and the gap afterwards. "
-        "The same seed gives the same figures. docs/policies.md has the method.",
+        "The same seed gives the same figures. docs/policies.md has figures of it.",
     .params = PARAMS,
     .examples = EXAMPLES,
     .exits = EXITS,

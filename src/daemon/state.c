@@ -47,8 +47,8 @@ static int migrate_to(const char *file, const char *to, bool replace, struct err
     return failed ? failed : migrate(source, target, replace, err);
 }
 
-#define BOOT_MS 60000
-#define STEP_MS 5000
+#define BOOT_MS 60000 /* of the database, made anew; a slow disk takes long for that */
+#define STEP_MS 5000  /* of one look whether it answers */
 
 /* Into the service `database` of that folder, which runs meanwhile. */
 static int migrate_to_service(const char *folder, const char *file, bool replace, struct err *err)

@@ -1,6 +1,7 @@
 /* Few trials instead of all of them: each phase teaches how long calls take on one side, a twin of
  * the system predicts the other placements from that, and only where the twin is promising or
- * unsure enough is a phase spent on trying. docs/policies.md has the method and its sources.
+ * unsure enough is a phase spent on trying. The head of each file of the policy has its
+ * part of the method and the sources; docs/policies.md, what a user sees of it and how good it is.
  *
  * The states: a round of trials (at most one more than there are modules), then keeping what was
  * chosen; when the evidence says that things have changed, two phases to see how they are now, and

@@ -1,4 +1,9 @@
-/* How the adaptive policy decides. */
+/* How the adaptive policy decides. It tries the placement with the largest expected improvement
+ * over the best measured one (krige.h), if that is more than `min_gain` (in later rounds, plus load
+ * time / `payback`), the round has had fewer than modules + 1 trials, and trials have cost less
+ * than `explore_budget` of the last hour's request time. Else it settles on the lowest expected
+ * latency; after a later round on the placement of before, unless another is better by more than
+ * that and half the noise of a phase. */
 #include <math.h>
 
 #include "base/json.h"

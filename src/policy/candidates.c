@@ -1,3 +1,10 @@
+/* Which placements are simulated. Mean-value formulas take a thousandth of the time of a
+ * simulation, but missed the optimum by 7 to 14 % in the first trial; so they only screen, and only
+ * where there are more placements than can be simulated.
+ *
+ * A place where a module was never measured is assumed to be as fast as the other one, times the
+ * ratio seen at other modules, with the policy's `optimism` as OPTIMISM_SIGMAS standard deviations:
+ * that is what makes it be tried. */
 #include "policy/candidates.h"
 
 #include <assert.h>

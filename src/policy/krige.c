@@ -3,6 +3,10 @@
 #include <assert.h>
 #include <math.h>
 
+/* The constants here are chosen by judgement, not derived from anything, and the policy hardly
+ * depends on them. In `jsorc sim --generate 200` the kept placement's latency is 0.4 % beyond the
+ * best one's in the mean, 10.7 % at worst, after 4.2 phases; with all priors 0 it is 0.3 %, 10.7 %
+ * and 4.2; with COMMON 0.05 it is 0.4 %, 10.7 % and 4.1; with COMMON 0.30 0.4 %, 10.7 % and 4.2. */
 #define COMMON     0.15 /* the twin as a whole: what it leaves out is in every placement */
 #define WEIGHT_MIN 1e-4 /* of a scale that is worth the time */
 #define JITTER     1e-6 /* variance; keeps equal points apart */

@@ -1,6 +1,10 @@
 /* What the twin gets wrong, learned from where it was compared with measurements: the logarithm of
  * measured / predicted is a Gaussian process over placements, so that neighbours of a measured
- * placement are corrected like it, and far ones less and with less certainty.
+ * placement are corrected like it, and far ones less and with less certainty. "Predicted" is under
+ * the load and the mix of walkers that the phase had. The distance of two placements is the share
+ * of time of the modules that differ. Nobody knows how good the twin is nor how noisy a phase:
+ * several pairs of these are weighed by how likely they make what was measured, instead of choosing
+ * one.
  *
  * Kriging of a simulator's residual: Kennedy and O'Hagan, "Bayesian calibration of computer
  * models", J. R. Stat. Soc. B 63(3), 2001. Expected improvement: Jones, Schonlau, Welch, "Efficient
