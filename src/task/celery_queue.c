@@ -295,8 +295,7 @@ struct celery_queue *celery_queue_new(const struct celery_queue_options *options
     return queue;
 }
 
-static struct celery_queue *end(struct celery_queue *queue,
-                                struct redis_link *(*end_link)(struct redis_link *link))
+struct celery_queue *celery_queue_free(struct celery_queue *queue)
 {
     if (!queue) {
         return NULL;
@@ -304,8 +303,8 @@ static struct celery_queue *end(struct celery_queue *queue,
     queue->closing = true;
     loop_timer_clear(queue->options.loop, &queue->tick);
     loop_timer_clear(queue->options.loop, &queue->asking);
-    (void)end_link(queue->work);
-    (void)end_link(queue->bell);
+    (void)redis_link_free(queue->work);
+    (void)redis_link_free(queue->bell);
     while (queue->entries) {
         queue_entry_free(queue->entries);
     }
@@ -317,21 +316,6 @@ static struct celery_queue *end(struct celery_queue *queue,
     free(queue->owner_key);
     free(queue);
     return NULL;
-}
-
-struct celery_queue *celery_queue_close(struct celery_queue *queue)
-{
-    return end(queue, redis_link_close);
-}
-
-struct celery_queue *celery_queue_free(struct celery_queue *queue)
-{
-    return end(queue, redis_link_free);
-}
-
-bool celery_queue_is_up(const struct celery_queue *queue)
-{
-    return redis_link_is_up(queue->work);
 }
 
 struct task_queue *celery_queue_tasks(struct celery_queue *queue)

@@ -34,12 +34,8 @@ struct celery_queue_options {
 
 struct celery_queue *celery_queue_new(const struct celery_queue_options *options);
 /* Deliveries end with it; what they were stays in the Redis and is taken again, here or elsewhere.
- * NULL allowed; returns NULL. Not from one of its callbacks. */
-struct celery_queue *celery_queue_close(struct celery_queue *queue);
-/* The same after the job pool's end. */
+ * After the job pool's end. NULL allowed; returns NULL. */
 struct celery_queue *celery_queue_free(struct celery_queue *queue);
-
-bool celery_queue_is_up(const struct celery_queue *queue);
 
 /* Its tasks, for a receiver; borrowed. None is taken before one is wanted. */
 struct task_queue *celery_queue_tasks(struct celery_queue *queue);
@@ -61,5 +57,3 @@ typedef void (*celery_answer_fn)(void *arg, const struct celery_answer *answer);
  * runs once, later. 0, or -EINVAL (no id), -ENOBUFS (CELERY_WAITS_MAX). */
 int celery_queue_await(struct celery_queue *queue, const char *id, uint64_t timeout_ms,
                        celery_answer_fn done, void *arg);
-/* Whoever waits with that arg does so no more; its function does not run. */
-void celery_queue_forget(struct celery_queue *queue, const void *arg);

@@ -1,17 +1,18 @@
 /* What has to happen at once in the Redis, as scripts that it runs. Keys and forms are kombu's, so
  * that Celery's workers restore what we took, and we what they took:
  *
- *     celery, celery\x06\x163, ...6, ...9   the queue, a list for each priority; taken from its
- * right unacked           hash: delivery tag -> [message, exchange, routing key] unacked_index
- * sorted set: delivery tag by the time of taking, in seconds unacked_mutex     who restores; all
- * others wait _kombu.binding.X  set: which queues an exchange goes to
+ *  - celery, celery\x06\x163, ...6, ...9: the queue, a list for each priority; taken from its right
+ *  - unacked: a hash, delivery tag -> [message, exchange, routing key]
+ *  - unacked_index: a sorted set, delivery tag by the time of taking, in seconds
+ *  - unacked_mutex: who restores; all others wait
+ *  - _kombu.binding.X: a set, which queues an exchange goes to
  *
- * Two are ours, and of no meaning to others:
+ * Three are ours, and of no meaning to others:
  *
- *     jsorc:task:taken  hash: delivery tag -> which daemon has it
- *     jsorc:task:owner: a key for each daemon that is alive; without it what it took is restored at
- *                       once, not only when the visibility time-out is over
- *     jsorc:task:dead   list: what is no task's message, newest first */
+ *  - jsorc:task:taken: a hash, delivery tag -> which daemon has it
+ *  - jsorc:task:owner: a key for each daemon that is alive; without it what it took is restored at
+ *    once, not only when the visibility time-out is over
+ *  - jsorc:task:dead: a list, what is no task's message, newest first */
 #pragma once
 
 /* KEYS unacked, unacked_index, taken, dead, owner, the lists. ARGV the time in s, how many, our

@@ -184,21 +184,6 @@ int celery_queue_await(struct celery_queue *queue, const char *id, uint64_t time
     return 0;
 }
 
-void celery_queue_forget(struct celery_queue *queue, const void *arg)
-{
-    for (size_t i = queue->wait_count; i > 0; i--) {
-        struct wait *wait = queue->waits[i - 1];
-        if (wait->arg == arg) {
-            unlink_wait(wait);
-            if (wait->out) {
-                wait->done = NULL;
-            } else {
-                free_wait(wait);
-            }
-        }
-    }
-}
-
 void queue_waits_free(struct celery_queue *queue)
 {
     while (queue->wait_count > 0) { /* the links are closed: no answer is out */

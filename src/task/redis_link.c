@@ -334,15 +334,6 @@ struct redis_link *redis_link_new(const struct redis_link_options *options)
     return link;
 }
 
-struct redis_link *redis_link_close(struct redis_link *link)
-{
-    if (link && link->state == LINK_CONNECTING) {
-        link->closing = true;
-        return NULL;
-    }
-    return redis_link_free(link);
-}
-
 struct redis_link *redis_link_free(struct redis_link *link)
 {
     if (link) {

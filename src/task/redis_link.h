@@ -41,10 +41,8 @@ struct redis_link_options {
 /* Begins to connect. */
 struct redis_link *redis_link_new(const struct redis_link_options *options);
 
-/* Functions whose replies are out run, with none. Not from a reply's function, nor from on_change.
- * While a job of it is under way it lives until that is back. NULL allowed; returns NULL. */
-struct redis_link *redis_link_close(struct redis_link *link);
-/* The same after the job pool's end. */
+/* Functions whose replies are out run, with none. After the job pool's end. NULL allowed; returns
+ * NULL. */
 struct redis_link *redis_link_free(struct redis_link *link);
 
 bool redis_link_is_up(const struct redis_link *link);
