@@ -79,6 +79,9 @@ int database_account(const struct service_job *job, struct database_account *ret
 /* Folder of the programs of that major version (0 = the newest); owned by the caller. NULL: -ENOENT
  * with a text that names the package. */
 char *database_programs(const struct service_job *job, int major, struct err *err);
+/* The same of those that ask a server and restore into it. Our own one's are of its version: a
+ * newer pg_restore may send what an older server does not know. */
+char *database_clients(const struct service_job *job, struct err *err);
 /* The version of the programs in that folder, e.g. 15; 0 = none that answers. */
 int database_major(const char *programs);
 
@@ -107,6 +110,10 @@ int database_prepare(struct service_job *job, struct err *err);
 #define DATABASE_TOOL_MS                                                                           \
     (4ULL * 3600 * 1000) /* of a dump or its way back: a large one takes long */
 
+#define DATABASE_TIME_SIZE 17 /* of database_time, with the zero */
+
+/* The present time as it is in names: 20260131T120000Z. */
+void database_time(char ret[DATABASE_TIME_SIZE]);
 /* Opens the folder of the backups and locks it: one backup or restore at a time. The descriptor, or
  * -EBUSY, -errno. */
 int database_lock(const struct service_job *job, struct err *err);

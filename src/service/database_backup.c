@@ -23,7 +23,6 @@
 #define LIST_MS        60000 /* to read what a dump has in it */
 #define DATABASES_MAX  1000  /* of a server: each is a file */
 #define TIME_FORMAT    "%Y%m%dT%H%M%SZ"
-#define TIME_BYTES     17 /* with the zero */
 #define SECONDS_A_HOUR 3600.0
 
 int database_lock(const struct service_job *job, struct err *err)
@@ -45,6 +44,13 @@ int database_lock(const struct service_job *job, struct err *err)
     return fd;
 }
 
+void database_time(char ret[DATABASE_TIME_SIZE])
+{
+    time_t now_s = (time_t)clock_unix_s();
+    struct tm parts;
+    (void)strftime(ret, DATABASE_TIME_SIZE, TIME_FORMAT, gmtime_r(&now_s, &parts));
+}
+
 /* ---- what there is ---- */
 
 /* Unix time of a backup's name; 0 = it is none. */
@@ -52,7 +58,7 @@ static int64_t time_of(const char *name)
 {
     struct tm parts = {0};
     const char *rest = strptime(name, TIME_FORMAT, &parts);
-    bool whole = rest == name + TIME_BYTES - 1 && *rest == '-' && !strchr(name, '.');
+    bool whole = rest == name + DATABASE_TIME_SIZE - 1 && *rest == '-' && !strchr(name, '.');
     return whole ? (int64_t)timegm(&parts) : 0;
 }
 
@@ -139,7 +145,8 @@ static void drop_old(const struct service_job *job)
         const char *name = names[i]->d_name, *ending = strrchr(name, '.');
         if (ending && strcmp(ending, ".new") == 0) {
             drop(job, name);
-        } else if (time_of(name) > 0 && strcmp(name + TIME_BYTES, SCHEDULE) == 0 && ++kept > max) {
+        } else if (time_of(name) > 0 && strcmp(name + DATABASE_TIME_SIZE, SCHEDULE) == 0 &&
+                   ++kept > max) {
             drop(job, name);
         }
     }
@@ -270,10 +277,8 @@ static int finish(struct backup *backup, const char *name, const char *reason,
 static int make(struct backup *backup, const char *reason, struct json_object **ret,
                 struct err *err)
 {
-    char at[TIME_BYTES];
-    time_t now_s = (time_t)clock_unix_s();
-    struct tm parts;
-    (void)strftime(at, sizeof(at), TIME_FORMAT, gmtime_r(&now_s, &parts));
+    char at[DATABASE_TIME_SIZE];
+    database_time(at);
     CLEANUP(str_free) char *name = xasprintf("%s-%s", at, reason);
     backup->folder = xasprintf("%s/backups/%s.new", backup->job->paths->folder, name);
     if (mkdir(backup->folder, 0700) < 0) {
@@ -288,13 +293,10 @@ int database_backup(const struct service_job *job, const char *reason, struct js
 {
     CLEANUP(str_free) char *tidied = tidy(reason);
     struct backup backup = {.job = job, .databases = json_object_new_array()};
-    bool own = job->provider == PROVIDER_PROCESS;
-    CLEANUP(str_free) char *version = xasprintf("%s/PG_VERSION", job->paths->config_file);
-    CLEANUP(str_free) char *major = own ? service_file_get(version) : NULL;
     CLEANUP_FD int lock = database_lock(job, err);
     int failed = lock < 0 ? lock : database_put_passfile(job, err);
     if (!failed) {
-        backup.programs = database_programs(job, major ? (int)strtol(major, NULL, 10) : 0, err);
+        backup.programs = database_clients(job, err);
         failed = backup.programs ? make(&backup, tidied, ret, err) : -ENOENT;
     }
     if (lock >= 0) {

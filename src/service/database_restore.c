@@ -5,18 +5,15 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/err.h"
 #include "service/database.h"
 
 #define ASK_MS       60000 /* CREATE DATABASE copies 8 MB, and a checkpoint comes first */
 #define FRESH        "jsorc_restore_%zu"
 #define KEPT_FORMAT  "%.38s_before_%s" /* at most DATABASE_NAME_MAX bytes */
-#define TIME_BYTES   17
 #define SWAP_TRIES   20 /* somebody connects between the end of the others and the new name */
 #define SWAP_WAIT_MS 100
 
@@ -203,12 +200,10 @@ static int restore_roles(const struct restore *restore, struct err *err)
 
 /* ---- all of it ---- */
 
-static int run(struct restore *restore, char at[TIME_BYTES], struct err *err)
+static int run(struct restore *restore, char at[DATABASE_TIME_SIZE], struct err *err)
 {
-    time_t now_s = (time_t)clock_unix_s();
-    struct tm parts;
-    (void)strftime(at, TIME_BYTES, "%Y%m%dT%H%M%SZ", gmtime_r(&now_s, &parts));
-    restore->programs = database_programs(restore->job, 0, err);
+    database_time(at);
+    restore->programs = database_clients(restore->job, err);
     restore->connection =
         restore->programs ? database_open(restore->job, "template1", ASK_MS, err) : NULL;
     int failed = restore->connection ? database_put_passfile(restore->job, err) : -EIO;
@@ -225,7 +220,7 @@ static int restore_from(const struct service_job *job, const char *name, bool an
                         struct json_object **ret, struct err *err)
 {
     struct restore restore = {.job = job, .anew = anew};
-    char at[TIME_BYTES] = "";
+    char at[DATABASE_TIME_SIZE] = "";
     CLEANUP_FD int lock = database_lock(job, err);
     int failed = lock < 0 ? lock : find(&restore, name, err);
     failed = failed ? failed : run(&restore, at, err);

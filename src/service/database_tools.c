@@ -126,6 +126,14 @@ char *database_programs(const struct service_job *job, int major, struct err *er
     return TAKE(folder);
 }
 
+char *database_clients(const struct service_job *job, struct err *err)
+{
+    CLEANUP(str_free) char *path = xasprintf("%s/PG_VERSION", job->paths->config_file);
+    CLEANUP(str_free)
+    char *major = job->provider == PROVIDER_PROCESS ? service_file_get(path) : NULL;
+    return database_programs(job, major ? (int)strtol(major, NULL, 10) : 0, err);
+}
+
 /* ---- running them ---- */
 
 /* words with what they begin with; the array is the caller's, its texts are borrowed but for
