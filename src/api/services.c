@@ -50,10 +50,7 @@ static struct service_wait waits(struct op_call *call, service_done_fn done)
     {                                                                                              \
         "name", OP_STR, NULL,                                                                      \
             "redis, prome (or promon), node_exporter, grafana, mail, task or database (or "        \
-            "jaseci-db); "                                                                         \
-            "meta is "                                                                             \
-            "the "                                                                                 \
-            "orchestrator itself"                                                                  \
+            "jaseci-db); meta is the orchestrator itself"                                          \
     }
 
 /* ---- service_info, service_list ---- */
@@ -93,8 +90,7 @@ static void run_info(struct op_call *call)
     "RESTART, FAILED, NOT_STARTED, STARTED), \"config\": {...} (secrets as \"***\"), \"error\": "  \
     "null, \"last_ok\": UNIX SECONDS, \"restarts\": COUNT, \"provider\": \"none\", \"embedded\", " \
     "\"process\", \"kubernetes\" or \"address\", \"pid\", \"quarantined\": false, \"objects\": "   \
-    "of its manifest "                                                                             \
-    "in a cluster, or null}"
+    "of its manifest in a cluster, or null}"
 
 extern const struct op op_service_info, op_service_list, op_service_refresh, op_service_config_get,
     op_service_config_set, op_service_call, op_jsorc_refresh;

@@ -1,9 +1,10 @@
 /* Our own PostgreSQL server: its folder, made once by initdb, and what it is started with.
- *
- *   services/database/data       the account's own, as PostgreSQL demands; made as data.new and
- * renamed run        its Unix socket; the account's, too made       whom data were made for: a
- * folder that is gone later is a loss password   of our role, 0600 and ours postgresql.conf,
- * pg_hba.conf, backups ...  ours; the account may only read
+ * In services/database:
+ * - data: the account's own, as PostgreSQL demands; made as data.new and renamed
+ * - run: its Unix socket; the account's, too
+ * - made: whom data were made for; a folder that is gone later is a loss
+ * - password: of our role, 0600 and ours
+ * - postgresql.conf, pg_hba.conf, backups ...: ours; the account may only read the first two
  *
  * Whoever has the account (a superuser in the database has) must not lead us, who may be root, to
  * files of others: all that we write lies in folders that only we may change. */

@@ -44,8 +44,8 @@ bool manifests_have_cluster(const struct manifests *manifests);
 #define MANIFESTS_HOST_SIZE 46 /* a numeric address with its zero */
 
 /* Where a ready pod behind the service's first Service answers; rolled_out: once all its pods are
- * of its present manifest. -ENOTCONN: nowhere, err says why:
- * what the cluster tells of its objects; -EHOSTDOWN: and waiting alone will not mend it. */
+ * of its present manifest. -ENOTCONN: nowhere, err says why: what the cluster tells of its
+ * objects; -EHOSTDOWN: and waiting alone will not mend it. */
 int manifests_find(const struct manifests *manifests, const char *service, bool rolled_out,
                    char ret_host[MANIFESTS_HOST_SIZE], int *ret_port, struct err *err);
 

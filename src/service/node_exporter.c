@@ -4,11 +4,8 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
-#include "service/fetch.h"
 #include "service/prometheus.h"
 #include "service/service_priv.h"
-
-#define PAGE_BYTES_MAX 65536 /* its front page has less than two KiB */
 
 static enum service_provider provider(struct json_object *stored, enum service_provider usual)
 {
@@ -48,23 +45,7 @@ static enum check_outcome check(struct service_job *job, struct err *err)
     CLEANUP(str_free)
     char *url = job->provider == PROVIDER_CLUSTER ? service_cluster_url(job)
                                                   : xasprintf("http://127.0.0.1:%d", job->port);
-    struct fetch_reply reply;
-    int failed = fetch_run(&(struct fetch){.url = url,
-                                           .user = user,
-                                           .timeout_ms = job->timeout_ms,
-                                           .bytes_max = PAGE_BYTES_MAX,
-                                           .stopping = job->stopping},
-                           &reply, err);
-    if (failed) {
-        return CHECK_MISSED;
-    }
-    int status = reply.status;
-    fetch_reply_done(&reply);
-    if (status != 200) {
-        (void)err_set(err, EIO, "it answers %d", status);
-        return CHECK_MISSED;
-    }
-    return CHECK_GOOD;
+    return service_http_check(job, url, user, err);
 }
 
 static const struct service_key keys[] = {

@@ -70,7 +70,7 @@ static int check_config(struct json_object *config, struct err *err)
 
 char *prometheus_root_url(const struct service_job *job)
 {
-    const char *url = json_str(job->config, "url"), *host = json_str(job->config, "host");
+    const char *host = json_str(job->config, "host");
     if (job->provider == PROVIDER_PROCESS) {
         return xasprintf("http://127.0.0.1:%d%s", job->port, PROMETHEUS_PATH);
     }
@@ -78,21 +78,18 @@ char *prometheus_root_url(const struct service_job *job)
         CLEANUP(str_free) char *pod = service_cluster_url(job);
         return xasprintf("%s%s", pod, PROMETHEUS_PATH);
     }
-    if (url) {
-        size_t size = strlen(url);
-        return xstrndup(url, size - (size > 0 && url[size - 1] == '/'));
-    }
-    return xasprintf("http://%s:%d", host ? host : "localhost",
-                     (int)service_config_number(job->config, "port", 9090));
+    char *url = service_config_url(job->config);
+    return url ? url
+               : xasprintf("http://%s:%d", host ? host : "localhost",
+                           (int)service_config_number(job->config, "port", 9090));
 }
 
 char *prometheus_user(const struct service_job *job)
 {
-    const char *name = json_str(job->config, "user"), *password = json_str(job->config, "password");
     if (job->provider == PROVIDER_PROCESS || job->provider == PROVIDER_CLUSTER) {
         return prometheus_own_user(job);
     }
-    return name ? xasprintf("%s:%s", name, password ? password : "") : NULL;
+    return service_config_user(job->config);
 }
 
 /* ---- the process ---- */

@@ -8,9 +8,8 @@
 #include "service/promql.h"
 #include "service/service_priv.h"
 
-#define CLUSTER_FOLDER                                                                             \
-    "/etc/jsorc" /* where manifests/services/prometheus.yaml mounts the Secret                     \
-                  */
+/* Where manifests/services/prometheus.yaml mounts the Secret. */
+#define CLUSTER_FOLDER "/etc/jsorc"
 
 /* Where its configuration and the passwords are; owned by the caller. */
 static char *config_folder(const struct service_job *job)

@@ -16,23 +16,19 @@
 
 /* ---- job thread ---- */
 
-static const char *builtin_text(const char *name)
+char *service_cluster_coded(const char *text)
 {
-    for (const struct embedded_file *file = SERVICE_MANIFESTS; file->name; file++) {
-        if (strcmp(file->name, name) == 0) {
-            return file->text;
-        }
-    }
-    abort(); /* a row of kinds.c names a file that is not in meson.build */
+    size_t size = sodium_base64_encoded_len(strlen(text), sodium_base64_VARIANT_ORIGINAL);
+    char *coded = xcalloc(1, size);
+    (void)sodium_bin2base64(coded, size, (const unsigned char *)text, strlen(text),
+                            sodium_base64_VARIANT_ORIGINAL);
+    return coded;
 }
 
 void service_cluster_file(struct json_object *config, const char *name, const char *text)
 {
     struct json_object *files = json_member(config, "files", json_type_object);
-    size_t size = sodium_base64_encoded_len(strlen(text), sodium_base64_VARIANT_ORIGINAL);
-    CLEANUP(str_free) char *coded = xcalloc(1, size);
-    (void)sodium_bin2base64(coded, size, (const unsigned char *)text, strlen(text),
-                            sodium_base64_VARIANT_ORIGINAL);
+    CLEANUP(str_free) char *coded = service_cluster_coded(text);
     if (!files) {
         files = json_object_new_object();
         json_set(config, "files", files);
@@ -58,7 +54,8 @@ int service_cluster_prepare(struct service_job *job, struct err *err)
     if (!failed) {
         manifest_hash(config, digest);
         json_set_str(config, "digest", digest);
-        failed = yaml_read_documents(slice_str(builtin_text(name)), name, &documents, err);
+        failed = yaml_read_documents(slice_str(embedded_text(SERVICE_MANIFESTS, name)), name,
+                                     &documents, err);
     }
     failed = failed ? failed : manifest_read(documents, &manifest, err);
     failed = failed ? failed : manifest_fill(manifest, config, err);

@@ -71,6 +71,19 @@ static bool provider_from(const char *word, enum service_provider *ret)
     return false;
 }
 
+char *service_config_url(struct json_object *config)
+{
+    const char *url = json_str(config, "url");
+    size_t size = url ? strlen(url) : 0;
+    return url ? xstrndup(url, size - (size > 0 && url[size - 1] == '/')) : NULL;
+}
+
+char *service_config_user(struct json_object *config)
+{
+    const char *name = json_str(config, "user"), *password = json_str(config, "password");
+    return name ? xasprintf("%s:%s", name, password ? password : "") : NULL;
+}
+
 int service_url_check(const char *url, struct err *err)
 {
     if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) {

@@ -11,6 +11,7 @@
 /* Of a request that we pass on; Prometheus itself gives up a query after two minutes. */
 #define SERVICE_HTTP_TIMEOUT_MS 120000
 #define METHOD_TIMEOUT_MS       10000 /* of each exchange: who calls waits for it */
+#define CHECK_BYTES_MAX         65536 /* a page that tells of health has a KiB or two */
 
 struct service_job *service_job_new(struct service *service, enum job_kind kind)
 {
@@ -95,6 +96,24 @@ struct slice service_job_slice(const struct service_job *job, size_t i)
                   : text ? strlen(text)
                          : 0;
     return (struct slice){text, size};
+}
+
+enum check_outcome service_http_check(const struct service_job *job, const char *url,
+                                      const char *user, struct err *err)
+{
+    struct fetch_reply reply;
+    int failed = fetch_run(&(struct fetch){.url = url,
+                                           .user = user,
+                                           .timeout_ms = job->timeout_ms,
+                                           .bytes_max = CHECK_BYTES_MAX,
+                                           .stopping = job->stopping},
+                           &reply, err);
+    int status = reply.status;
+    fetch_reply_done(&reply);
+    if (!failed && status != 200) {
+        failed = err_set(err, EIO, "it answers %d", status);
+    }
+    return failed ? CHECK_MISSED : CHECK_GOOD;
 }
 
 static void answer_unreached(struct service_job *job, const char *text)

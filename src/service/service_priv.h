@@ -1,7 +1,7 @@
 /* What the files of service/ share. service.c: one service, its config and its steps; services.c:
  * all of them, the pass; service_job.c: what blocks; service_use.c: methods and HTTP for others;
  * service_wait.c: who waits; service_boot.c: the database before there is a store.
- * One file a kind: redis.c, prometheus.c, node_exporter.c, mail.c, database.c; kinds.c lists them.
+ * service_cluster.c: what is pods of a cluster. One file a kind, e.g. redis.c; kinds.c lists them.
  */
 #pragma once
 
@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "loop/loop.h"
 #include "service/keep.h"
+#include "service/manifests.h"
 #include "service/service.h"
 
 struct job_pool;
@@ -163,8 +164,7 @@ struct services {
     uint64_t stop_deadline_ms;
 };
 
-#define SERVICE_HOST_SIZE 46 /* a numeric address */
-#define SERVICE_JOBS_MAX  64 /* calls of methods and HTTP at once: each holds a request */
+#define SERVICE_JOBS_MAX 64 /* calls of methods and HTTP at once: each holds a request */
 
 /* ---- jobs ---- */
 
@@ -188,7 +188,7 @@ struct service_job { /* what a job's thread may look at: copies, and what never 
     /* Of a service of the cluster: the password that it asks for (NULL = none could be made), and
      * where a pod of it answers; away: why there is none (NULL = there is one). */
     char *secret;
-    char host[SERVICE_HOST_SIZE];
+    char host[MANIFESTS_HOST_SIZE];
     char *away;
     bool stuck; /* and waiting alone will not mend it */
 
@@ -291,6 +291,10 @@ int service_config_check(const struct service_ops *ops, struct json_object *conf
 /* cluster: there is one, so that what is not said to be elsewhere is made there. */
 enum service_provider service_config_provider(const struct service_ops *ops,
                                               struct json_object *stored, bool cluster);
+/* The key `url` without a slash at its end; owned by the caller; NULL = none. */
+char *service_config_url(struct json_object *config);
+/* "USER:PASSWORD" of the keys of that name; owned by the caller; NULL = no user. */
+char *service_config_user(struct json_object *config);
 /* A URL of somebody else's server. 0 or -EINVAL. */
 int service_url_check(const char *url, struct err *err);
 /* Without the flags enabled, automated and quiet; owned by the caller. */
@@ -307,6 +311,10 @@ void service_await(struct service *service, const struct service_wait *wait);
 void services_wake(struct services *services);
 uint64_t services_random(struct services *services);
 
+/* Whether a GET of that URL is answered with 200; user as of struct fetch. Job thread. */
+enum check_outcome service_http_check(const struct service_job *job, const char *url,
+                                      const char *user, struct err *err);
+
 /* Makes job->args of these words, ended by NULL. */
 void service_job_args(struct service_job *job, ...) __attribute__((sentinel));
 
@@ -314,6 +322,8 @@ void service_job_args(struct service_job *job, ...) __attribute__((sentinel));
 
 /* Job thread: job->manifest from the built-in one and the config. 0 or -errno. */
 int service_cluster_prepare(struct service_job *job, struct err *err);
+/* Base64 (RFC 4648, section 4) of the text; owned by the caller. */
+char *service_cluster_coded(const char *text);
 /* For ops->fill: a file of the Secret that the manifest has, "$j{config.files}". */
 void service_cluster_file(struct json_object *config, const char *name, const char *text);
 /* A copy of what the job must know: secret and address. */
