@@ -37,7 +37,6 @@ struct redis_link {
     size_t first, count;
     unsigned failures; /* in a row */
     uint64_t random;
-    bool closing; /* freed when the job is back */
 
     /* The job's; read when it is back. */
     int fd; /* -errno = failed */
@@ -285,11 +284,6 @@ static void connected(void *arg)
     struct redis_link *link = arg;
     int fd = link->fd;
     link->fd = -1;
-    if (link->closing) {
-        (void)fd_close(fd < 0 ? -1 : fd);
-        free_link(link);
-        return;
-    }
     link->watch.fd = fd;
     link->wants_write = false;
     link->reader = fd < 0 ? NULL : redisReaderCreate();
