@@ -48,20 +48,6 @@ int buf_reserve(struct buf *buf, size_t size)
     return 0;
 }
 
-int buf_append(struct buf *buf, const void *data, size_t size)
-{
-    if (size == 0) {
-        return 0;
-    }
-    int failed = buf_reserve(buf, size);
-    if (failed) {
-        return failed;
-    }
-    memcpy(buf->data + buf->end, data, size);
-    buf->end += size;
-    return 0;
-}
-
 void buf_printf(struct buf *buf, const char *format, ...)
 {
     va_list args;

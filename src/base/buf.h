@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <string.h>
 
 #include "base/slice.h"
 
@@ -28,8 +29,16 @@ static inline struct slice buf_slice(const struct buf *buf)
  * Returns 0 or -ENOMEM; the content is kept either way. */
 int buf_reserve(struct buf *buf, size_t size);
 
-/* 0 or -ENOMEM. */
-int buf_append(struct buf *buf, const void *data, size_t size);
+/* 0 or -ENOMEM. Here, since there is room in nearly every call. */
+static inline int buf_append(struct buf *buf, const void *data, size_t size)
+{
+    int failed = buf->capacity - buf->end < size ? buf_reserve(buf, size) : 0;
+    if (!failed && size > 0) {
+        memcpy(buf->data + buf->end, data, size);
+        buf->end += size;
+    }
+    return failed;
+}
 
 /* Appends text that we bound ourselves: aborts when there is no memory. */
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -8,22 +8,17 @@
 #include "base/digits.h"
 #include "base/utf8.h"
 
-static void put(struct buf *out, const char *data, size_t size)
+void json_put_bytes(struct buf *out, const char *data, size_t size)
 {
     if (buf_append(out, data, size) < 0) {
         abort();
     }
 }
 
-void json_put_text(struct buf *out, const char *text)
-{
-    put(out, text, strlen(text));
-}
-
 void json_put_number(struct buf *out, uint64_t number)
 {
     char digits[DIGITS_MAX];
-    put(out, digits, digits_put(digits, number));
+    json_put_bytes(out, digits, digits_put(digits, number));
 }
 
 static bool is_plain(struct slice text)
@@ -44,23 +39,23 @@ static void put_escaped(struct buf *out, struct slice text)
     for (size_t i = 0; i < text.size; i++) {
         unsigned char byte = (unsigned char)copy[i];
         if (byte == '"' || byte == '\\') {
-            put(out, "\\", 1);
-            put(out, &copy[i], 1);
+            json_put_bytes(out, "\\", 1);
+            json_put_bytes(out, &copy[i], 1);
         } else if (byte < 0x20 || byte == 0x7f) {
             buf_printf(out, "\\u%04x", byte);
         } else {
-            put(out, &copy[i], 1);
+            json_put_bytes(out, &copy[i], 1);
         }
     }
 }
 
 void json_put_string(struct buf *out, struct slice text)
 {
-    put(out, "\"", 1);
+    json_put_bytes(out, "\"", 1);
     if (is_plain(text)) {
-        put(out, text.data, text.size);
+        json_put_bytes(out, text.data, text.size);
     } else {
         put_escaped(out, text);
     }
-    put(out, "\"", 1);
+    json_put_bytes(out, "\"", 1);
 }

@@ -30,6 +30,9 @@ struct access_log {
     bool failing;
     char second[40]; /* the first part of a line, for: */
     int64_t second_s;
+    uint16_t family; /* of the address that address_text is; 0 = of none */
+    unsigned char address[16];
+    char address_text[INET6_ADDRSTRLEN];
 };
 
 void access_log_add(struct access_log *log, const struct exchange *exchange)
@@ -78,11 +81,25 @@ static void put_time(struct access_log *log, struct buf *out, int64_t unix_ns)
     json_put_text(out, "Z\"");
 }
 
-static void put_remote(struct buf *out, const struct exchange *exchange)
+/* A client sends many requests: its address is turned into text once. */
+static const char *address_text(struct access_log *log, const struct exchange *exchange)
 {
-    char text[INET6_ADDRSTRLEN];
-    if ((exchange->family != AF_INET && exchange->family != AF_INET6) ||
-        !inet_ntop(exchange->family, exchange->address, text, sizeof(text))) {
+    if (log->family != exchange->family ||
+        memcmp(log->address, exchange->address, sizeof(log->address)) != 0) {
+        log->family = exchange->family;
+        memcpy(log->address, exchange->address, sizeof(log->address));
+        bool known = (exchange->family == AF_INET || exchange->family == AF_INET6) &&
+                     inet_ntop(exchange->family, exchange->address, log->address_text,
+                               sizeof(log->address_text));
+        log->address_text[0] = known ? log->address_text[0] : '\0';
+    }
+    return log->address_text[0] ? log->address_text : NULL;
+}
+
+static void put_remote(struct access_log *log, struct buf *out, const struct exchange *exchange)
+{
+    const char *text = address_text(log, exchange);
+    if (!text) {
         json_put_text(out, ", \"remote\": \"unix\"");
         return;
     }
@@ -123,7 +140,7 @@ static void put_line(struct access_log *log, struct buf *out, const struct excha
         json_put_text(out, ", \"user\": ");
         json_put_number(out, (uint64_t)exchange->user_id);
     }
-    put_remote(out, exchange);
+    put_remote(log, out, exchange);
     json_put_text(out, "}\n");
 }
 

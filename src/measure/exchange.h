@@ -37,7 +37,7 @@ struct exchange {
     uint16_t family; /* of the remote address; AF_UNSPEC and AF_UNIX: of this host */
     uint16_t port;   /* in network order */
     unsigned char address[16];
-    struct trace_context trace;
+    struct trace_context trace;         /* what is before it are numbers (exchange.c) */
     struct slice texts[EXCHANGE_TEXTS]; /* borrowed; empty = not known */
 };
 
@@ -47,4 +47,4 @@ void exchange_set_remote(struct exchange *exchange, const struct sockaddr *remot
 bool exchange_put(struct batch *batch, const struct exchange *exchange);
 
 /* The one at *at of a batch's data[size], whose texts lie there; moves *at on. False = no more. */
-bool exchange_next(char *data, size_t size, size_t *at, struct exchange *ret);
+bool exchange_next(const char *data, size_t size, size_t *at, struct exchange *ret);
